@@ -1,0 +1,223 @@
+//! The audit trail: who did what to what, when, and from where.
+
+use std::{collections::BTreeMap, fmt, net::IpAddr};
+
+use crate::{CodeId, Context, Id, PlanId, ProjectId, SessionId, TenantId, Timestamp, id::Kind};
+
+/// One event of the audit trail. Append-only; it outlives what it speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// Its identifier.
+    pub id: AuditEventId,
+    /// When.
+    pub at: Timestamp,
+    /// The tenant that it concerns, also once that is deleted.
+    pub tenant_id: Option<TenantId>,
+    /// Who.
+    pub actor: Actor,
+    /// Did what: `project.activated`.
+    pub action: String,
+    /// To what, as shown identifiers: `prj_...`.
+    pub target: Option<String>,
+    /// From where.
+    pub client_ip: Option<IpAddr>,
+    /// In which request.
+    pub request_id: Option<String>,
+    /// What else there is to say; never a secret, an address or a name of a person.
+    pub details: BTreeMap<String, String>,
+}
+
+/// An audit event's identifier.
+pub type AuditEventId = Id<AuditEvent>;
+
+impl Kind for AuditEvent {
+    const PREFIX: &'static str = "evt";
+}
+
+/// Who acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A signed-in tenant, by its session.
+    Tenant {
+        /// The tenant.
+        tenant: TenantId,
+        /// The session.
+        session: SessionId,
+    },
+    /// An operator's API key, by its name.
+    ApiKey(String),
+    /// Whoever sent the request, not signed in.
+    Anonymous,
+    /// The server itself: the demo, housekeeping, the embedding program.
+    System,
+}
+
+impl Actor {
+    /// What kind of actor, as it is stored and shown: `tenant`, `api_key`, `anonymous`, `system`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Tenant { .. } => "tenant",
+            Self::ApiKey(_) => "api_key",
+            Self::Anonymous => "anonymous",
+            Self::System => "system",
+        }
+    }
+
+    /// Which one, where there are several: a session's identifier, a key's name.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        match self {
+            Self::Tenant { session, .. } => Some(session.to_string()),
+            Self::ApiKey(name) => Some(name.clone()),
+            Self::Anonymous | Self::System => None,
+        }
+    }
+
+    /// The reverse of [`kind`](Self::kind) and [`name`](Self::name), for a store; `None` for what they never wrote.
+    #[must_use]
+    pub fn from_stored(kind: &str, name: Option<&str>, tenant: Option<TenantId>) -> Option<Self> {
+        match (kind, name, tenant) {
+            ("tenant", Some(session), Some(tenant)) => Some(Self::Tenant { tenant, session: session.parse().ok()? }),
+            ("api_key", Some(name), _) => Some(Self::ApiKey(name.to_owned())),
+            ("anonymous", None, _) => Some(Self::Anonymous),
+            ("system", None, _) => Some(Self::System),
+            _ => None,
+        }
+    }
+}
+
+/// What happened. The words are stored, so they never change their meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// A plan was made.
+    PlanCreated,
+    /// A tenant was made.
+    TenantCreated,
+    /// A tenant was suspended; its sessions ended with it.
+    TenantSuspended,
+    /// A suspended tenant may sign in again.
+    TenantResumed,
+    /// A tenant was deleted with all that it owned.
+    TenantDeleted,
+    /// Codes were issued.
+    CodesIssued,
+    /// A new tenant's first codes could not be issued.
+    CodesIssueFailed,
+    /// A one-time password was asked for.
+    OtpRequested,
+    /// A sign-in succeeded.
+    SignInSucceeded,
+    /// A sign-in failed.
+    SignInFailed,
+    /// An account's failures are spent: wide codes from here on.
+    SignInBudgetSpent,
+    /// A session was refreshed.
+    SessionRefreshed,
+    /// A session was ended.
+    SessionRevoked,
+    /// All sessions of a tenant were ended.
+    SessionsRevoked,
+    /// A project was made.
+    ProjectCreated,
+    /// A project's details changed.
+    ProjectChanged,
+    /// A project was activated with a code.
+    ProjectActivated,
+    /// An activation was refused.
+    ActivationRefused,
+    /// A project was paused.
+    ProjectPaused,
+    /// A project was resumed.
+    ProjectResumed,
+    /// A project was completed.
+    ProjectCompleted,
+    /// A project was deleted.
+    ProjectDeleted,
+    /// A legacy project was assigned to a tenant.
+    ProjectAssigned,
+}
+
+impl Action {
+    /// The word that is stored: resource first, so that it greps.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PlanCreated => "plan.created",
+            Self::TenantCreated => "tenant.created",
+            Self::TenantSuspended => "tenant.suspended",
+            Self::TenantResumed => "tenant.resumed",
+            Self::TenantDeleted => "tenant.deleted",
+            Self::CodesIssued => "codes.issued",
+            Self::CodesIssueFailed => "codes.issue_failed",
+            Self::OtpRequested => "otp.requested",
+            Self::SignInSucceeded => "sign_in.succeeded",
+            Self::SignInFailed => "sign_in.failed",
+            Self::SignInBudgetSpent => "sign_in.budget_spent",
+            Self::SessionRefreshed => "session.refreshed",
+            Self::SessionRevoked => "session.revoked",
+            Self::SessionsRevoked => "sessions.revoked",
+            Self::ProjectCreated => "project.created",
+            Self::ProjectChanged => "project.changed",
+            Self::ProjectActivated => "project.activated",
+            Self::ActivationRefused => "activation.refused",
+            Self::ProjectPaused => "project.paused",
+            Self::ProjectResumed => "project.resumed",
+            Self::ProjectCompleted => "project.completed",
+            Self::ProjectDeleted => "project.deleted",
+            Self::ProjectAssigned => "project.assigned",
+        }
+    }
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A plan.
+    Plan(PlanId),
+    /// A tenant.
+    Tenant(TenantId),
+    /// A code.
+    Code(CodeId),
+    /// A project.
+    Project(ProjectId),
+    /// A session.
+    Session(SessionId),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plan(id) => id.fmt(f),
+            Self::Tenant(id) => id.fmt(f),
+            Self::Code(id) => id.fmt(f),
+            Self::Project(id) => id.fmt(f),
+            Self::Session(id) => id.fmt(f),
+        }
+    }
+}
+
+impl AuditEvent {
+    /// An event that happens now, by the context's actor, from its address and request.
+    #[must_use]
+    pub fn new(cx: &Context<'_>, action: Action, tenant_id: Option<TenantId>, target: Option<Target>) -> Self {
+        Self {
+            id: Id::generate(cx.now, cx.entropy),
+            at: cx.now,
+            tenant_id,
+            actor: cx.actor.clone(),
+            action: action.as_str().to_owned(),
+            target: target.map(|target| target.to_string()),
+            client_ip: cx.client_ip,
+            request_id: cx.request_id.clone(),
+            details: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a detail.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.details.insert(name.to_owned(), value.to_string());
+        self
+    }
+}

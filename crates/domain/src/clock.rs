@@ -1,0 +1,50 @@
+//! Where time comes from. Use cases take a [`Timestamp`] that was read once; only the edge holds a clock.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use time::Duration;
+
+use crate::Timestamp;
+
+/// A source of the present moment.
+pub trait Clock: Send + Sync + 'static {
+    /// The present moment. It may stand still or be set back: nothing relies on its going forward.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[cfg(feature = "system")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+#[cfg(feature = "system")]
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the ambient clock")]
+    fn now(&self) -> Timestamp {
+        Timestamp::new(time::OffsetDateTime::now_utc())
+    }
+}
+
+/// A clock that moves only when told to; its clones share one hand.
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<Mutex<Timestamp>>);
+
+impl ManualClock {
+    /// A clock that stands at `start`.
+    #[must_use]
+    pub fn new(start: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(start)))
+    }
+
+    /// Moves the clock forward, or back by a negative duration.
+    pub fn advance(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = *now + by;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

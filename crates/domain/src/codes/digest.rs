@@ -1,0 +1,101 @@
+//! What a store sees of a code: a keyed digest, never the text.
+
+use std::{fmt, str::FromStr};
+
+use subtle::ConstantTimeEq;
+
+use crate::{InvalidValue, PlainCode};
+
+/// A keyed digest of an activation code's text. Without the key it neither gives the code away nor lets guesses be tested.
+/// Compared in constant time.
+#[derive(Clone, Copy)]
+pub struct CodeDigest([u8; 32]);
+
+impl CodeDigest {
+    /// Takes the 32 bytes that a [`CodeHasher`] made or a store read.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes, as a store writes them.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl PartialEq for CodeDigest {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+impl Eq for CodeDigest {}
+
+impl fmt::Debug for CodeDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodeDigest(..)")
+    }
+}
+
+/// The name of a key in a key ring: 1 to 16 of `a-z`, `0-9`, `-` and `_`. It is stored beside what the key made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(String);
+
+impl KeyId {
+    /// Checks a key's name.
+    ///
+    /// # Errors
+    /// `invalid_key_id`.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let symbols = text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
+        if !symbols || !(1..=16).contains(&text.len()) {
+            return Err(InvalidValue::new("invalid_key_id", "a key id is 1 to 16 of a-z, 0-9, `-` and `_`"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Takes a key id that a store read.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The key's name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A digest and the key that made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyedCodeDigest {
+    /// The digest.
+    pub digest: CodeDigest,
+    /// The key that made it.
+    pub key_id: KeyId,
+}
+
+/// Makes digests of codes. `tenantry-auth`'s key ring is one; an embedder may bring another.
+pub trait CodeHasher: Send + Sync {
+    /// The digest under the present signing key, for a code that is being issued.
+    fn digest(&self, code: &PlainCode) -> KeyedCodeDigest;
+
+    /// The digests under every key that still verifies, the signing key's first, for a code that is being looked up.
+    fn candidates(&self, code: &PlainCode) -> Vec<CodeDigest>;
+}

@@ -1,0 +1,9 @@
+//! Activation codes: their text, their digests, and the record that stands for one in a store.
+
+mod digest;
+mod record;
+mod text;
+
+pub use digest::{CodeDigest, CodeHasher, KeyId, KeyedCodeDigest};
+pub use record::{BatchId, Code, CodeId, CodeStatus, NewCode};
+pub use text::PlainCode;

@@ -1,0 +1,34 @@
+//! What a use case is told about its call.
+
+use std::{fmt, net::IpAddr};
+
+use crate::{Actor, Entropy, Timestamp};
+
+/// When, by whom and from where a use case is called. Time enters here once: a use case sees one moment from start to end.
+#[derive(Clone)]
+pub struct Context<'a> {
+    /// The moment of the call.
+    pub now: Timestamp,
+    /// Where randomness comes from.
+    pub entropy: &'a dyn Entropy,
+    /// Who calls, for the audit trail.
+    pub actor: Actor,
+    /// From where, for the audit trail.
+    pub client_ip: Option<IpAddr>,
+    /// In which request, for the audit trail.
+    pub request_id: Option<String>,
+}
+
+impl<'a> Context<'a> {
+    /// A call by the embedding program itself.
+    #[must_use]
+    pub const fn system(now: Timestamp, entropy: &'a dyn Entropy) -> Self {
+        Self { now, entropy, actor: Actor::System, client_ip: None, request_id: None }
+    }
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("now", &self.now).field("actor", &self.actor).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,51 @@
+//! Rate limits that hold across servers and restarts, because a store counts them.
+
+use std::fmt;
+
+use time::Duration;
+
+/// How often something may happen: `burst` times at once, then once each `interval`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How often at once, at least 1.
+    pub burst: u32,
+    /// How long until one more is allowed, longer than zero.
+    pub interval: Duration,
+}
+
+/// What is counted: a keyed digest of an address or an account, so that a store holds neither.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BucketKey([u8; 32]);
+
+impl BucketKey {
+    /// Takes the digest of what is counted.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes, as a store writes them.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for BucketKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BucketKey(..)")
+    }
+}
+
+/// Whether it may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum RateDecision {
+    /// It may, and was counted.
+    Allowed,
+    /// It may not, and was not counted; the same may be tried again after this time.
+    Limited {
+        /// Longer than zero.
+        retry_after: Duration,
+    },
+}

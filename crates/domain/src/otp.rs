@@ -1,0 +1,131 @@
+//! One-time passwords as a store keeps them.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use time::Duration;
+
+use crate::{Id, KeyId, TenantId, Timestamp, id::Kind};
+
+/// A one-time password that was asked for: a challenge, which the password answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtpChallenge {
+    /// Its identifier, which whoever asked for it receives.
+    pub id: ChallengeId,
+    /// Whose sign-in it is. `None`: a decoy, made so that an unknown account looks like a known one.
+    pub tenant_id: Option<TenantId>,
+    /// The keyed digest of the password, bound to version, purpose, tenant and this challenge.
+    pub code_mac: OtpMac,
+    /// The key that made the digest.
+    pub key_id: KeyId,
+    /// What the password is good for.
+    pub purpose: OtpPurpose,
+    /// How hard it is to guess.
+    pub strength: OtpStrength,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Valid until then, exclusive.
+    pub expires_at: Timestamp,
+    /// When it was used.
+    pub consumed_at: Option<Timestamp>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+}
+
+/// A challenge's identifier.
+pub type ChallengeId = Id<OtpChallenge>;
+
+impl Kind for OtpChallenge {
+    const PREFIX: &'static str = "otp";
+}
+
+/// What a one-time password is good for; one for another purpose is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OtpPurpose {
+    /// A tenant's sign-in.
+    TenantSignIn,
+}
+
+impl OtpPurpose {
+    /// The purpose as it is stored and digested.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TenantSignIn => "tenant_sign_in",
+        }
+    }
+
+    /// The reverse of [`as_str`](Self::as_str); `None` for a purpose that only a newer version knows.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Option<Self> {
+        (text == Self::TenantSignIn.as_str()).then_some(Self::TenantSignIn)
+    }
+}
+
+/// How hard a one-time password is to guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OtpStrength {
+    /// Six digits: 20 bits, safe only while failures are counted.
+    SixDigits,
+    /// 64 bits or more, sent once an account's failures are spent: safe without counting, so nobody can be locked out.
+    Wide,
+}
+
+impl OtpStrength {
+    /// The strength as it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SixDigits => "six_digits",
+            Self::Wide => "wide",
+        }
+    }
+
+    /// The reverse of [`as_str`](Self::as_str).
+    #[must_use]
+    pub fn from_stored(text: &str) -> Option<Self> {
+        [Self::SixDigits, Self::Wide].into_iter().find(|strength| strength.as_str() == text)
+    }
+}
+
+/// How many tries a challenge and an account have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtpBudget {
+    /// Tries of one challenge, right or wrong.
+    pub attempts: u32,
+    /// Failed tries of an account's six-digit passwords within `window`.
+    pub failures: u32,
+    /// How long a failure counts.
+    pub window: Duration,
+}
+
+/// A keyed digest of a one-time password, compared in constant time.
+#[derive(Clone, Copy)]
+pub struct OtpMac([u8; 32]);
+
+impl OtpMac {
+    /// Takes the 32 bytes that were made or read.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes, as a store writes them.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl PartialEq for OtpMac {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+impl Eq for OtpMac {}
+
+impl fmt::Debug for OtpMac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OtpMac(..)")
+    }
+}

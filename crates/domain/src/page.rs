@@ -1,0 +1,81 @@
+//! Lists, a page at a time.
+
+use std::fmt;
+
+use crate::{Id, InvalidValue, id::Kind};
+
+/// Which page of a list: newest first, so many, from behind this item on.
+pub struct PageRequest<K> {
+    /// How many items at the most.
+    pub limit: PageLimit,
+    /// The last item of the page before; `None` for the first page.
+    pub after: Option<Id<K>>,
+}
+
+impl<K> Clone for PageRequest<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K> Copy for PageRequest<K> {}
+impl<K: Kind> fmt::Debug for PageRequest<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PageRequest").field("limit", &self.limit).field("after", &self.after).finish()
+    }
+}
+
+/// How many items a page has: 1 to 200, 20 unless asked otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageLimit(u16);
+
+impl PageLimit {
+    /// The most items of a page.
+    pub const MAX: u16 = 200;
+
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// `out_of_range`.
+    pub fn new(limit: u16) -> Result<Self, InvalidValue> {
+        let out = || InvalidValue::new("out_of_range", format!("must be 1 to {}", Self::MAX));
+        Some(limit).filter(|limit| (1..=Self::MAX).contains(limit)).map(Self).ok_or_else(out)
+    }
+
+    /// The number of items.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl Default for PageLimit {
+    fn default() -> Self {
+        Self(20)
+    }
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The items, newest first.
+    pub items: Vec<T>,
+    /// Whether another page follows.
+    pub has_more: bool,
+}
+
+impl<T> Page<T> {
+    /// Makes a page of up to one item more than `limit`: the extra one says that there are more.
+    #[must_use]
+    pub fn from_surplus(mut items: Vec<T>, limit: PageLimit) -> Self {
+        let limit = usize::from(limit.get());
+        let has_more = items.len() > limit;
+        items.truncate(limit);
+        Self { items, has_more }
+    }
+
+    /// The page with every item turned into another.
+    #[must_use]
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(f).collect(), has_more: self.has_more }
+    }
+}

@@ -1,0 +1,75 @@
+//! Plans: what an operator sells.
+
+use crate::{Id, InvalidValue, PlanName, Timestamp, id::Kind};
+
+/// A plan, which sets how many activations a tenant has each month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Its identifier.
+    pub id: PlanId,
+    /// What it is called, unique.
+    pub name: PlanName,
+    /// Activations a calendar month (UTC).
+    pub monthly_run_quota: Quota,
+    /// Since when no new tenant can be put on it.
+    pub archived_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A plan's identifier.
+pub type PlanId = Id<Plan>;
+
+impl Kind for Plan {
+    const PREFIX: &'static str = "pln";
+}
+
+/// Activations a month: 1 to 1,000,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Quota(u32);
+
+impl Quota {
+    /// The largest quota. A tenant's first codes, a tenth of it, are answered in one reply: this keeps that reply under 20 MB.
+    pub const MAX: u32 = 1_000_000;
+
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// `out_of_range`.
+    pub fn new(runs: i64) -> Result<Self, InvalidValue> {
+        let out = || InvalidValue::new("out_of_range", format!("must be 1 to {}", Self::MAX));
+        u32::try_from(runs).ok().filter(|runs| (1..=Self::MAX).contains(runs)).map(Self).ok_or_else(out)
+    }
+
+    /// Takes a quota that was checked when it was written.
+    #[must_use]
+    pub const fn from_stored(runs: u32) -> Self {
+        Self(runs)
+    }
+
+    /// Activations a month.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// How many codes a new tenant on the plan receives: a tenth of the quota, rounded down, at least one.
+    #[must_use]
+    pub const fn initial_codes(self) -> u32 {
+        if self.0 < 20 { 1 } else { self.0 / 10 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_of_the_quota_rounded_down_and_at_least_one() {
+        let codes = |runs| Quota::new(runs).unwrap().initial_codes();
+        assert_eq!([1, 9, 10, 19, 20, 99, 100, 1_000_000].map(codes), [1, 1, 1, 1, 2, 9, 10, 100_000]);
+        assert!([0, -1, 1_000_001, i64::MAX].iter().all(|&runs| Quota::new(runs).is_err()));
+    }
+}

@@ -1,0 +1,23 @@
+/// What goes wrong inside a store, as far as its callers can do something about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store can't be reached, is shutting down, or is too busy to answer in time. Trying again later may help.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The transaction lost against another in a way that no port foresees (a deadlock, a broken constraint). It left no trace;
+    /// trying again at once may help.
+    #[error("the transaction conflicts with another")]
+    Conflict(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A row holds what its type can't: written by something else, or by a newer version.
+    #[error("a stored {what} can't be read")]
+    Corrupt {
+        /// Which kind of row.
+        what: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Anything else: a defect, or a schema that doesn't fit.
+    #[error("the store failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

@@ -1,0 +1,44 @@
+use std::future::Future;
+
+use super::StoreError;
+use crate::{CalendarMonth, CodeId, ProjectId, Quota, Redemption, TenantId, Timestamp};
+
+/// Reads of the ledger and of the counted months.
+pub trait LedgerReads {
+    /// All redemptions of one of a tenant's codes, oldest first.
+    fn redemptions_of_code(
+        &mut self,
+        tenant: TenantId,
+        code: CodeId,
+    ) -> impl Future<Output = Result<Vec<Redemption>, StoreError>> + Send;
+
+    /// The redemption that keeps one of a tenant's projects active.
+    fn live_redemption(
+        &mut self,
+        tenant: TenantId,
+        project: ProjectId,
+    ) -> impl Future<Output = Result<Option<Redemption>, StoreError>> + Send;
+
+    /// A tenant's activations in a month.
+    fn activations_in(&mut self, tenant: TenantId, month: CalendarMonth) -> impl Future<Output = Result<u32, StoreError>> + Send;
+}
+
+/// Writes of the ledger and of the counted months.
+pub trait LedgerWrites {
+    /// Writes a use of a code into the ledger.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where the project has a live redemption already: the last line behind
+    /// [`start_project`](super::ProjectWrites::start_project).
+    fn insert_redemption(&mut self, redemption: &Redemption) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Counts one activation in a month unless the month has `quota` already; `false` then. Of any number of racing calls, as many
+    /// succeed as are left.
+    fn count_activation(
+        &mut self,
+        tenant: TenantId,
+        month: CalendarMonth,
+        quota: Quota,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}

@@ -1,0 +1,91 @@
+//! The ports: what a use case asks of a store, and what a store promises.
+//!
+//! One file an entity, with a trait of reads and a trait of writes. A [`Reader`] has the reads, each on its own; a
+//! [`Transaction`] has reads and writes, which become visible to others together, at [`commit`](Transaction::commit).
+//!
+//! What the traits' signatures can't say is said in their docs and held by `tenantry_domain::conformance`, which every store passes.
+//! Three things hold throughout:
+//!
+//! - **Tenant first.** Where a tenant is named, another tenant's row is as good as missing.
+//! - **Conditional writes decide races.** A write that may lose says so with `false` or `None`; a read before it decides nothing.
+//! - **A failed statement leaves the transaction usable or fails it whole**, and a transaction that is dropped leaves no trace.
+
+mod audit;
+mod codes;
+mod error;
+mod ledger;
+mod limits;
+mod otps;
+mod outbox;
+mod plans;
+mod projects;
+mod sessions;
+mod tenants;
+
+use std::future::Future;
+
+pub use audit::{AuditReads, AuditWrites};
+pub use codes::{CodeIssue, CodeReads, CodeWrites};
+pub use error::StoreError;
+pub use ledger::{LedgerReads, LedgerWrites};
+pub use limits::LimitWrites;
+pub use otps::{OtpReads, OtpWrites};
+pub use outbox::OutboxWrites;
+pub use plans::{PlanReads, PlanWrites};
+pub use projects::{Ownership, ProjectFilter, ProjectReads, ProjectWrites};
+pub use sessions::{SessionReads, SessionTouch, SessionWrites};
+pub use tenants::{TenantReads, TenantWrites};
+
+/// A store: a handle that is cheap to clone, shared by all that use it.
+pub trait Store: Clone + Send + Sync + 'static {
+    /// What [`reader`](Self::reader) gives.
+    type Reader: Reader;
+    /// What [`begin`](Self::begin) gives.
+    type Transaction: Transaction;
+
+    /// A reader. Costs no round trip; each of its reads sees what was committed when it began.
+    fn reader(&self) -> Self::Reader;
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where the store can't be reached in time.
+    fn begin(&self) -> impl Future<Output = Result<Self::Transaction, StoreError>> + Send;
+}
+
+/// All reads.
+pub trait Reader:
+    PlanReads + TenantReads + CodeReads + ProjectReads + LedgerReads + SessionReads + OtpReads + AuditReads + Send
+{
+}
+
+impl<T> Reader for T where
+    T: PlanReads + TenantReads + CodeReads + ProjectReads + LedgerReads + SessionReads + OtpReads + AuditReads + Send
+{
+}
+
+/// All reads and writes, in one transaction. Dropped without [`commit`](Self::commit), it leaves no trace.
+///
+/// Others see none of its writes before the commit. Its reads see its own writes; whether they see what others commit
+/// meanwhile is the store's affair (PostgreSQL: yes; SQLite and memory: there is none, as writers take turns).
+#[must_use = "a transaction that is dropped is rolled back"]
+pub trait Transaction:
+    Reader
+    + PlanWrites
+    + TenantWrites
+    + CodeWrites
+    + ProjectWrites
+    + LedgerWrites
+    + SessionWrites
+    + OtpWrites
+    + LimitWrites
+    + AuditWrites
+    + OutboxWrites
+{
+    /// Makes the writes lasting and visible, all of them or none. After `Ok` they survive a crash of this process and, for a store
+    /// on disk, of the machine.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] may leave open whether the writes took place; the use cases are made to be called again.
+    fn commit(self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

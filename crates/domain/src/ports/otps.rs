@@ -1,0 +1,34 @@
+use std::future::Future;
+
+use super::StoreError;
+use crate::{ChallengeId, OtpBudget, OtpChallenge, OtpPurpose, TenantId, Timestamp};
+
+/// Reads of one-time passwords.
+pub trait OtpReads {
+    /// How many tries of a tenant's six-digit passwords have failed since `since`, inclusive, counted by when their challenge was made.
+    /// A try counts from its claim on, and stops counting when its challenge is consumed.
+    fn otp_failures(&mut self, tenant: TenantId, since: Timestamp) -> impl Future<Output = Result<u32, StoreError>> + Send;
+}
+
+/// Writes of one-time passwords.
+pub trait OtpWrites {
+    /// Stores a new challenge.
+    fn insert_challenge(&mut self, challenge: &OtpChallenge) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Claims one try of a challenge, and answers it as it is then. To be committed before the password is compared, so that no race
+    /// and no crash gives a guess for free.
+    ///
+    /// `None`, and nothing is claimed, when there is no such challenge for this purpose, when at `now` it is expired or consumed, when it
+    /// had `budget.attempts` tries, or when it is of six digits and its tenant has `budget.failures` [failures](OtpReads::otp_failures)
+    /// within `budget.window`. These bounds hold under any number of racing calls, over all challenges of a tenant.
+    fn claim_otp_attempt(
+        &mut self,
+        id: ChallengeId,
+        purpose: OtpPurpose,
+        budget: OtpBudget,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<OtpChallenge>, StoreError>> + Send;
+
+    /// Consumes a challenge that is neither consumed nor expired at `now`; `false` when another transaction was first.
+    fn consume_challenge(&mut self, id: ChallengeId, now: Timestamp) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}

@@ -1,0 +1,27 @@
+//! The ledger: which use of which code activated which project.
+
+use crate::{CodeId, Id, ProjectId, TenantId, Timestamp, id::Kind};
+
+/// One use of a code. Live until it is returned; a project has at most one that is live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redemption {
+    /// Its identifier.
+    pub id: RedemptionId,
+    /// Whose code and project.
+    pub tenant_id: TenantId,
+    /// The code; `None` once that is gone.
+    pub activation_code_id: Option<CodeId>,
+    /// The project; `None` once that is gone.
+    pub project_id: Option<ProjectId>,
+    /// When it was used.
+    pub redeemed_at: Timestamp,
+    /// When the use was given back.
+    pub returned_at: Option<Timestamp>,
+}
+
+/// A redemption's identifier.
+pub type RedemptionId = Id<Redemption>;
+
+impl Kind for Redemption {
+    const PREFIX: &'static str = "red";
+}

@@ -1,0 +1,76 @@
+//! Sessions: a tenant that is signed in.
+
+use std::{fmt, net::IpAddr};
+
+use subtle::ConstantTimeEq;
+
+use crate::{Id, TenantId, Timestamp, id::Kind};
+
+/// A session as a store keeps it: without its token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its identifier, which is no secret.
+    pub id: SessionId,
+    /// Who is signed in.
+    pub tenant_id: TenantId,
+    /// The keyed digest of its token, unique.
+    pub token_digest: TokenDigest,
+    /// When it was last used; written at most once a minute.
+    pub last_activity: Timestamp,
+    /// Valid until then, exclusive. Moves with its use, never past the absolute limit.
+    pub expires_at: Timestamp,
+    /// From where it was signed in.
+    pub client_ip: Option<IpAddr>,
+    /// By which program, at most 200 characters.
+    pub user_agent: Option<String>,
+    /// When it was ended.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was signed in.
+    pub created_at: Timestamp,
+}
+
+/// A session's identifier.
+pub type SessionId = Id<Session>;
+
+impl Kind for Session {
+    const PREFIX: &'static str = "ses";
+}
+
+impl Session {
+    /// Whether it still counts at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && now < self.expires_at
+    }
+}
+
+/// A keyed digest of a bearer token, compared in constant time.
+#[derive(Clone, Copy)]
+pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    /// Takes the 32 bytes that were made or read.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes, as a store writes them.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl PartialEq for TokenDigest {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+impl Eq for TokenDigest {}
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest(..)")
+    }
+}

@@ -1,0 +1,144 @@
+//! Subscriptions: which plan a tenant is on, and what the state of its payments lets it do.
+
+use crate::{Id, InvalidValue, PlanId, Quota, TenantId, Timestamp, id::Kind};
+
+/// A tenant's subscription; a tenant has exactly one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// Its identifier.
+    pub id: SubscriptionId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// To what.
+    pub plan_id: PlanId,
+    /// How it stands.
+    pub state: SubscriptionState,
+    /// The present period's start, inclusive.
+    pub current_period_start: Timestamp,
+    /// The present period's end, exclusive.
+    pub current_period_end: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A subscription's identifier.
+pub type SubscriptionId = Id<Subscription>;
+
+impl Kind for Subscription {
+    const PREFIX: &'static str = "sub";
+}
+
+/// How a subscription stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SubscriptionState {
+    /// Being tried out: one project.
+    Trialing,
+    /// Paid: everything.
+    Active,
+    /// A payment is late: existing projects go on, nothing new.
+    PastDue,
+    /// Payments have failed: read only.
+    Unpaid,
+    /// Ended by either side: read only.
+    Canceled,
+    /// Stopped by the operator: read only.
+    Suspended,
+}
+
+/// What a tenant wants to do to its projects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TenantAction {
+    /// Make a project.
+    CreateProject,
+    /// Activate one with a code.
+    ActivateProject,
+    /// Change one, or its status.
+    ChangeProject,
+    /// Delete one.
+    DeleteProject,
+}
+
+impl SubscriptionState {
+    /// Every state.
+    pub const ALL: [Self; 6] = [Self::Trialing, Self::Active, Self::PastDue, Self::Unpaid, Self::Canceled, Self::Suspended];
+
+    /// The most projects that a tenant may have while trialing.
+    pub const TRIAL_PROJECTS: u64 = 1;
+
+    /// Whether the state lets a tenant do this. Reading is always allowed; the bound of
+    /// [`TRIAL_PROJECTS`](Self::TRIAL_PROJECTS) is checked where projects are counted.
+    #[must_use]
+    pub const fn allows(self, action: TenantAction) -> bool {
+        match self {
+            Self::Active | Self::Trialing => true,
+            Self::PastDue => matches!(action, TenantAction::ChangeProject | TenantAction::DeleteProject),
+            Self::Unpaid | Self::Canceled | Self::Suspended => false,
+        }
+    }
+
+    /// The state as it is stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trialing => "trialing",
+            Self::Active => "active",
+            Self::PastDue => "past_due",
+            Self::Unpaid => "unpaid",
+            Self::Canceled => "canceled",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    /// The reverse of [`as_str`](Self::as_str).
+    ///
+    /// # Errors
+    /// `invalid_state`.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let unknown = || InvalidValue::new("invalid_state", "must be one of trialing, active, past_due, unpaid, canceled, suspended");
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(unknown)
+    }
+}
+
+/// What a tenant is entitled to: its subscription's state and its plan's quota, read together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entitlement {
+    /// How its subscription stands.
+    pub state: SubscriptionState,
+    /// Its plan's activations a month.
+    pub quota: Quota,
+    /// Since when the tenant is suspended.
+    pub suspended_at: Option<Timestamp>,
+}
+
+impl Entitlement {
+    /// Whether the tenant may do this now.
+    #[must_use]
+    pub const fn allows(&self, action: TenantAction) -> bool {
+        self.suspended_at.is_none() && self.state.allows(action)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SubscriptionState::*, TenantAction::*, *};
+
+    #[test]
+    fn each_state_gates_as_the_table_says() {
+        let table: [(SubscriptionState, &[TenantAction]); 6] = [
+            (Active, &[CreateProject, ActivateProject, ChangeProject, DeleteProject]),
+            (Trialing, &[CreateProject, ActivateProject, ChangeProject, DeleteProject]),
+            (PastDue, &[ChangeProject, DeleteProject]),
+            (Unpaid, &[]),
+            (Canceled, &[]),
+            (Suspended, &[]),
+        ];
+        for (state, allowed) in table {
+            for action in [CreateProject, ActivateProject, ChangeProject, DeleteProject] {
+                assert_eq!(state.allows(action), allowed.contains(&action), "{state:?} {action:?}");
+            }
+        }
+        assert!(SubscriptionState::ALL.iter().all(|&state| SubscriptionState::parse(state.as_str()) == Ok(state)));
+    }
+}

@@ -1,0 +1,164 @@
+//! One form of time: UTC, whole microseconds.
+
+use std::{fmt, ops};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use time::{Duration, Month, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+
+/// A moment in UTC, truncated to microseconds (PostgreSQL's resolution), so that what was written is what is read.
+///
+/// Between the years 1970 and 9999, which every store can hold and RFC 3339 can show. Arithmetic stays inside these bounds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(OffsetDateTime);
+
+impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const MIN: Self = Self(OffsetDateTime::UNIX_EPOCH);
+    /// The last whole second of the year 9999.
+    pub const MAX: Self = Self(time::macros::datetime!(9999-12-31 23:59:59 UTC));
+
+    /// Truncates `moment` to microseconds and moves it to UTC; outside the bounds it becomes the nearer bound.
+    #[must_use]
+    pub fn new(moment: OffsetDateTime) -> Self {
+        let utc = moment.to_offset(UtcOffset::UTC);
+        let whole = utc.replace_microsecond(utc.microsecond()).unwrap_or(utc);
+        Self(whole).clamp(Self::MIN, Self::MAX)
+    }
+
+    /// Microseconds since 1970; `None` outside the bounds.
+    #[must_use]
+    pub fn from_unix_micros(micros: i64) -> Option<Self> {
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()?;
+        (Self::MIN.0..=Self::MAX.0).contains(&moment).then_some(Self(moment))
+    }
+
+    /// Microseconds since 1970.
+    #[must_use]
+    pub fn unix_micros(self) -> i64 {
+        i64::try_from(self.0.unix_timestamp_nanos() / 1000).unwrap_or(i64::MAX)
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn unix_millis(self) -> u64 {
+        u64::try_from(self.0.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
+    }
+
+    /// The moment as the `time` crate has it.
+    #[must_use]
+    pub const fn as_offset_date_time(self) -> OffsetDateTime {
+        self.0
+    }
+
+    /// The calendar month (UTC) that this moment is in.
+    #[must_use]
+    pub fn month(self) -> CalendarMonth {
+        CalendarMonth { year: self.0.year(), month: u8::from(self.0.month()) }
+    }
+}
+
+impl ops::Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self::new(self.0.saturating_add(duration))
+    }
+}
+
+impl ops::Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        Self::new(self.0.saturating_sub(duration))
+    }
+}
+
+impl ops::Sub for Timestamp {
+    type Output = Duration;
+
+    fn sub(self, earlier: Self) -> Duration {
+        self.0 - earlier.0
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.format(&Rfc3339).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        OffsetDateTime::parse(&text, &Rfc3339).map(Self::new).map_err(de::Error::custom)
+    }
+}
+
+/// A month of the calendar in UTC, which quotas are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CalendarMonth {
+    /// The year, 1970 to 9999.
+    pub year: i32,
+    /// The month, 1 to 12.
+    pub month: u8,
+}
+
+impl CalendarMonth {
+    /// The month's first moment, inclusive.
+    #[must_use]
+    pub fn start(self) -> Timestamp {
+        let month = Month::try_from(self.month).unwrap_or(Month::January);
+        time::Date::from_calendar_date(self.year, month, 1)
+            .map_or(Timestamp::MIN, |date| Timestamp::new(date.midnight().assume_utc()))
+    }
+
+    /// The month's end, exclusive: the start of the next.
+    #[must_use]
+    pub fn end(self) -> Timestamp {
+        let (year, month) = if self.month >= 12 { (self.year + 1, 1) } else { (self.year, self.month + 1) };
+        if year > 9999 { Timestamp::MAX } else { Self { year, month }.start() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn nanoseconds_are_cut_and_offsets_become_utc() {
+        let moment = Timestamp::new(datetime!(2026-03-01 01:00:00.123_456_789 +02:00));
+        assert_eq!(moment.to_string(), "2026-02-28T23:00:00.123456Z");
+        assert_eq!(Timestamp::from_unix_micros(moment.unix_micros()), Some(moment));
+    }
+
+    #[test]
+    fn arithmetic_stays_in_bounds() {
+        assert_eq!(Timestamp::MAX + Duration::MAX, Timestamp::MAX);
+        assert_eq!(Timestamp::MIN - Duration::MAX, Timestamp::MIN);
+        assert_eq!(Timestamp::from_unix_micros(-1), None);
+        assert_eq!(Timestamp::from_unix_micros(i64::MAX), None);
+    }
+
+    #[test]
+    fn a_month_ends_where_the_next_starts() {
+        let december = Timestamp::new(datetime!(2026-12-31 23:59:59.999_999 UTC)).month();
+        assert_eq!(december.start().to_string(), "2026-12-01T00:00:00Z");
+        assert_eq!(december.end().to_string(), "2027-01-01T00:00:00Z");
+        assert_eq!(december.end().month().month, 1);
+        assert_eq!(Timestamp::MAX.month().end(), Timestamp::MAX);
+    }
+}

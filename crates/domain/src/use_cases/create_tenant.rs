@@ -1,0 +1,121 @@
+use tracing::{error, info};
+
+use crate::{
+    Action, AuditEvent, Branding, CodeHasher, CodeOrder, Context, Email, GenerateCodesError, Id, IssuedBatch, Label, PlanId, Quota,
+    Slug, StoreError, Subscription, SubscriptionState, Target, Tenant, TenantName, generate_codes, ports::*,
+};
+
+/// What a new tenant's first codes are labelled.
+pub const AUTO_LABEL: &str = "Auto-generated on tenant creation";
+
+/// Whom to create.
+#[derive(Clone, Debug)]
+pub struct NewTenant {
+    /// What it signs in with.
+    pub slug: Slug,
+    /// What it is called.
+    pub name: TenantName,
+    /// Where its one-time passwords go.
+    pub contact_email: Email,
+    /// The plan that it is on.
+    pub plan_id: PlanId,
+    /// How it looks.
+    pub branding: Branding,
+}
+
+/// A tenant that was created.
+#[derive(Debug)]
+pub struct CreatedTenant {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// Its subscription.
+    pub subscription: Subscription,
+    /// Its first codes, or why there are none: the tenant stands all the same, and [`generate_codes`] issues them again.
+    pub issued: Result<IssuedBatch, GenerateCodesError>,
+}
+
+/// Why a tenant can't be created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateTenantError {
+    /// Another tenant has the slug.
+    #[error("another tenant has this slug")]
+    SlugTaken,
+    /// There is no such plan.
+    #[error("there is no such plan")]
+    UnknownPlan,
+    /// The plan takes no new tenants.
+    #[error("the plan is archived")]
+    PlanArchived,
+    /// The store failed; the tenant was not created.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Creates a tenant on a plan, then issues its first codes: a tenth of the plan's quota, at least one.
+///
+/// # Errors
+/// See [`CreateTenantError`]. A failure to issue is no error but part of the answer, and audited.
+pub async fn create_tenant<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    hasher: &dyn CodeHasher,
+    new: NewTenant,
+) -> Result<CreatedTenant, CreateTenantError> {
+    let (tenant, subscription, quota) = insert(store, cx, new).await?;
+    info!(tenant.id = %tenant.id, "created tenant");
+    let issued = generate_codes(store, cx, hasher, tenant.id, first_codes(quota)).await;
+    if let Err(failure) = &issued {
+        error!(tenant.id = %tenant.id, error = failure as &dyn std::error::Error, "could not issue a new tenant's codes");
+        if let Err(failure) = audit_failure(store, cx, &tenant).await {
+            error!(tenant.id = %tenant.id, error = &failure as &dyn std::error::Error, "could not audit it either");
+        }
+    }
+    Ok(CreatedTenant { tenant, subscription, issued })
+}
+
+/// The first codes of a tenant whose plan has this quota.
+fn first_codes(quota: Quota) -> CodeOrder {
+    CodeOrder { count: quota.initial_codes(), label: Label::parse(AUTO_LABEL).ok(), ttl: None, max_uses: 1 }
+}
+
+async fn insert<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    new: NewTenant,
+) -> Result<(Tenant, Subscription, Quota), CreateTenantError> {
+    let NewTenant { slug, name, contact_email, plan_id, branding } = new;
+    let id = Id::generate(cx.now, cx.entropy);
+    let (created_at, updated_at) = (cx.now, cx.now);
+    let tenant = Tenant { id, slug, name, contact_email, branding, suspended_at: None, created_at, updated_at };
+    let month = cx.now.month();
+    let subscription = Subscription {
+        id: Id::generate(cx.now, cx.entropy),
+        tenant_id: tenant.id,
+        plan_id,
+        state: SubscriptionState::Active,
+        current_period_start: month.start(),
+        current_period_end: month.end(),
+        created_at,
+        updated_at,
+    };
+
+    let mut tx = store.begin().await?;
+    let plan = tx.plan(plan_id).await?.ok_or(CreateTenantError::UnknownPlan)?;
+    if plan.archived_at.is_some() {
+        return Err(CreateTenantError::PlanArchived);
+    }
+    if !tx.insert_tenant(&tenant).await? {
+        return Err(CreateTenantError::SlugTaken);
+    }
+    tx.insert_subscription(&subscription).await?;
+    let event = AuditEvent::new(cx, Action::TenantCreated, Some(tenant.id), Some(Target::Tenant(tenant.id)));
+    tx.append_audit(&event.with("plan_id", plan_id)).await?;
+    tx.commit().await?;
+    Ok((tenant, subscription, plan.monthly_run_quota))
+}
+
+async fn audit_failure<S: Store>(store: &S, cx: &Context<'_>, tenant: &Tenant) -> Result<(), StoreError> {
+    let mut tx = store.begin().await?;
+    tx.append_audit(&AuditEvent::new(cx, Action::CodesIssueFailed, Some(tenant.id), Some(Target::Tenant(tenant.id)))).await?;
+    tx.commit().await
+}

@@ -1,0 +1,142 @@
+use time::Duration;
+use tracing::info;
+
+use crate::{
+    Action, AuditEvent, BatchId, CodeHasher, CodeId, Context, Id, Label, NewCode, PlainCode, StoreError, Target, TenantId, Timestamp,
+    ports::*,
+};
+
+/// The most codes of one call.
+pub const MAX_CODES: u32 = 1_000_000;
+
+/// The most projects that one code can activate.
+pub const MAX_USES: u32 = 1_000_000;
+
+/// Codes that go to the store in one call of its port.
+const CHUNK: usize = 1_000;
+
+/// Which codes to issue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeOrder {
+    /// How many, 1 to [`MAX_CODES`].
+    pub count: u32,
+    /// What they are for.
+    pub label: Option<Label>,
+    /// How long they are valid, longer than zero; `None`: for ever.
+    pub ttl: Option<Duration>,
+    /// How many projects each can activate, 1 to [`MAX_USES`].
+    pub max_uses: u32,
+}
+
+impl Default for CodeOrder {
+    /// One code for one project, valid for ever, without a label.
+    fn default() -> Self {
+        Self { count: 1, label: None, ttl: None, max_uses: 1 }
+    }
+}
+
+/// The codes of one issue, with their texts: the only moment that these are known.
+#[derive(Clone, Debug)]
+pub struct IssuedBatch {
+    /// The issue.
+    pub batch_id: BatchId,
+    /// What the codes are for.
+    pub label: Option<Label>,
+    /// Valid until then, exclusive.
+    pub expires_at: Option<Timestamp>,
+    /// How many projects each can activate.
+    pub max_uses: u32,
+    /// The codes.
+    pub codes: Vec<IssuedCode>,
+}
+
+/// One issued code.
+#[derive(Clone, Debug)]
+pub struct IssuedCode {
+    /// Its identifier.
+    pub id: CodeId,
+    /// Its text, to be shown once.
+    pub code: PlainCode,
+}
+
+/// Why codes can't be issued.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateCodesError {
+    /// None, or too many, were asked for.
+    #[error("the number of codes must be 1 to {MAX_CODES}")]
+    CountOutOfRange,
+    /// They would be expired when issued.
+    #[error("the time to live must be longer than zero")]
+    TtlNotPositive,
+    /// They could not be used, or too often.
+    #[error("the number of uses must be 1 to {MAX_USES}")]
+    MaxUsesOutOfRange,
+    /// There is no such tenant.
+    #[error("there is no such tenant")]
+    UnknownTenant,
+    /// The store failed; no code was issued.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Issues codes to a tenant: all that were asked for, or none. Their texts are in the answer and nowhere else.
+///
+/// # Errors
+/// See [`GenerateCodesError`].
+pub async fn generate_codes<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    hasher: &dyn CodeHasher,
+    tenant: TenantId,
+    order: CodeOrder,
+) -> Result<IssuedBatch, GenerateCodesError> {
+    if !(1..=MAX_CODES).contains(&order.count) {
+        return Err(GenerateCodesError::CountOutOfRange);
+    }
+    if !(1..=MAX_USES).contains(&order.max_uses) {
+        return Err(GenerateCodesError::MaxUsesOutOfRange);
+    }
+    if order.ttl.is_some_and(|ttl| ttl <= Duration::ZERO) {
+        return Err(GenerateCodesError::TtlNotPositive);
+    }
+    let issue = CodeIssue {
+        tenant_id: tenant,
+        batch_id: Id::generate(cx.now, cx.entropy),
+        expires_at: order.ttl.map(|ttl| cx.now + ttl),
+        label: order.label,
+        max_uses: order.max_uses,
+        created_at: cx.now,
+    };
+
+    let mut tx = store.begin().await?;
+    if tx.hold_tenant(tenant).await?.is_none() {
+        return Err(GenerateCodesError::UnknownTenant);
+    }
+    let mut codes = Vec::new();
+    let mut left = usize::try_from(order.count).unwrap_or(usize::MAX);
+    while left > 0 {
+        let (issued, records) = make_codes(cx, hasher, left.min(CHUNK));
+        tx.insert_codes(&issue, &records).await?;
+        left -= issued.len();
+        codes.extend(issued);
+    }
+    let event = AuditEvent::new(cx, Action::CodesIssued, Some(tenant), Some(Target::Tenant(tenant)));
+    let event = event.with("batch_id", issue.batch_id).with("count", order.count).with("max_uses", order.max_uses);
+    tx.append_audit(&event).await?;
+    tx.commit().await?;
+    info!(tenant.id = %tenant, batch.id = %issue.batch_id, count = order.count, max_uses = order.max_uses, "issued codes");
+
+    let CodeIssue { batch_id, label, expires_at, max_uses, .. } = issue;
+    Ok(IssuedBatch { batch_id, label, expires_at, max_uses, codes })
+}
+
+fn make_codes(cx: &Context<'_>, hasher: &dyn CodeHasher, count: usize) -> (Vec<IssuedCode>, Vec<NewCode>) {
+    let make = |_| {
+        let id = Id::generate(cx.now, cx.entropy);
+        let code = PlainCode::generate(cx.entropy);
+        let keyed = hasher.digest(&code);
+        let record = NewCode { id, digest: keyed.digest, key_id: keyed.key_id, hint: code.hint() };
+        (IssuedCode { id, code }, record)
+    };
+    (0..count).map(make).unzip()
+}

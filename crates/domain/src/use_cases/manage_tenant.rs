@@ -1,0 +1,70 @@
+use tracing::info;
+
+use crate::{Action, AuditEvent, Context, StoreError, Target, TenantId, Timestamp, ports::*};
+
+/// Why a tenant can't be suspended, resumed or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum ManageTenantError {
+    /// There is no such tenant.
+    #[error("there is no such tenant")]
+    UnknownTenant,
+    /// The store failed; nothing changed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Suspends a tenant: it can't sign in, and its sessions end at once. Doing so again changes nothing.
+///
+/// # Errors
+/// See [`ManageTenantError`].
+pub async fn suspend_tenant<S: Store>(store: &S, cx: &Context<'_>, tenant: TenantId) -> Result<(), ManageTenantError> {
+    set_suspended(store, cx, tenant, Some(cx.now), Action::TenantSuspended).await
+}
+
+/// Lets a suspended tenant sign in again. Its old sessions stay ended. Doing so again changes nothing.
+///
+/// # Errors
+/// See [`ManageTenantError`].
+pub async fn resume_tenant<S: Store>(store: &S, cx: &Context<'_>, tenant: TenantId) -> Result<(), ManageTenantError> {
+    set_suspended(store, cx, tenant, None, Action::TenantResumed).await
+}
+
+async fn set_suspended<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    tenant: TenantId,
+    suspended_at: Option<Timestamp>,
+    action: Action,
+) -> Result<(), ManageTenantError> {
+    let mut tx = store.begin().await?;
+    if tx.tenant(tenant).await?.is_none() {
+        return Err(ManageTenantError::UnknownTenant);
+    }
+    if !tx.set_tenant_suspended(tenant, suspended_at, cx.now).await? {
+        return Ok(());
+    }
+    let mut event = AuditEvent::new(cx, action, Some(tenant), Some(Target::Tenant(tenant)));
+    if suspended_at.is_some() {
+        let ended = tx.revoke_sessions(tenant, cx.now).await?;
+        event = event.with("sessions_ended", ended);
+    }
+    tx.append_audit(&event).await?;
+    tx.commit().await?;
+    info!(tenant.id = %tenant, action = action.as_str(), "changed tenant");
+    Ok(())
+}
+
+/// Deletes a tenant and everything that it owns; its audit events stay.
+///
+/// # Errors
+/// See [`ManageTenantError`].
+pub async fn delete_tenant<S: Store>(store: &S, cx: &Context<'_>, tenant: TenantId) -> Result<(), ManageTenantError> {
+    let mut tx = store.begin().await?;
+    if !tx.delete_tenant(tenant).await? {
+        return Err(ManageTenantError::UnknownTenant);
+    }
+    tx.append_audit(&AuditEvent::new(cx, Action::TenantDeleted, Some(tenant), Some(Target::Tenant(tenant)))).await?;
+    tx.commit().await?;
+    info!(tenant.id = %tenant, "deleted tenant");
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! What can be done: one file a use case, or a family of them, with its error.
+//!
+//! Each begins and commits in one function, takes its time and randomness from a [`Context`](crate::Context), and writes what it did
+//! into the audit trail of the same transaction.
+
+mod activate_project;
+mod assign_project;
+mod create_tenant;
+mod generate_codes;
+mod manage_tenant;
+mod plans;
+mod projects;
+
+pub use activate_project::{ActivateError, ActivateProject, ActivateWith, activate_project};
+pub use assign_project::{AssignError, assign_project};
+pub use create_tenant::{AUTO_LABEL, CreateTenantError, CreatedTenant, NewTenant, create_tenant};
+pub use generate_codes::{CodeOrder, GenerateCodesError, IssuedBatch, IssuedCode, MAX_CODES, MAX_USES, generate_codes};
+pub use manage_tenant::{ManageTenantError, delete_tenant, resume_tenant, suspend_tenant};
+pub use plans::{CreatePlanError, create_plan};
+pub use projects::{NewProject, ProjectError, change_project, create_project, delete_project, transition_project};

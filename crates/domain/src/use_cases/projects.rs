@@ -1,0 +1,159 @@
+use tracing::info;
+
+use crate::{
+    Action, AuditEvent, Context, Entitlement, Id, Project, ProjectDetails, ProjectId, ProjectStatus, Slug, StoreError,
+    SubscriptionState, Target, TenantAction, TenantId, Transition, ports::*,
+};
+
+/// What to make.
+#[derive(Clone, Debug)]
+pub struct NewProject {
+    /// Its short name; `None`: made from the client's name.
+    pub slug: Option<Slug>,
+    /// What the tenant says of it.
+    pub details: ProjectDetails,
+}
+
+/// Why a project can't be made, changed, moved or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    /// The tenant has no such project.
+    #[error("there is no such project")]
+    UnknownProject,
+    /// The tenant has another project with the slug.
+    #[error("another project has this project_id")]
+    SlugTaken,
+    /// The tenant's subscription doesn't let it.
+    #[error("the subscription is {}", .state.as_str())]
+    SubscriptionInactive {
+        /// How the subscription stands.
+        state: SubscriptionState,
+    },
+    /// The tenant is trying out, and has its one project.
+    #[error("while trialing there is one project at the most")]
+    TrialLimit,
+    /// The project's status doesn't let it.
+    #[error("a project that is {} can't do this", .from.as_str())]
+    InvalidTransition {
+        /// How the project stands.
+        from: ProjectStatus,
+    },
+    /// The store failed; nothing changed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// `Ok` where a tenant is entitled to the action. A tenant that is gone has no projects either.
+fn permit(entitlement: Option<Entitlement>, action: TenantAction) -> Result<Entitlement, ProjectError> {
+    let entitlement = entitlement.ok_or(ProjectError::UnknownProject)?;
+    let state = entitlement.state;
+    entitlement.allows(action).then_some(entitlement).ok_or(ProjectError::SubscriptionInactive { state })
+}
+
+/// Makes a pending project.
+///
+/// # Errors
+/// [`SlugTaken`](ProjectError::SlugTaken), [`SubscriptionInactive`](ProjectError::SubscriptionInactive),
+/// [`TrialLimit`](ProjectError::TrialLimit), [`Store`](ProjectError::Store).
+pub async fn create_project<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    tenant: TenantId,
+    new: NewProject,
+) -> Result<Project, ProjectError> {
+    let slug = new.slug.unwrap_or_else(|| Slug::from_name(new.details.client_name.as_str(), cx.entropy));
+    let project = Project {
+        id: Id::generate(cx.now, cx.entropy),
+        slug,
+        tenant_id: Some(tenant),
+        activation_code_id: None,
+        details: new.details,
+        status: ProjectStatus::Pending,
+        started_at: None,
+        completed_at: None,
+        created_by: cx.actor.name(),
+        created_at: cx.now,
+        updated_at: cx.now,
+    };
+    let mut tx = store.begin().await?;
+    let entitlement = permit(tx.hold_tenant(tenant).await?, TenantAction::CreateProject)?;
+    if entitlement.state == SubscriptionState::Trialing {
+        tx.lock_tenant(tenant).await?;
+        if tx.count_projects(tenant).await? >= SubscriptionState::TRIAL_PROJECTS {
+            return Err(ProjectError::TrialLimit);
+        }
+    }
+    if !tx.insert_project(&project).await? {
+        return Err(ProjectError::SlugTaken);
+    }
+    tx.append_audit(&AuditEvent::new(cx, Action::ProjectCreated, Some(tenant), Some(Target::Project(project.id)))).await?;
+    tx.commit().await?;
+    info!(tenant.id = %tenant, project.id = %project.id, "created project");
+    Ok(project)
+}
+
+/// Replaces what a tenant says of its project.
+///
+/// # Errors
+/// [`UnknownProject`](ProjectError::UnknownProject), [`SubscriptionInactive`](ProjectError::SubscriptionInactive),
+/// [`Store`](ProjectError::Store).
+pub async fn change_project<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    tenant: TenantId,
+    id: ProjectId,
+    details: &ProjectDetails,
+) -> Result<Project, ProjectError> {
+    let mut tx = store.begin().await?;
+    permit(tx.hold_tenant(tenant).await?, TenantAction::ChangeProject)?;
+    let changed = tx.change_project(tenant, id, details, cx.now).await?.ok_or(ProjectError::UnknownProject)?;
+    tx.append_audit(&AuditEvent::new(cx, Action::ProjectChanged, Some(tenant), Some(Target::Project(id)))).await?;
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// Pauses, resumes or completes a project.
+///
+/// # Errors
+/// [`UnknownProject`](ProjectError::UnknownProject), [`InvalidTransition`](ProjectError::InvalidTransition),
+/// [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
+pub async fn transition_project<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    tenant: TenantId,
+    id: ProjectId,
+    transition: Transition,
+) -> Result<Project, ProjectError> {
+    let mut tx = store.begin().await?;
+    permit(tx.hold_tenant(tenant).await?, TenantAction::ChangeProject)?;
+    let Some(moved) = tx.transition_project(tenant, id, transition, cx.now).await? else {
+        let project = tx.project(tenant, id).await?.ok_or(ProjectError::UnknownProject)?;
+        return Err(ProjectError::InvalidTransition { from: project.status });
+    };
+    let action = match transition {
+        Transition::Pause => Action::ProjectPaused,
+        Transition::Resume => Action::ProjectResumed,
+        Transition::Complete => Action::ProjectCompleted,
+    };
+    tx.append_audit(&AuditEvent::new(cx, action, Some(tenant), Some(Target::Project(id)))).await?;
+    tx.commit().await?;
+    info!(tenant.id = %tenant, project.id = %id, status = moved.status.as_str(), "moved project");
+    Ok(moved)
+}
+
+/// Deletes a project. The use of the code that activated it is not given back, and its ledger rows stay.
+///
+/// # Errors
+/// [`UnknownProject`](ProjectError::UnknownProject), [`SubscriptionInactive`](ProjectError::SubscriptionInactive),
+/// [`Store`](ProjectError::Store).
+pub async fn delete_project<S: Store>(store: &S, cx: &Context<'_>, tenant: TenantId, id: ProjectId) -> Result<(), ProjectError> {
+    let mut tx = store.begin().await?;
+    permit(tx.hold_tenant(tenant).await?, TenantAction::DeleteProject)?;
+    if !tx.delete_project(tenant, id).await? {
+        return Err(ProjectError::UnknownProject);
+    }
+    tx.append_audit(&AuditEvent::new(cx, Action::ProjectDeleted, Some(tenant), Some(Target::Project(id)))).await?;
+    tx.commit().await?;
+    info!(tenant.id = %tenant, project.id = %id, "deleted project");
+    Ok(())
+}
