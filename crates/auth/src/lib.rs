@@ -1,1 +1,32 @@
-//! crates/auth
+//! Who may come in: Tenantry's key ring, keyed digests, one-time passwords, sessions and API keys.
+//!
+//! - [`KeyRing`] holds the keys, outside the database. The first signs, all verify, so keys rotate without ending a session or
+//!   spoiling a code.
+//! - [`PlainToken`] is a session token or an API key in plain text: random, with a check sum, shown once and stored as a digest.
+//! - [`request_otp`] and [`verify_otp`] are the sign-in; [`authenticate`], [`refresh_session`], [`sign_out`] what follows it.
+//! - [`AuthPolicy`] has the figures: how long, how often, how many.
+//!
+//! Nothing here tells an account that exists from one that doesn't: an unknown one gets a decoy challenge, and the same work is done.
+#![deny(missing_docs)]
+
+mod api_key;
+mod keyring;
+mod mail;
+mod otp;
+mod policy;
+mod seal;
+mod sessions;
+mod sign_in;
+mod token;
+
+pub use {
+    api_key::OperatorKey,
+    keyring::{KeyRing, KeyRingError},
+    mail::OtpMail,
+    otp::PlainOtp,
+    policy::{AuthPolicy, PolicyError},
+    seal::SealError,
+    sessions::{AuthError, SignedIn, authenticate, refresh_session, revoke_other_session, sign_out, sign_out_everywhere},
+    sign_in::{NewSession, OtpRequested, RequestOtpError, VerifyOtpError, request_otp, verify_otp},
+    token::{ApiKeyToken, PlainToken, SessionToken, TokenKind},
+};

@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct InvalidValue {
-    /// Stable, snake_case: `too_long`, `invalid_id`, ...
+    /// Stable, in snake case: `too_long`, `invalid_id`, ...
     pub code: &'static str,
     /// What is expected. It never repeats the value, which may be secret or hostile.
     pub detail: String,

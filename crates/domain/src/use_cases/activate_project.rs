@@ -93,7 +93,7 @@ pub async fn activate_project<S: Store>(
     request: &ActivateProject,
 ) -> Result<Project, ActivateError> {
     let outcome = match attempt(store, cx, hasher, request).await {
-        Ok(Attempt::Activated(project)) => Ok(project),
+        Ok(Attempt::Activated(project)) => Ok(*project),
         Ok(Attempt::LostTo(code)) => repeated(store, cx.now, request, code).await,
         Err(refusal) => Err(refusal),
     };
@@ -104,7 +104,7 @@ pub async fn activate_project<S: Store>(
 }
 
 enum Attempt {
-    Activated(Project),
+    Activated(Box<Project>),
     /// Another call activated the project while this one held the code, or took the last use of the code: this transaction is rolled back,
     /// and what is true now is to be read anew.
     LostTo(Option<CodeId>),
@@ -122,7 +122,7 @@ async fn attempt<S: Store>(
     let project = tx.project(tenant, id).await?.ok_or(ActivateError::UnknownProject)?;
     let code = chosen_code(&mut tx, hasher, tenant, with).await?;
     if project.status != ProjectStatus::Pending {
-        return same_activation(project, with, code.map(|code| code.id)).map(Attempt::Activated);
+        return same_activation(project, with, code.map(|code| code.id)).map(Box::new).map(Attempt::Activated);
     }
     permit(entitlement)?;
 
@@ -160,7 +160,7 @@ async fn attempt<S: Store>(
     tx.append_audit(&event.with("activation_code_id", code_id)).await?;
     tx.commit().await?;
     info!(tenant.id = %tenant, project.id = %id, code.id = %code_id, "activated project");
-    Ok(Attempt::Activated(started))
+    Ok(Attempt::Activated(Box::new(started)))
 }
 
 /// The code that the request names; `None` where it names none, or one that the tenant doesn't have.

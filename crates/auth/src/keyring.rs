@@ -1,0 +1,332 @@
+//! The key ring: the secrets that make a stolen database useless.
+
+use std::{fmt, net::IpAddr};
+
+use data_encoding::BASE64URL_NOPAD;
+use tenantry_domain::{
+    BucketKey, ChallengeId, CodeDigest, CodeHasher, Entropy, InvalidValue, KeyId, KeyedCodeDigest, OtpMac, OtpPurpose, PlainCode,
+    Slug, TenantId, TokenDigest,
+};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::{PlainOtp, PlainToken, TokenKind};
+
+/// Keys by which codes, tokens and one-time passwords are digested and messages sealed.
+///
+/// Its text form is a line a key, `kid:key`, the key being 32 bytes in base64url without padding; empty lines and lines that start with
+/// `#` are passed over. The first key signs, all verify. From each key, others are derived for each use, so that a digest made for one
+/// use says nothing in another.
+#[derive(Clone)]
+pub struct KeyRing {
+    signing: RingKey,
+    others: Vec<RingKey>,
+}
+
+/// One key, and what is derived from it.
+#[derive(Clone)]
+struct RingKey {
+    id: KeyId,
+    derived: DerivedKeys,
+}
+
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+struct DerivedKeys {
+    codes: [u8; 32],
+    tokens: [u8; 32],
+    otps: [u8; 32],
+    seal: [u8; 32],
+    buckets: [u8; 32],
+}
+
+/// Why a key ring can't be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyRingError {
+    /// There is no key in it.
+    #[error("the key ring has no key: add a line `kid:key` with 32 random bytes in base64url")]
+    Empty,
+    /// A line is no key.
+    #[error("line {line} of the key ring is not `kid:key`: {reason}")]
+    Malformed {
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it; never the line itself.
+        reason: String,
+    },
+    /// A key isn't random.
+    #[error("line {line} of the key ring has a key that anyone could guess: use 32 random bytes")]
+    Guessable {
+        /// Which line, from 1.
+        line: usize,
+    },
+    /// Two keys have the same name.
+    #[error("line {line} of the key ring repeats a key id")]
+    Repeated {
+        /// Which line, from 1.
+        line: usize,
+    },
+}
+
+impl KeyRing {
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// See [`KeyRingError`]. None shows a key.
+    pub fn parse(text: &str) -> Result<Self, KeyRingError> {
+        let mut keys: Vec<RingKey> = Vec::new();
+        for (index, content) in text.lines().enumerate() {
+            let (line, content) = (index + 1, content.trim());
+            if content.is_empty() || content.starts_with('#') {
+                continue;
+            }
+            let key = RingKey::parse(content, line)?;
+            if keys.iter().any(|other| other.id == key.id) {
+                return Err(KeyRingError::Repeated { line });
+            }
+            keys.push(key);
+        }
+        let mut keys = keys.into_iter();
+        let signing = keys.next().ok_or(KeyRingError::Empty)?;
+        Ok(Self { signing, others: keys.collect() })
+    }
+
+    /// The text form of a new key, to be written into a key ring's file.
+    #[must_use]
+    pub fn generate_line(id: &KeyId, entropy: &dyn Entropy) -> Zeroizing<String> {
+        let mut key = Zeroizing::new([0; 32]);
+        entropy.fill(key.as_mut());
+        Zeroizing::new(format!("{id}:{}\n", BASE64URL_NOPAD.encode(key.as_ref())))
+    }
+
+    /// The name of the key that signs.
+    #[must_use]
+    pub const fn signing_key_id(&self) -> &KeyId {
+        &self.signing.id
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &RingKey> {
+        std::iter::once(&self.signing).chain(&self.others)
+    }
+
+    fn key(&self, id: &KeyId) -> Option<&RingKey> {
+        self.keys().find(|key| key.id == *id)
+    }
+
+    pub(crate) fn sealing_key(&self) -> (&KeyId, &[u8; 32]) {
+        (&self.signing.id, &self.signing.derived.seal)
+    }
+
+    pub(crate) fn opening_key(&self, id: &KeyId) -> Option<&[u8; 32]> {
+        self.key(id).map(|key| &key.derived.seal)
+    }
+
+    /// The digest of a new token, by the signing key.
+    #[must_use]
+    pub fn token_digest<K: TokenKind>(&self, token: &PlainToken<K>) -> TokenDigest {
+        self.signing.token_digest(token)
+    }
+
+    /// The digests of a presented token by every key, the signing key's first.
+    #[must_use]
+    pub fn token_candidates<K: TokenKind>(&self, token: &PlainToken<K>) -> Vec<TokenDigest> {
+        self.keys().map(|key| key.token_digest(token)).collect()
+    }
+
+    /// The digest of a new one-time password, bound to what it is for, and the key that made it.
+    #[must_use]
+    pub fn otp_mac(
+        &self,
+        purpose: OtpPurpose,
+        tenant: Option<TenantId>,
+        challenge: ChallengeId,
+        otp: &PlainOtp,
+    ) -> (OtpMac, KeyId) {
+        (self.signing.otp_mac(purpose, tenant, challenge, otp), self.signing.id.clone())
+    }
+
+    /// The digest that a presented one-time password must have, by the key that made the challenge's; `None` for an unknown key.
+    #[must_use]
+    pub fn otp_mac_by(
+        &self,
+        key: &KeyId,
+        purpose: OtpPurpose,
+        tenant: Option<TenantId>,
+        challenge: ChallengeId,
+        otp: &PlainOtp,
+    ) -> Option<OtpMac> {
+        Some(self.key(key)?.otp_mac(purpose, tenant, challenge, otp))
+    }
+
+    /// The bucket of an account's requests for one-time passwords. It hangs on the oldest key alone, so that rotation empties none.
+    #[must_use]
+    pub fn account_bucket(&self, purpose: OtpPurpose, slug: &Slug) -> BucketKey {
+        self.bucket(&["otp account", purpose.as_str(), slug.as_str()])
+    }
+
+    /// The bucket of an address's requests for one-time passwords: an IPv4 address, or an IPv6 network of 64 bits, which is what one
+    /// customer is given.
+    #[must_use]
+    pub fn address_bucket(&self, address: IpAddr) -> BucketKey {
+        let subject = match address.to_canonical() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+        };
+        self.bucket(&["otp address", &subject])
+    }
+
+    /// The bucket of all one-time passwords together.
+    #[must_use]
+    pub fn global_bucket(&self) -> BucketKey {
+        self.bucket(&["otp global"])
+    }
+
+    fn bucket(&self, parts: &[&str]) -> BucketKey {
+        let oldest = self.others.last().unwrap_or(&self.signing);
+        BucketKey::from_bytes(keyed(&oldest.derived.buckets, parts.iter().map(|part| part.as_bytes())))
+    }
+}
+
+impl CodeHasher for KeyRing {
+    fn digest(&self, code: &PlainCode) -> KeyedCodeDigest {
+        KeyedCodeDigest { digest: self.signing.code_digest(code), key_id: self.signing.id.clone() }
+    }
+
+    fn candidates(&self, code: &PlainCode) -> Vec<CodeDigest> {
+        self.keys().map(|key| key.code_digest(code)).collect()
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.keys().map(|key| &key.id)).finish()
+    }
+}
+
+impl RingKey {
+    fn parse(content: &str, line: usize) -> Result<Self, KeyRingError> {
+        let malformed = |reason: &str| KeyRingError::Malformed { line, reason: reason.to_owned() };
+        let (id, key) = content.split_once(':').ok_or_else(|| malformed("there is no `:`"))?;
+        let id = KeyId::parse(id.trim()).map_err(|InvalidValue { detail, .. }| malformed(&detail))?;
+        let decoded = BASE64URL_NOPAD.decode(key.trim().trim_end_matches('=').as_bytes());
+        let bytes = Zeroizing::new(decoded.map_err(|_| malformed("the key is not base64url"))?);
+        let root: Zeroizing<[u8; 32]> = Zeroizing::new(
+            bytes.as_slice().try_into().map_err(|_| malformed("the key must have 32 bytes, no more and no less"))?,
+        );
+        // A key typed by hand repeats itself; 32 random bytes with fewer than 16 different values are never met by chance.
+        let mut distinct = root.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        if distinct.len() < 16 {
+            return Err(KeyRingError::Guessable { line });
+        }
+        Ok(Self { id, derived: DerivedKeys::new(&root) })
+    }
+
+    fn code_digest(&self, code: &PlainCode) -> CodeDigest {
+        CodeDigest::from_bytes(keyed(&self.derived.codes, [code.reveal().as_bytes()]))
+    }
+
+    fn token_digest<K: TokenKind>(&self, token: &PlainToken<K>) -> TokenDigest {
+        TokenDigest::from_bytes(keyed(&self.derived.tokens, [token.reveal().as_bytes()]))
+    }
+
+    fn otp_mac(&self, purpose: OtpPurpose, tenant: Option<TenantId>, challenge: ChallengeId, otp: &PlainOtp) -> OtpMac {
+        let tenant = tenant.map_or([0; 16], |tenant| tenant.uuid().into_bytes());
+        let challenge = challenge.uuid().into_bytes();
+        let parts: [&[u8]; 5] = [b"v1", purpose.as_str().as_bytes(), &tenant, &challenge, otp.as_bytes()];
+        OtpMac::from_bytes(keyed(&self.derived.otps, parts))
+    }
+}
+
+impl DerivedKeys {
+    fn new(root: &[u8; 32]) -> Self {
+        Self {
+            codes: blake3::derive_key("tenantry 2026 v1 activation code digests", root),
+            tokens: blake3::derive_key("tenantry 2026 v1 token digests", root),
+            otps: blake3::derive_key("tenantry 2026 v1 one-time password digests", root),
+            seal: blake3::derive_key("tenantry 2026 v1 sealed messages", root),
+            buckets: blake3::derive_key("tenantry 2026 v1 rate limit buckets", root),
+        }
+    }
+}
+
+/// Keyed BLAKE3 over the parts, each with its length before it, so that no two lists of parts run together.
+fn keyed<'a>(key: &[u8; 32], parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    *hasher.finalize().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use tenantry_domain::{Id, SeededEntropy};
+
+    use super::*;
+    use crate::SessionToken;
+
+    fn line(id: &str, seed: u64) -> String {
+        KeyRing::generate_line(&KeyId::parse(id).unwrap(), &SeededEntropy::new(seed)).to_string()
+    }
+
+    #[test]
+    fn the_first_key_signs_and_all_verify() {
+        let old = KeyRing::parse(&line("k1", 1)).unwrap();
+        let rotated = KeyRing::parse(&format!("# rotated\n{}\n{}", line("k2", 2), line("k1", 1))).unwrap();
+        let code = PlainCode::generate(&SeededEntropy::new(9));
+        let token = SessionToken::generate(&SeededEntropy::new(9));
+        assert_eq!(rotated.signing_key_id().as_str(), "k2");
+        assert_ne!(rotated.digest(&code), old.digest(&code));
+        assert!(rotated.candidates(&code).contains(&old.digest(&code).digest));
+        assert!(rotated.token_candidates(&token).contains(&old.token_digest(&token)));
+        assert_eq!(
+            rotated.account_bucket(OtpPurpose::TenantSignIn, &Slug::parse("a").unwrap()),
+            old.account_bucket(OtpPurpose::TenantSignIn, &Slug::parse("a").unwrap())
+        );
+    }
+
+    #[test]
+    fn an_otp_is_bound_to_its_tenant_and_challenge_and_key() {
+        let ring = KeyRing::parse(&line("k1", 1)).unwrap();
+        let entropy = SeededEntropy::new(5);
+        let now = tenantry_domain::Timestamp::MIN;
+        let (tenant, other) = (Some(Id::generate(now, &entropy)), Some(Id::generate(now, &entropy)));
+        let (challenge, later) = (Id::generate(now, &entropy), Id::generate(now, &entropy));
+        let otp = PlainOtp::six_digits(&entropy);
+        let (mac, key) = ring.otp_mac(OtpPurpose::TenantSignIn, tenant, challenge, &otp);
+        let by = |tenant, challenge| ring.otp_mac_by(&key, OtpPurpose::TenantSignIn, tenant, challenge, &otp);
+        assert_eq!(by(tenant, challenge), Some(mac));
+        assert_ne!(by(other, challenge), Some(mac));
+        assert_ne!(by(tenant, later), Some(mac));
+        assert_ne!(by(None, challenge), Some(mac));
+        assert_eq!(ring.otp_mac_by(&KeyId::parse("k9").unwrap(), OtpPurpose::TenantSignIn, tenant, challenge, &otp), None);
+    }
+
+    #[test]
+    fn one_ipv6_network_is_one_bucket() {
+        let ring = KeyRing::parse(&line("k1", 1)).unwrap();
+        let bucket = |text: &str| ring.address_bucket(text.parse().unwrap());
+        assert_eq!(bucket("2001:db8:1:2::1"), bucket("2001:db8:1:2:ffff::9"));
+        assert_ne!(bucket("2001:db8:1:2::1"), bucket("2001:db8:1:3::1"));
+        assert_eq!(bucket("::ffff:192.0.2.1"), bucket("192.0.2.1"));
+    }
+
+    #[test]
+    fn bad_rings_are_refused_without_showing_them() {
+        assert_eq!(KeyRing::parse("\n# nothing\n").unwrap_err(), KeyRingError::Empty);
+        for text in ["k1", "k1:", "K1:abc", "k1:c2VjcmV0", "k1:!!"] {
+            let error = KeyRing::parse(text).unwrap_err();
+            assert!(matches!(error, KeyRingError::Malformed { line: 1, .. }), "{text}");
+            assert!(!error.to_string().contains("c2VjcmV0"));
+        }
+        let zeros = format!("k1:{}", BASE64URL_NOPAD.encode(&[0; 32]));
+        assert_eq!(KeyRing::parse(&zeros).unwrap_err(), KeyRingError::Guessable { line: 1 });
+        let twice = format!("{}{}", line("k1", 1), line("k1", 2));
+        assert_eq!(KeyRing::parse(&twice).unwrap_err(), KeyRingError::Repeated { line: 2 });
+        assert_eq!(format!("{:?}", KeyRing::parse(&line("k1", 1)).unwrap()), "[KeyId(\"k1\")]");
+    }
+}

@@ -1,0 +1,120 @@
+//! The figures of sign-in, and the bounds within which an operator may move them.
+
+use tenantry_domain::{OtpBudget, Rate, Timestamp};
+use time::Duration;
+
+/// How long, how often, how many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthPolicy {
+    /// How long a one-time password is valid: 1 to 10 minutes.
+    pub otp_ttl: Duration,
+    /// Tries of one password, and failures of an account.
+    pub otp_budget: OtpBudget,
+    /// Requests for passwords, by account.
+    pub otp_per_account: Rate,
+    /// Requests for passwords, by address.
+    pub otp_per_address: Rate,
+    /// Requests for passwords, all together: what the operator's mail service bears.
+    pub otp_global: Rate,
+    /// How long a session lives unused: 2 minutes to 24 hours.
+    pub session_idle: Duration,
+    /// How long a session lives at the most: up to 30 days.
+    pub session_absolute: Duration,
+}
+
+/// A figure outside its bounds.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{figure} must be {bounds}")]
+pub struct PolicyError {
+    /// Which figure.
+    pub figure: &'static str,
+    /// What it may be.
+    pub bounds: &'static str,
+}
+
+impl AuthPolicy {
+    /// How often a session's activity is written at the most.
+    pub const TOUCH_INTERVAL: Duration = Duration::minutes(1);
+
+    /// Checks that every figure is within its bounds.
+    ///
+    /// # Errors
+    /// The first figure that isn't.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        let bounded = |holds: bool, figure, bounds| if holds { Ok(()) } else { Err(PolicyError { figure, bounds }) };
+        let rate = |rate: &Rate| rate.burst >= 1 && rate.interval > Duration::ZERO && rate.interval <= Duration::DAY;
+        let within = |value: Duration, least: Duration, most: Duration| (least..=most).contains(&value);
+        bounded(
+            within(self.otp_ttl, Duration::minutes(1), Duration::minutes(10)),
+            "the one-time password's life",
+            "1 to 10 minutes",
+        )?;
+        bounded((1..=5).contains(&self.otp_budget.attempts), "the tries of a one-time password", "1 to 5")?;
+        bounded((1..=10).contains(&self.otp_budget.failures), "the failures of an account", "1 to 10")?;
+        bounded(self.otp_budget.window >= Duration::DAY, "the time that a failure counts", "24 hours or more")?;
+        bounded(
+            rate(&self.otp_per_account),
+            "the rate of requests by account",
+            "a burst of 1 or more, and an interval of up to a day",
+        )?;
+        bounded(
+            rate(&self.otp_per_address),
+            "the rate of requests by address",
+            "a burst of 1 or more, and an interval of up to a day",
+        )?;
+        bounded(rate(&self.otp_global), "the rate of all requests", "a burst of 1 or more, and an interval of up to a day")?;
+        bounded(
+            within(self.session_idle, Duration::minutes(2), Duration::DAY),
+            "the idle limit of sessions",
+            "2 minutes to 24 hours",
+        )?;
+        bounded(
+            within(self.session_absolute, self.session_idle, Duration::days(30)),
+            "the absolute limit of sessions",
+            "the idle limit to 30 days",
+        )
+    }
+
+    /// Until when a session is valid that is used now: the idle limit, but never past the absolute one.
+    #[must_use]
+    pub fn session_end(&self, signed_in_at: Timestamp, now: Timestamp) -> Timestamp {
+        (now + self.session_idle).min(signed_in_at + self.session_absolute)
+    }
+}
+
+impl Default for AuthPolicy {
+    fn default() -> Self {
+        Self {
+            otp_ttl: Duration::minutes(10),
+            otp_budget: OtpBudget { attempts: 5, failures: 10, window: Duration::DAY },
+            otp_per_account: Rate { burst: 3, interval: Duration::minutes(10) },
+            otp_per_address: Rate { burst: 5, interval: Duration::minutes(1) },
+            otp_global: Rate { burst: 1000, interval: Duration::milliseconds(100) },
+            session_idle: Duration::minutes(30),
+            session_absolute: Duration::DAY,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_within_their_own_bounds_and_weaker_figures_are_not() {
+        assert_eq!(AuthPolicy::default().check(), Ok(()));
+        let weaker: [fn(&mut AuthPolicy); 6] = [
+            |policy| policy.otp_ttl = Duration::minutes(11),
+            |policy| policy.otp_budget.attempts = 6,
+            |policy| policy.otp_budget.failures = 11,
+            |policy| policy.otp_budget.window = Duration::hours(1),
+            |policy| policy.session_idle = Duration::days(2),
+            |policy| policy.otp_per_account.interval = Duration::ZERO,
+        ];
+        for weaken in weaker {
+            let mut policy = AuthPolicy::default();
+            weaken(&mut policy);
+            assert!(policy.check().is_err(), "{policy:?}");
+        }
+    }
+}
