@@ -1,0 +1,154 @@
+//! JSON bodies, read strictly: the right media type, at most 64 KiB, no field that isn't known.
+
+use std::future::{Ready, ready};
+
+use actix_web::{
+    FromRequest, HttpMessage as _, HttpRequest,
+    dev::Payload,
+    web::{Bytes, BytesMut},
+};
+use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
+use tenantry_domain::InvalidValue;
+
+use crate::{errors::ErrorCode, problem::Problem};
+
+/// The most bytes that a body has.
+pub(crate) const LIMIT: usize = 64 * 1024;
+
+/// A body that hasn't been read. Endpoints read it once they know who sends it, so that a stranger's body costs nothing.
+pub(crate) struct JsonBody {
+    payload: Payload,
+    is_json: bool,
+    declared: Option<usize>,
+}
+
+impl FromRequest for JsonBody {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = request.content_type().eq_ignore_ascii_case("application/json");
+        let declared = request.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
+        ready(Ok(Self { payload: payload.take(), is_json, declared }))
+    }
+}
+
+impl JsonBody {
+    /// Reads and parses the body.
+    pub async fn read<T: DeserializeOwned>(self) -> Result<T, Problem> {
+        parse(&self.bytes().await?)
+    }
+
+    /// The same, with a default for a body that is empty, whatever its media type.
+    pub async fn read_or_default<T: DeserializeOwned + Default>(mut self) -> Result<T, Problem> {
+        let is_json = std::mem::replace(&mut self.is_json, true);
+        let bytes = self.bytes().await?;
+        match (bytes.is_empty(), is_json) {
+            (true, _) => Ok(T::default()),
+            (false, true) => parse(&bytes),
+            (false, false) => Err(not_json()),
+        }
+    }
+
+    async fn bytes(mut self) -> Result<Bytes, Problem> {
+        if !self.is_json {
+            return Err(not_json());
+        }
+        if self.declared.is_some_and(|length| length > LIMIT) {
+            return Err(too_large());
+        }
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = self.payload.next().await {
+            let chunk = chunk.map_err(|_| Problem::new(ErrorCode::BadRequest, "the body ended before its time"))?;
+            if bytes.len() + chunk.len() > LIMIT {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes.freeze())
+    }
+}
+
+fn not_json() -> Problem {
+    Problem::new(ErrorCode::UnsupportedMediaType, "send JSON, with `Content-Type: application/json`")
+}
+
+fn too_large() -> Problem {
+    Problem::new(ErrorCode::PayloadTooLarge, format!("a body has at most {LIMIT} bytes"))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|failure| refusal(&failure))?;
+    deserializer.end().map_err(|failure| malformed(&failure))?;
+    Ok(parsed)
+}
+
+fn malformed(failure: &serde_json::Error) -> Problem {
+    let place = format!("the body is no JSON from line {}, column {} on", failure.line(), failure.column());
+    Problem::new(ErrorCode::MalformedJson, place)
+}
+
+fn refusal(failure: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let inner = failure.inner();
+    if !inner.is_data() {
+        return malformed(inner);
+    }
+    let pointer: String =
+        failure.path().iter().map(|segment| format!("/{}", segment.to_string().replace('~', "~0").replace('/', "~1"))).collect();
+    Problem::field(pointer, InvalidValue::new("invalid_field", shape_of(&inner.to_string())))
+}
+
+/// What serde says of a field, without the value that it may quote (a code, a password) and without the place in the text.
+fn shape_of(message: &str) -> String {
+    let message = message.rsplit_once(" at line ").map_or(message, |(before, _)| before);
+    match message.split_once(", expected ") {
+        Some((found, expected)) if found.starts_with("invalid ") => {
+            let kind = found.split(['`', '"']).next().unwrap_or_default().trim_end();
+            format!("{kind}, expected {expected}")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        #[expect(dead_code, reason = "only its parsing is tested")]
+        code: String,
+    }
+
+    #[test]
+    fn an_unknown_field_is_named_and_a_value_is_not() {
+        let problem = parse::<Sample>(br#"{"code":"a","use_count":0}"#).unwrap_err();
+        assert_eq!(problem.code, ErrorCode::ValidationFailed);
+        assert!(problem.fields[0].detail.contains("`use_count`"), "{problem:?}");
+        let problem = parse::<Sample>(br#"{"code":271828}"#).unwrap_err();
+        assert_eq!(problem.fields[0].pointer, "/code");
+        assert_eq!(problem.fields[0].detail, "invalid type: integer, expected a string");
+        let problem = parse::<Sample>(br#"["12RY-S55W-4MZR-KP2J", 1]"#).unwrap_err();
+        assert!(!format!("{problem:?}").contains("12RY"), "{problem:?}");
+    }
+
+    #[test]
+    fn text_that_is_no_json_is_told_apart() {
+        for text in ["", "{", "{\"code\":\"a\"} x", "\u{0}"] {
+            assert_eq!(parse::<Sample>(text.as_bytes()).unwrap_err().code, ErrorCode::MalformedJson, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_the_parser(bytes in any::<Vec<u8>>()) {
+            let _ = parse::<Sample>(&bytes);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Issuing codes.
+
+use actix_web::{HttpResponse, web::Path};
+use serde::{Deserialize, Serialize};
+use tenantry_domain::{
+    BatchId, CodeId, CodeOrder, InvalidValue, IssuedBatch, Label, TenantId, Timestamp, generate_codes, ports::Store,
+};
+use time::Duration;
+
+use crate::{
+    body::JsonBody,
+    endpoints::{Answer, State},
+    extract::Operator,
+    problem::Fields,
+};
+
+/// The most codes that one JSON answer carries.
+const MOST: u32 = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueJson {
+    count: i64,
+    label: Option<String>,
+    ttl_seconds: Option<i64>,
+    max_uses: Option<i64>,
+}
+
+/// A code as it is shown once.
+#[derive(Serialize)]
+pub(super) struct IssuedCodeJson<'a> {
+    id: CodeId,
+    code: String,
+    label: Option<&'a Label>,
+    expires_at: Option<Timestamp>,
+    max_uses: u32,
+}
+
+#[derive(Serialize)]
+struct BatchJson<'a> {
+    batch_id: BatchId,
+    activation_codes: Vec<IssuedCodeJson<'a>>,
+}
+
+/// The codes of an issue, as they are shown once.
+pub(super) fn shown(batch: &IssuedBatch) -> Vec<IssuedCodeJson<'_>> {
+    let show = |issued: &tenantry_domain::IssuedCode| IssuedCodeJson {
+        id: issued.id,
+        code: issued.code.reveal().to_string(),
+        label: batch.label.as_ref(),
+        expires_at: batch.expires_at,
+        max_uses: batch.max_uses,
+    };
+    batch.codes.iter().map(show).collect()
+}
+
+impl IssueJson {
+    fn parse(&self) -> Result<CodeOrder, crate::problem::Problem> {
+        let mut fields = Fields::default();
+        let out = |detail: String| InvalidValue::new("out_of_range", detail);
+        let count = u32::try_from(self.count).ok().filter(|count| (1..=MOST).contains(count));
+        let count = fields.take("/count", count.ok_or_else(|| out(format!("must be 1 to {MOST}"))));
+        let label = fields.take_optional("/label", self.label.as_deref().map(Label::parse));
+        let ttl = self.ttl_seconds.map(|seconds| {
+            if seconds > 0 {
+                Ok(Duration::seconds(seconds))
+            } else {
+                Err(out("must be 1 or more, or absent for codes that don't expire".into()))
+            }
+        });
+        let ttl = fields.take_optional("/ttl_seconds", ttl);
+        let most = tenantry_domain::MAX_USES;
+        let uses = u32::try_from(self.max_uses.unwrap_or(1)).ok().filter(|uses| (1..=most).contains(uses));
+        let uses = fields.take("/max_uses", uses.ok_or_else(|| out(format!("must be 1 to {most}"))));
+        match (count, label, ttl, uses) {
+            (Some(count), Some(label), Some(ttl), Some(max_uses)) => Ok(CodeOrder { count, label, ttl, max_uses }),
+            _ => Err(fields.into_problem()),
+        }
+    }
+}
+
+/// Issues codes to a tenant, and shows their texts this once.
+pub(crate) async fn issue<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, body: JsonBody) -> Answer {
+    let order = body.read::<IssueJson>().await?.parse()?;
+    let batch = generate_codes(&state.store, &who.context(&state), state.keys.as_ref(), *id, order).await?;
+    Ok(HttpResponse::Created().json(BatchJson { batch_id: batch.batch_id, activation_codes: shown(&batch) }))
+}

@@ -1,0 +1,15 @@
+//! The endpoints, a file for each thing that they are about. Each extracts, calls a use case, and answers.
+
+pub(crate) mod admin;
+pub(crate) mod health;
+pub(crate) mod tenant;
+
+use actix_web::{HttpResponse, web::Data};
+
+use crate::{problem::Problem, state::AppState};
+
+/// What an endpoint answers.
+type Answer = Result<HttpResponse, Problem>;
+
+/// What endpoints work with, as actix hands it to them.
+type State<S> = Data<AppState<S>>;

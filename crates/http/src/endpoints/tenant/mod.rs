@@ -1,0 +1,8 @@
+//! What a tenant can do.
+
+pub(crate) mod activation;
+pub(crate) mod auth;
+pub(crate) mod codes;
+pub(crate) mod projects;
+pub(crate) mod sessions;
+pub(crate) mod usage;

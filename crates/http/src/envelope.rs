@@ -1,0 +1,183 @@
+//! What every request goes through: its id and address, the bounds on how many and how long, the headers of its answer, its line in the log.
+
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use actix_web::{
+    Error, HttpMessage as _, HttpResponse, ResponseError,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        StatusCode,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+};
+use futures_util::FutureExt as _;
+use ipnet::IpNet;
+use tenantry_domain::{Clock, Entropy, InvalidValue};
+use tokio::sync::Semaphore;
+use tracing::{Instrument as _, debug, info, info_span};
+
+use crate::{
+    client::{RequestInfo, client_ip, new_request_id},
+    errors::ErrorCode,
+    problem::Problem,
+};
+
+/// What the envelope needs; one for all workers.
+pub(crate) struct Envelope {
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub in_flight: Semaphore,
+    pub request_timeout: std::time::Duration,
+    pub hsts: bool,
+}
+
+/// Puts a request into its envelope.
+pub(crate) async fn envelope<B: MessageBody>(
+    shared: Arc<Envelope>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let started = Instant::now();
+    let id = new_request_id(shared.clock.now(), shared.entropy.as_ref());
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let client_ip = client_ip(peer, request.headers(), &shared.trusted_proxies);
+    request.extensions_mut().insert(RequestInfo { id: id.clone(), client_ip });
+    let (method, path) = (request.method().clone(), request.path().to_owned());
+
+    let span = info_span!("request", request.id = %id);
+    let outcome = answer(&shared, request, next).instrument(span.clone()).await;
+    let status = outcome.as_ref().map_or_else(|problem| problem.code.status(), |(response, _)| response.status());
+    let route = outcome.as_ref().ok().and_then(|(_, route)| route.clone());
+    span.in_scope(|| log(&method, route.as_deref(), &path, status, started));
+    match outcome {
+        Ok((mut response, _)) => {
+            secure(response.headers_mut(), &id, shared.hsts);
+            Ok(response)
+        }
+        Err(problem) => Err(Finished { problem: *problem, request_id: id, hsts: shared.hsts }.into()),
+    }
+}
+
+async fn answer<B: MessageBody>(
+    shared: &Envelope,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<(ServiceResponse<B>, Option<String>), Box<Problem>> {
+    // A probe must be answered when the server is full, or a full server is taken for a dead one.
+    let _permit = if request.path().starts_with("/health/") {
+        None
+    } else {
+        let full = || Problem::new(ErrorCode::Unavailable, "the server has as many requests at hand as it can take");
+        Some(shared.in_flight.try_acquire().map_err(|_| Box::new(full().retry_after(time::Duration::SECOND)))?)
+    };
+    if carries_secret(request.query_string()) {
+        let invalid = InvalidValue::new(
+            "secret_in_url",
+            "tokens and codes don't go into URLs, which end up in logs; this one should be revoked",
+        );
+        return Err(Box::new(Problem::field("?", invalid)));
+    }
+    let handled = AssertUnwindSafe(next.call(request)).catch_unwind();
+    match tokio::time::timeout(shared.request_timeout, handled).await {
+        Err(_) => {
+            let seconds = shared.request_timeout.as_secs();
+            let slow =
+                Problem::new(ErrorCode::Unavailable, format!("the request was not done within {seconds} s and was given up"));
+            Err(Box::new(slow.retry_after(time::Duration::SECOND)))
+        }
+        // The panic hook has logged where; the request's other writes were rolled back when its transaction was dropped.
+        Ok(Err(_panic)) => Err(Box::new(Problem::internal())),
+        Ok(Ok(Err(error))) => Err(Box::new(problem_of(&error))),
+        Ok(Ok(Ok(response))) => match response.response().error() {
+            Some(error) => Err(Box::new(problem_of(error))),
+            None => {
+                let route = response.request().match_pattern();
+                Ok((response, route))
+            }
+        },
+    }
+}
+
+/// The problem inside an error, or what an error of actix's own comes to.
+fn problem_of(error: &Error) -> Problem {
+    if let Some(problem) = error.as_error::<Problem>() {
+        return problem.clone();
+    }
+    let status = error.as_response_error().status_code();
+    if status.is_client_error() {
+        Problem::new(ErrorCode::BadRequest, "the request can't be read")
+    } else {
+        tracing::error!(error = %error, "an error without a problem");
+        Problem::internal()
+    }
+}
+
+/// Whether a query holds what looks like a secret, by the prefixes of tokens and the usual names of their parameters.
+fn carries_secret(query: &str) -> bool {
+    let lower = query.to_ascii_lowercase();
+    let named = |pair: &str| {
+        matches!(pair.split('=').next(), Some("access_token" | "token" | "session_token" | "api_key" | "otp_code" | "code"))
+    };
+    lower.contains("tns_") || lower.contains("tnk_") || lower.split('&').any(named)
+}
+
+fn log(method: &actix_web::http::Method, route: Option<&str>, path: &str, status: StatusCode, started: Instant) {
+    let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let (method, status) = (method.as_str(), status.as_u16());
+    // The route template, never the path as it came: that is a stranger's text.
+    let route = route.unwrap_or("-");
+    if path.starts_with("/health/") {
+        debug!(http.method = method, http.route = route, http.status = status, duration_ms, "answered");
+    } else {
+        info!(http.method = method, http.route = route, http.status = status, duration_ms, "answered");
+    }
+}
+
+/// The headers of every answer.
+fn secure(headers: &mut HeaderMap, request_id: &str, hsts: bool) {
+    let fixed: [(HeaderName, &'static str); 5] = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if hsts {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
+    }
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+}
+
+/// A problem that leaves the envelope: nothing outside adds to it.
+#[derive(Debug)]
+struct Finished {
+    problem: Problem,
+    request_id: String,
+    hsts: bool,
+}
+
+impl fmt::Display for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl ResponseError for Finished {
+    fn status_code(&self) -> StatusCode {
+        self.problem.status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = self.problem.render(&self.request_id);
+        secure(response.headers_mut(), &self.request_id, self.hsts);
+        response
+    }
+}

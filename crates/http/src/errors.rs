@@ -1,0 +1,294 @@
+//! Which status and code every error gets: here, and nowhere else.
+
+use actix_web::http::StatusCode;
+use tenantry_auth::{AuthError, RequestOtpError, VerifyOtpError};
+use tenantry_domain::{
+    ActivateError, AssignError, CreatePlanError, CreateTenantError, GenerateCodesError, InvalidValue, ManageTenantError,
+    ProjectError, StoreError, SubscriptionState,
+};
+use time::Duration;
+use tracing::error;
+
+use crate::problem::Problem;
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:ident, $title:literal;)*) => {
+        /// The closed list of error codes. Programs rely on them: a code never changes its meaning or its status.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ErrorCode {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The code as a problem shows it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code),* }
+            }
+
+            /// The status that goes with it, always the same.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status),* }
+            }
+
+            /// What it is called.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title),* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// The body is no JSON.
+    MalformedJson = "malformed_json", BAD_REQUEST, "Malformed JSON";
+    /// The request as a whole can't be read.
+    BadRequest = "bad_request", BAD_REQUEST, "Bad request";
+    /// Fields are missing, unknown, or hold what they can't.
+    ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Validation failed";
+    /// Nobody is signed in.
+    Unauthenticated = "unauthenticated", UNAUTHORIZED, "Not signed in";
+    /// The one-time password is wrong, expired, used up or unknown.
+    InvalidOtp = "invalid_otp", UNAUTHORIZED, "Invalid one-time password";
+    /// Whoever is signed in may not do this.
+    Forbidden = "forbidden", FORBIDDEN, "Forbidden";
+    /// Missing, or not yours.
+    NotFound = "not_found", NOT_FOUND, "Not found";
+    /// The path doesn't have this method.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
+    /// What is asked for collides with what there is.
+    Conflict = "conflict", CONFLICT, "Conflict";
+    /// The text is no activation code.
+    CodeMalformed = "code_malformed", UNPROCESSABLE_ENTITY, "Malformed activation code";
+    /// The tenant has no such code.
+    CodeUnknown = "code_unknown", UNPROCESSABLE_ENTITY, "Unknown activation code";
+    /// The code was revoked.
+    CodeRevoked = "code_revoked", CONFLICT, "Revoked activation code";
+    /// The code is past its time.
+    CodeExpired = "code_expired", CONFLICT, "Expired activation code";
+    /// The code was used as often as it may be.
+    CodeExhausted = "code_exhausted", CONFLICT, "Used activation code";
+    /// None of the tenant's codes is available.
+    NoCodeAvailable = "no_code_available", CONFLICT, "No activation code available";
+    /// The project is active already.
+    ProjectAlreadyActive = "project_already_active", CONFLICT, "Project already active";
+    /// The project's status doesn't let it.
+    InvalidTransition = "invalid_transition", CONFLICT, "Invalid transition";
+    /// The month's activations are used up, or the trial's projects.
+    QuotaExceeded = "quota_exceeded", FORBIDDEN, "Quota exceeded";
+    /// The tenant's subscription doesn't let it.
+    SubscriptionInactive = "subscription_inactive", FORBIDDEN, "Subscription inactive";
+    /// Too often.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
+    /// The body is too large.
+    PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "Payload too large";
+    /// The body isn't JSON by its own word.
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
+    /// The database is away, or the server is too busy.
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Unavailable";
+    /// A defect of the server.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
+}
+
+impl From<StoreError> for Problem {
+    /// The one place where a failing store is logged; the client learns nothing of its insides.
+    fn from(failure: StoreError) -> Self {
+        let chain = &failure as &dyn std::error::Error;
+        match failure {
+            StoreError::Unavailable(_) => {
+                error!(error = chain, "the store is unavailable");
+                Self::new(ErrorCode::Unavailable, "the database can't be reached; nothing is known to have changed")
+                    .retry_after(Duration::seconds(2))
+            }
+            StoreError::Conflict(_) => {
+                error!(error = chain, "a transaction conflicted");
+                Self::new(ErrorCode::Unavailable, "the request collided with another; nothing changed, try again")
+                    .retry_after(Duration::seconds(1))
+            }
+            StoreError::Corrupt { .. } | StoreError::Failed(_) => {
+                error!(error = chain, "the store failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl Problem {
+    pub fn internal() -> Self {
+        Self::new(ErrorCode::Internal, "the server failed; `instance` names the request in its log")
+    }
+
+    pub fn unauthenticated() -> Self {
+        Self::new(ErrorCode::Unauthenticated, "present a valid token as `Authorization: Bearer ..`")
+    }
+
+    pub fn code_malformed(invalid: InvalidValue) -> Self {
+        Self::new(ErrorCode::CodeMalformed, invalid.detail)
+    }
+
+    fn subscription_inactive(state: SubscriptionState) -> Self {
+        Self::new(
+            ErrorCode::SubscriptionInactive,
+            format!("the subscription is {}; the operator can change that", state.as_str()),
+        )
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(refusal: AuthError) -> Self {
+        match refusal {
+            AuthError::Unauthenticated => Self::unauthenticated(),
+            AuthError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<RequestOtpError> for Problem {
+    fn from(refusal: RequestOtpError) -> Self {
+        match refusal {
+            RequestOtpError::Limited { retry_after } => {
+                Self::new(ErrorCode::RateLimited, "too many one-time passwords were asked for").retry_after(retry_after)
+            }
+            RequestOtpError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<VerifyOtpError> for Problem {
+    fn from(refusal: VerifyOtpError) -> Self {
+        match refusal {
+            VerifyOtpError::InvalidOtp => {
+                Self::new(ErrorCode::InvalidOtp, "the one-time password is wrong, expired or used; ask for a new one")
+            }
+            VerifyOtpError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ActivateError> for Problem {
+    fn from(refusal: ActivateError) -> Self {
+        match refusal {
+            ActivateError::UnknownProject => Self::not_found(),
+            ActivateError::UnknownCode => Self::new(ErrorCode::CodeUnknown, "this is none of your codes"),
+            ActivateError::Revoked { at } => Self::new(ErrorCode::CodeRevoked, format!("the code was revoked at {at}")),
+            ActivateError::Expired { at } => Self::new(ErrorCode::CodeExpired, format!("the code expired at {at}")),
+            ActivateError::Exhausted => Self::new(ErrorCode::CodeExhausted, "the code was used already; take another"),
+            ActivateError::NoCodeAvailable => {
+                Self::new(ErrorCode::NoCodeAvailable, "none of your codes is available; ask the operator for more")
+            }
+            ActivateError::AlreadyActive => {
+                Self::new(ErrorCode::ProjectAlreadyActive, "the project was activated before, in another way")
+            }
+            ActivateError::QuotaExceeded { quota, month } => Self::new(
+                ErrorCode::QuotaExceeded,
+                format!(
+                    "the plan's {} activations of {}-{:02} are used up; more follow at {}",
+                    quota.get(),
+                    month.year,
+                    month.month,
+                    month.end()
+                ),
+            ),
+            ActivateError::SubscriptionInactive { state } => Self::subscription_inactive(state),
+            ActivateError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ProjectError> for Problem {
+    fn from(refusal: ProjectError) -> Self {
+        match refusal {
+            ProjectError::UnknownProject => Self::not_found(),
+            ProjectError::SlugTaken => {
+                Self::new(ErrorCode::Conflict, "another of your projects has this `project_id`; choose another")
+            }
+            ProjectError::SubscriptionInactive { state } => Self::subscription_inactive(state),
+            ProjectError::TrialLimit => Self::new(ErrorCode::QuotaExceeded, "while trialing there is one project at the most"),
+            ProjectError::InvalidTransition { from } => {
+                Self::new(ErrorCode::InvalidTransition, format!("a project that is {} can't do this", from.as_str()))
+            }
+            ProjectError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<CreatePlanError> for Problem {
+    fn from(refusal: CreatePlanError) -> Self {
+        match refusal {
+            CreatePlanError::NameTaken => Self::new(ErrorCode::Conflict, "another plan has this `name`; choose another"),
+            CreatePlanError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<CreateTenantError> for Problem {
+    fn from(refusal: CreateTenantError) -> Self {
+        match refusal {
+            CreateTenantError::SlugTaken => Self::new(ErrorCode::Conflict, "another tenant has this `slug`; choose another"),
+            CreateTenantError::UnknownPlan => Self::field("/plan_id", InvalidValue::new("unknown_plan", "there is no such plan")),
+            CreateTenantError::PlanArchived => {
+                Self::field("/plan_id", InvalidValue::new("plan_archived", "the plan is archived and takes no new tenants"))
+            }
+            CreateTenantError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<GenerateCodesError> for Problem {
+    fn from(refusal: GenerateCodesError) -> Self {
+        let field = |pointer: &str, refusal: &GenerateCodesError| {
+            Self::field(pointer, InvalidValue::new("out_of_range", refusal.to_string()))
+        };
+        match refusal {
+            GenerateCodesError::CountOutOfRange => field("/count", &refusal),
+            GenerateCodesError::TtlNotPositive => field("/ttl_seconds", &refusal),
+            GenerateCodesError::MaxUsesOutOfRange => field("/max_uses", &refusal),
+            GenerateCodesError::UnknownTenant => Self::not_found(),
+            GenerateCodesError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ManageTenantError> for Problem {
+    fn from(refusal: ManageTenantError) -> Self {
+        match refusal {
+            ManageTenantError::UnknownTenant => Self::not_found(),
+            ManageTenantError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<AssignError> for Problem {
+    fn from(refusal: AssignError) -> Self {
+        match refusal {
+            AssignError::UnknownProject => Self::not_found(),
+            AssignError::UnknownTenant => {
+                Self::field("/tenant_id", InvalidValue::new("unknown_tenant", "there is no such tenant"))
+            }
+            AssignError::HasTenant => Self::new(ErrorCode::Conflict, "the project belongs to another tenant already"),
+            AssignError::SlugTaken => {
+                Self::new(ErrorCode::Conflict, "the tenant has another project with this project's `project_id`")
+            }
+            AssignError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_their_statuses_are_errors() {
+        let codes: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(codes.len(), ErrorCode::ALL.len());
+        assert!(ErrorCode::ALL.iter().all(|code| code.status().is_client_error() || code.status().is_server_error()));
+    }
+}

@@ -1,0 +1,7 @@
+//! Who a request comes from, found out before anything is done for it.
+
+mod bearer;
+mod operator;
+mod tenant;
+
+pub(crate) use {operator::Operator, tenant::TenantSession};

@@ -1,0 +1,46 @@
+use std::{marker::PhantomData, pin::Pin};
+
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, web::Data};
+use tenantry_auth::{SignedIn, authenticate};
+use tenantry_domain::{Actor, Context, Session, Tenant, TenantId, ports::Store};
+
+use super::bearer::bearer;
+use crate::{client::RequestInfo, problem::Problem, state::AppState};
+
+/// A signed-in tenant, by its session token.
+pub(crate) struct TenantSession<S> {
+    pub tenant: Tenant,
+    pub session: Session,
+    request: RequestInfo,
+    store: PhantomData<fn() -> S>,
+}
+
+impl<S: Store> FromRequest for TenantSession<S> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let state = request.app_data::<Data<AppState<S>>>().cloned();
+        let info = request.extensions().get::<RequestInfo>().cloned();
+        let token = bearer(request).map(str::to_owned);
+        Box::pin(async move {
+            let (Some(state), Some(request)) = (state, info) else { return Err(Problem::internal()) };
+            let token = token.ok_or_else(Problem::unauthenticated)?;
+            let now = state.clock.now();
+            let SignedIn { session, tenant } = authenticate(&state.store, now, &state.keys, &state.policy, &token).await?;
+            Ok(Self { tenant, session, request, store: PhantomData })
+        })
+    }
+}
+
+impl<S: Store> TenantSession<S> {
+    /// The tenant's identifier.
+    pub fn id(&self) -> TenantId {
+        self.tenant.id
+    }
+
+    /// What use cases are told of this request.
+    pub fn context<'a>(&self, state: &'a AppState<S>) -> Context<'a> {
+        state.context(&self.request, Actor::Tenant { tenant: self.tenant.id, session: self.session.id })
+    }
+}
