@@ -1,0 +1,160 @@
+//! What a test of the whole system stands on: a database, a mail server, keys.
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    api::Api,
+    mail_server::MailServer,
+    postgres::{DatabaseUrl, PostgresCluster},
+    server::{Server, ServerBuilder, api_key},
+};
+
+/// A fresh database, a mail server and a key ring that servers share.
+///
+/// Keep it until the test ends: the mail server and the folders go with it.
+pub struct World {
+    kind: DatabaseKind,
+    database: DatabaseUrl,
+    mail: MailServer,
+    folder: Arc<TempDir>,
+    api_key: &'static str,
+    servers: AtomicUsize,
+}
+
+/// Which of the two databases a world stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseKind {
+    /// One file, one server.
+    Sqlite,
+    /// Any number of servers.
+    Postgres,
+}
+
+/// A tenant that has signed in.
+pub struct SignedIn {
+    /// A client with the tenant's session.
+    pub api: Api,
+    /// The tenant as the operator's request answered it.
+    pub tenant: Value,
+    /// The texts of its codes, shown once.
+    pub codes: Vec<String>,
+    /// Its contact address.
+    pub email: String,
+}
+
+impl World {
+    /// A world on a SQLite file that the first server makes and migrates.
+    pub async fn sqlite() -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        let database = DatabaseUrl::sqlite(&folder.path().join("data/tenantry.db"));
+        Self::new(DatabaseKind::Sqlite, database, folder).await
+    }
+
+    /// A world on a database of the shared PostgreSQL, at the newest step of the schema.
+    pub async fn postgres() -> Self {
+        Self::on(PostgresCluster::shared().await).await
+    }
+
+    /// A world on a database of this PostgreSQL, for tests that stop or crash it.
+    pub async fn on(cluster: &PostgresCluster) -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        Self::new(DatabaseKind::Postgres, cluster.migrated_database().await, folder).await
+    }
+
+    async fn new(kind: DatabaseKind, database: DatabaseUrl, folder: Arc<TempDir>) -> Self {
+        let mail = MailServer::start().await;
+        Self { kind, database, mail, folder, api_key: api_key().await, servers: AtomicUsize::new(0) }
+    }
+
+    /// Starts a server. On PostgreSQL any number share the database and the keys; on SQLite one at a time.
+    pub async fn server(&self) -> Server {
+        self.builder().start().await
+    }
+
+    /// As many servers as the database is made for: two on PostgreSQL, one on SQLite.
+    pub async fn servers(&self) -> Vec<Server> {
+        let mut servers = vec![self.server().await];
+        if self.kind == DatabaseKind::Postgres {
+            servers.push(self.server().await);
+        }
+        servers
+    }
+
+    /// A server of this world with settings still to be added.
+    pub fn builder(&self) -> ServerBuilder {
+        let data = match self.kind {
+            DatabaseKind::Sqlite => "data".to_owned(),
+            DatabaseKind::Postgres => format!("data-{}", self.servers.fetch_add(1, Ordering::Relaxed)),
+        };
+        Server::builder()
+            .keeping(Arc::clone(&self.folder))
+            .data_dir(&self.folder.path().join(data))
+            .database_url(&self.database)
+            .keys_file(&self.keys_file())
+            .mail_url(&self.mail.url())
+            .env("TENANTRY__BOOTSTRAP__API_KEY", self.api_key)
+    }
+
+    /// A client with the operator's API key.
+    pub fn admin(&self, server: &Server) -> Api {
+        server.api().with_bearer(self.api_key)
+    }
+
+    /// Creates a plan (quota 100, so ten codes) and a tenant, and signs the tenant in.
+    pub async fn tenant(&self, server: &Server, slug: &str) -> SignedIn {
+        let admin = self.admin(server);
+        let plan = admin.create_plan(&format!("Plan of {slug}"), 100).await;
+        let plan_id = plan["id"].as_str().expect("a plan has an id");
+        let email = format!("{slug}@tenant.example");
+        let (tenant, codes) = admin.create_tenant(slug, plan_id, &email).await;
+        SignedIn { api: server.api().sign_in(slug, &email, &self.mail).await, tenant, codes, email }
+    }
+
+    /// The mail server that every server of this world sends through.
+    pub fn mail(&self) -> &MailServer {
+        &self.mail
+    }
+
+    /// Where the database is.
+    pub fn database_url(&self) -> &DatabaseUrl {
+        &self.database
+    }
+
+    /// Which database this is.
+    pub fn kind(&self) -> DatabaseKind {
+        self.kind
+    }
+
+    /// The key ring's file.
+    pub fn keys_file(&self) -> PathBuf {
+        self.folder.path().join("keys")
+    }
+
+    /// The operator's API key.
+    pub fn api_key(&self) -> &str {
+        self.api_key
+    }
+
+    /// All that the database holds, as a thief of a backup would get it, to search for secrets: `pg_dump`'s text, or the bytes of the
+    /// SQLite file and its write-ahead log with what isn't UTF-8 replaced.
+    pub fn stolen_database(&self) -> String {
+        match self.kind {
+            DatabaseKind::Postgres => PostgresCluster::dump(&self.database),
+            DatabaseKind::Sqlite => ["tenantry.db", "tenantry.db-wal"]
+                .iter()
+                .filter_map(|name| fs::read(self.folder.path().join("data").join(name)).ok())
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                .collect(),
+        }
+    }
+}
