@@ -23,6 +23,8 @@
 
 mod api;
 pub mod binaries;
+mod clocked;
+pub mod database;
 mod mail_server;
 mod postgres;
 mod process;
@@ -30,6 +32,7 @@ mod server;
 mod world;
 
 pub use api::{Api, Reply, otp_in};
+pub use clocked::Clocked;
 pub use mail_server::{Mail, MailServer};
 pub use postgres::{DatabaseUrl, PostgresCluster};
 pub use process::Signal;

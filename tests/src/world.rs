@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::{
     api::Api,
+    database,
     mail_server::MailServer,
     postgres::{DatabaseUrl, PostgresCluster},
     server::{Server, ServerBuilder, api_key},
@@ -103,6 +104,14 @@ impl World {
             .keys_file(&self.keys_file())
             .mail_url(&self.mail.url())
             .env("TENANTRY__BOOTSTRAP__API_KEY", self.api_key)
+            // All tests come from one address. Those that are about its limit take `builder_with_strict_limits`.
+            .env("TENANTRY__OTP__REQUESTS_PER_ADDRESS_BURST", 1_000_000)
+            .env("TENANTRY__OTP__REQUESTS_GLOBAL_BURST", 1_000_000)
+    }
+
+    /// [`builder`](Self::builder) with the limits that a server has unless told otherwise.
+    pub fn builder_with_strict_limits(&self) -> ServerBuilder {
+        self.builder().without("TENANTRY__OTP__REQUESTS_PER_ADDRESS_BURST").without("TENANTRY__OTP__REQUESTS_GLOBAL_BURST")
     }
 
     /// A client with the operator's API key.
@@ -143,6 +152,30 @@ impl World {
     /// The operator's API key.
     pub fn api_key(&self) -> &str {
         self.api_key
+    }
+
+    /// The rows of a query past the server, each as a JSON object.
+    pub async fn rows(&self, sql: &str) -> Vec<Value> {
+        database::rows(&self.database, sql).await
+    }
+
+    /// How many tries the only challenge has had.
+    pub async fn attempts_of_the_only_challenge(&self) -> i64 {
+        let rows = self.rows("SELECT attempts FROM otp_challenges").await;
+        assert_eq!(rows.len(), 1, "one challenge");
+        rows[0]["attempts"].as_i64().expect("a number of tries")
+    }
+
+    /// Inserts a project as an older system left it: without a tenant, its identifier given in the form `8-4-4-4-12`.
+    pub async fn insert_legacy_project(&self, id: &str, slug: &str, client_name: &str) {
+        let (id, now) = match self.kind {
+            DatabaseKind::Postgres => (format!("'{id}'"), "now()"),
+            DatabaseKind::Sqlite => (format!("x'{}'", id.replace('-', "")), "'2025-01-01T00:00:00+00:00'"),
+        };
+        let insert = format!(
+            "INSERT INTO llm_project_config (id, project_id, client_name, created_at, updated_at) VALUES ({id}, '{slug}', '{client_name}', {now}, {now})"
+        );
+        assert_eq!(database::execute(&self.database, &insert).await.expect("a legacy project"), 1);
     }
 
     /// All that the database holds, as a thief of a backup would get it, to search for secrets: `pg_dump`'s text, or the bytes of the

@@ -1,1 +1,19 @@
-fn main() {}
+//! The whole system: real server processes over real HTTP, on SQLite and on PostgreSQL, with mail by real SMTP.
+//!
+//! The attacks that the tests name by number are those of the security design; `docs/security.md` lists them.
+
+mod activation;
+mod clocked;
+mod conformance;
+mod crash;
+mod http_contract;
+mod legacy;
+mod limits;
+mod main_path;
+mod migrations;
+mod operators;
+mod secrets;
+mod sessions;
+mod sign_in;
+mod tenancy;
+mod timing;

@@ -1,0 +1,115 @@
+//! The schema, up and down, on both databases, with rows from before there were tenants.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenantry_migration::{StepState, down, status, up};
+use tenantry_tests::{DatabaseUrl, PostgresCluster, binaries, database};
+
+const SCOPING: &str = "m20260201_000001_add_tenant_scoping_to_projects";
+
+/// Takes a database back to the schema from before tenant scoping, with one project in it.
+async fn with_a_project_from_before(url: &DatabaseUrl, id: &str) {
+    up(url.as_str()).await.unwrap();
+    let steps = status(url.as_str()).await.unwrap().applied();
+    let after = steps.len() - steps.iter().position(|step| step == SCOPING).expect("the step is there");
+    down(url.as_str(), u32::try_from(after).unwrap()).await.unwrap();
+    let insert = format!(
+        "INSERT INTO llm_project_config (id, project_id, client_name, description, priority, created_at, updated_at)
+         VALUES ({id}, 'old-1', 'Ärzte Süd', 'From Before', 'whatever', '2024-05-01 10:00:00+00:00', '2024-05-01 10:00:00+00:00')"
+    );
+    database::execute(url, &insert).await.unwrap();
+}
+
+async fn the_project(url: &DatabaseUrl, columns: &str) -> Value {
+    let mut rows = database::rows(url, &format!("SELECT {columns} FROM llm_project_config")).await;
+    assert_eq!(rows.len(), 1);
+    rows.remove(0)
+}
+
+async fn up_down_up_keeps_every_row(url: DatabaseUrl, id: &str) {
+    with_a_project_from_before(&url, id).await;
+    let expected = json!({ "client_name": "Ärzte Süd", "project_status": "active", "tenant_id": null, "activation_code_id": null });
+    for _ in 0..2 {
+        assert!(up(url.as_str()).await.unwrap().iter().any(|step| step == SCOPING));
+        assert_eq!(the_project(&url, "client_name, project_status, tenant_id, activation_code_id").await, expected);
+        assert_eq!(the_project(&url, "search_text").await["search_text"], "ärzte süd\nold-1\nfrom before");
+        assert_eq!(up(url.as_str()).await.unwrap(), [""; 0], "nothing is left to do");
+        let all = u32::try_from(status(url.as_str()).await.unwrap().applied().len()).unwrap();
+        down(url.as_str(), all - 1).await.unwrap();
+        assert_eq!(the_project(&url, "client_name, priority").await, json!({ "client_name": "Ärzte Süd", "priority": "whatever" }));
+    }
+    let all = u32::try_from(status(url.as_str()).await.unwrap().applied().len()).unwrap();
+    down(url.as_str(), all).await.unwrap();
+    let steps = status(url.as_str()).await.unwrap().steps;
+    assert!(steps.iter().all(|step| step.state == StepState::Pending));
+    up(url.as_str()).await.unwrap();
+}
+
+async fn four_migrators_at_once_all_succeed(url: DatabaseUrl) {
+    let mut migrators: Vec<_> = (0..4)
+        .map(|_| {
+            let mut command = binaries::without_settings(Command::new(binaries::migrator()));
+            command.args(["up", "--database-url", url.as_str()]).spawn().unwrap()
+        })
+        .collect();
+    for migrator in &mut migrators {
+        assert!(migrator.wait().unwrap().success());
+    }
+    assert!(status(url.as_str()).await.unwrap().pending().is_empty());
+}
+
+fn sqlite_file(folder: &TempDir) -> DatabaseUrl {
+    DatabaseUrl::sqlite(&folder.path().join("tenantry.db"))
+}
+
+#[tokio::test]
+async fn sqlite_up_down_up_keeps_every_row() {
+    let folder = tempfile::tempdir().unwrap();
+    up_down_up_keeps_every_row(sqlite_file(&folder), "x'018bcfe568007000800000000000000a'").await;
+}
+
+#[tokio::test]
+async fn postgres_up_down_up_keeps_every_row() {
+    let url = PostgresCluster::shared().await.database().await;
+    up_down_up_keeps_every_row(url, "'018bcfe5-6800-7000-8000-00000000000a'").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_four_migrators_at_once_all_succeed() {
+    let folder = tempfile::tempdir().unwrap();
+    four_migrators_at_once_all_succeed(sqlite_file(&folder)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_four_migrators_at_once_all_succeed() {
+    four_migrators_at_once_all_succeed(PostgresCluster::shared().await.database().await).await;
+}
+
+#[tokio::test]
+async fn operators_find_the_columns_that_they_know() {
+    let url = PostgresCluster::shared().await.migrated_database().await;
+    for column in ["tenant_id", "activation_code_id"] {
+        let query = format!(
+            "SELECT column_name, data_type, is_nullable FROM information_schema.columns WHERE table_name = 'llm_project_config' AND column_name = '{column}'"
+        );
+        let expected = json!([{ "column_name": column, "data_type": "uuid", "is_nullable": "YES" }]);
+        assert_eq!(Value::from(database::rows(&url, &query).await), expected);
+    }
+    let query = "SELECT column_name, data_type, character_maximum_length, column_default FROM information_schema.columns
+        WHERE table_name = 'llm_project_config' AND column_name = 'project_status'";
+    let column = &database::rows(&url, query).await[0];
+    assert_eq!((&column["data_type"], &column["character_maximum_length"]), (&json!("character varying"), &json!(20)));
+    assert!(column["column_default"].as_str().unwrap().starts_with("'active'"));
+    let tables = database::rows(&url, "SELECT table_name FROM information_schema.tables WHERE table_name = 'tenant_sessions'").await;
+    assert_eq!(tables.len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_refuses_a_postgres_that_is_not_migrated_and_says_what_to_do() {
+    let url = PostgresCluster::shared().await.database().await;
+    let refused = tenantry_tests::Server::builder().database_url(&url).try_start().await.err().expect("a refusal");
+    assert_eq!(refused.exit_code, 1);
+    assert!(refused.logs.contains("tenantry-migrator up"), "{}", refused.logs);
+}
