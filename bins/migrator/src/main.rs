@@ -1,1 +1,118 @@
-fn main() {}
+//! Takes a Tenantry database up or down, and tells where it stands.
+//!
+//! Exit codes: 0 done, 1 failed, 2 called wrongly.
+
+use std::{
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use tenantry_migration::{SchemaStatus, StepState};
+
+/// Takes a Tenantry database up or down, and tells where it stands.
+#[derive(Parser)]
+#[command(name = "tenantry-migrator", version)]
+struct Arguments {
+    /// The database: `sqlite://path/to/tenantry.db` or `postgres://user:password@host:5432/database`
+    #[arg(long, global = true, env = "TENANTRY__DATABASE__URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<String>,
+
+    /// Where the database is used; only `development` means anything here
+    #[arg(long, global = true, env = "TENANTRY__ENVIRONMENT", default_value = "production", value_name = "NAME")]
+    environment: String,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Apply every pending step
+    Up,
+    /// Take back the last steps
+    Down {
+        /// How many
+        #[arg(long, default_value_t = 1)]
+        steps: u32,
+    },
+    /// List the steps and whether the database has them
+    Status,
+    /// Drop every table and apply every step; only with --environment development
+    Fresh,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let Some(url) = arguments.database_url else {
+        complain("no database: give --database-url or set TENANTRY__DATABASE__URL");
+        return ExitCode::from(2);
+    };
+    if matches!(arguments.command, Command::Fresh) && arguments.environment != "development" {
+        complain(
+            "`fresh` drops every table and all rows in them, so it runs only in development: \
+             if that is meant, add --environment development or set TENANTRY__ENVIRONMENT=development",
+        );
+        return ExitCode::from(2);
+    }
+    match run(&url, &arguments.command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&chain(failure.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(url: &str, command: &Command) -> Result<(), Box<dyn Error>> {
+    let report = match *command {
+        Command::Up => changed("applied", "nothing to do: every step is applied", &tenantry_migration::up(url).await?),
+        Command::Down { steps } => {
+            changed("took back", "nothing to do: no step is applied", &tenantry_migration::down(url, steps).await?)
+        }
+        Command::Status => table(&tenantry_migration::status(url).await?),
+        Command::Fresh => changed("applied", "", &tenantry_migration::fresh(url).await?),
+    };
+    io::stdout().write_all(report.as_bytes())?;
+    Ok(())
+}
+
+fn changed(verb: &str, nothing: &str, steps: &[String]) -> String {
+    if steps.is_empty() { format!("{nothing}\n") } else { steps.iter().map(|step| format!("{verb} {step}\n")).collect() }
+}
+
+fn table(status: &SchemaStatus) -> String {
+    let width = status.steps.iter().map(|step| step.name.len()).max().unwrap_or(0);
+    let line = |name: &str, state: &str| format!("{name:width$}  {state}\n");
+    let rows = status.steps.iter().map(|step| {
+        let state = match step.state {
+            StepState::Applied => "applied",
+            StepState::Pending => "pending",
+            StepState::Newer => "applied by a newer version",
+        };
+        line(&step.name, state)
+    });
+    line("step", "state") + &rows.collect::<String>()
+}
+
+/// An error and what it came from, each once, on one line.
+fn chain(failure: &dyn Error) -> String {
+    let mut text = failure.to_string();
+    let mut source = failure.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn complain(text: &str) {
+    // Nothing is left to do where even the error output is closed.
+    let _ = writeln!(io::stderr(), "tenantry-migrator: {text}");
+}
