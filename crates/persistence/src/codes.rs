@@ -1,0 +1,146 @@
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryTrait,
+    sea_query::Expr,
+};
+use tenantry_domain::{
+    Code, CodeDigest, CodeId, CodeStatus, Id, NewCode, Page, PageRequest, StoreError, TenantId, Timestamp,
+    ports::{CodeIssue, CodeReads, CodeWrites},
+};
+
+use crate::{
+    Handle,
+    entities::codes::{ActiveModel, Column, Entity, Model},
+    row::Row,
+    timestamp::DbTime,
+};
+
+/// Rows of one statement: eleven values each, of the 32,766 that SQLite takes.
+const ROWS: usize = 1_000;
+
+impl<C: ConnectionTrait + Send> CodeReads for Handle<C> {
+    async fn code(&mut self, tenant: TenantId, id: CodeId) -> Result<Option<Code>, StoreError> {
+        let query = Entity::find_by_id(id.uuid()).filter(Column::TenantId.eq(tenant.uuid()));
+        self.find::<Model>(query.build(self.backend())).await
+    }
+
+    async fn code_by_digests(&mut self, digests: &[CodeDigest]) -> Result<Option<Code>, StoreError> {
+        let query = Entity::find().filter(Column::CodeDigest.is_in(digests.iter().map(|digest| digest.as_bytes().to_vec())));
+        self.find::<Model>(query.build(self.backend())).await
+    }
+
+    async fn codes_page(
+        &mut self,
+        tenant: TenantId,
+        status: Option<CodeStatus>,
+        now: Timestamp,
+        page: PageRequest<Code>,
+    ) -> Result<Page<Code>, StoreError> {
+        let query = Entity::find().filter(Column::TenantId.eq(tenant.uuid()));
+        let query = query.apply_if(status, |query, status| query.filter(has_status(status, now)));
+        self.page::<_, Model, _>(query, Column::Id, page).await
+    }
+
+    async fn count_codes(&mut self, tenant: TenantId, now: Timestamp) -> Result<[u64; 4], StoreError> {
+        const COUNTS: &str = "
+            SELECT status, count(*) AS codes FROM (
+                SELECT CASE
+                    WHEN revoked_at IS NOT NULL THEN 0
+                    WHEN expires_at <= $2 THEN 1
+                    WHEN use_count >= max_uses THEN 2
+                    ELSE 3
+                END AS status
+                FROM activation_codes WHERE tenant_id = $1
+            ) AS codes GROUP BY status";
+
+        let rows = self.list::<StatusCount>(self.sql(COUNTS, [tenant.uuid().into(), DbTime::from(now).into()])).await?;
+        let mut counts = [0; 4];
+        for (status, codes) in rows {
+            if let Some(count) = counts.get_mut(status) {
+                *count = codes;
+            }
+        }
+        Ok(counts)
+    }
+}
+
+/// How many codes have a status, by its place in [`CodeStatus::ALL`].
+#[derive(sea_orm::FromQueryResult)]
+struct StatusCount {
+    status: i32,
+    codes: i64,
+}
+
+impl Row for StatusCount {
+    type Value = (usize, u64);
+    const WHAT: &'static str = "count of codes";
+
+    fn into_value(self) -> Result<Self::Value, crate::row::Corruption> {
+        Ok((self.status.try_into()?, self.codes.try_into()?))
+    }
+}
+
+impl CodeWrites for Handle<DatabaseTransaction> {
+    async fn insert_codes(&mut self, issue: &CodeIssue, codes: &[NewCode]) -> Result<(), StoreError> {
+        for codes in codes.chunks(ROWS) {
+            let insert = Entity::insert_many(codes.iter().map(|code| ActiveModel::issued(issue, code)));
+            self.write(Model::WHAT, insert.build(self.backend())).await?;
+        }
+        Ok(())
+    }
+
+    async fn consume_code(&mut self, tenant: TenantId, id: CodeId, now: Timestamp) -> Result<bool, StoreError> {
+        let moment = DbTime::from(now);
+        let update = Entity::update_many()
+            .col_expr(Column::UseCount, Expr::col(Column::UseCount).add(1))
+            .col_expr(Column::UsedAt, Expr::value(moment))
+            .col_expr(Column::UpdatedAt, Expr::value(moment))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::TenantId.eq(tenant.uuid()))
+            .filter(has_status(CodeStatus::Active, now));
+        self.wrote(Model::WHAT, update.build(self.backend())).await
+    }
+
+    async fn consume_next_code(&mut self, tenant: TenantId, now: Timestamp) -> Result<Option<CodeId>, StoreError> {
+        // Two look-ups rather than one with `NULLS LAST`: each starts at the right place of the index, behind all expired
+        // codes. Ordering the second one by nothing but nulls is what leads PostgreSQL to that index.
+        let skip = if self.backend() == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
+        let consume = format!(
+            "UPDATE activation_codes SET use_count = use_count + 1, used_at = $2, updated_at = $2
+            WHERE id = COALESCE(
+                (SELECT id FROM activation_codes
+                WHERE tenant_id = $1 AND revoked_at IS NULL AND use_count < max_uses AND expires_at > $2
+                ORDER BY expires_at, id LIMIT 1 {skip}),
+                (SELECT id FROM activation_codes
+                WHERE tenant_id = $1 AND revoked_at IS NULL AND use_count < max_uses AND expires_at IS NULL
+                ORDER BY expires_at, id LIMIT 1 {skip})
+            ) AND tenant_id = $1 AND revoked_at IS NULL AND use_count < max_uses AND (expires_at IS NULL OR expires_at > $2)
+            RETURNING id"
+        );
+        let consume = self.sql(&consume, [tenant.uuid().into(), DbTime::from(now).into()]);
+        Ok(self.returned_id(Model::WHAT, consume).await?.map(Id::from_uuid))
+    }
+
+    async fn revoke_code(&mut self, tenant: TenantId, id: CodeId, now: Timestamp) -> Result<bool, StoreError> {
+        let moment = DbTime::from(now);
+        let update = Entity::update_many()
+            .col_expr(Column::RevokedAt, Expr::value(moment))
+            .col_expr(Column::UpdatedAt, Expr::value(moment))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::TenantId.eq(tenant.uuid()))
+            .filter(Column::RevokedAt.is_null());
+        self.wrote(Model::WHAT, update.build(self.backend())).await
+    }
+}
+
+/// [`Code::status`] as a condition.
+fn has_status(status: CodeStatus, now: Timestamp) -> Condition {
+    let unrevoked = Condition::all().add(Column::RevokedAt.is_null());
+    let unexpired = unrevoked.clone().add(Column::ExpiresAt.is_null().or(Column::ExpiresAt.gt(DbTime::from(now))));
+    let (uses, max) = (Expr::col(Column::UseCount), Expr::col(Column::MaxUses));
+    match status {
+        CodeStatus::Revoked => Condition::all().add(Column::RevokedAt.is_not_null()),
+        CodeStatus::Expired => unrevoked.add(Column::ExpiresAt.lte(DbTime::from(now))),
+        CodeStatus::Exhausted => unexpired.add(uses.gte(max)),
+        CodeStatus::Active => unexpired.add(uses.lt(max)),
+    }
+}

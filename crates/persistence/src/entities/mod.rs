@@ -1,0 +1,13 @@
+//! The tables, and their rows as values of the domain.
+
+pub(crate) mod audit_events;
+pub(crate) mod codes;
+pub(crate) mod otp_challenges;
+pub(crate) mod outbox;
+pub(crate) mod plans;
+pub(crate) mod projects;
+pub(crate) mod redemptions;
+pub(crate) mod sessions;
+pub(crate) mod subscriptions;
+pub(crate) mod tenants;
+pub(crate) mod usage_months;

@@ -1,0 +1,69 @@
+use sea_orm::{
+    ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
+    PrimaryKeyTrait,
+};
+use tenantry_domain::{Id, KeyId, OutboxMessage, SealedPayload};
+use uuid::Uuid;
+
+use crate::{
+    row::{Corruption, Row, count, moment},
+    timestamp::DbTime,
+};
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "outbox")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: Uuid,
+    pub(crate) topic: String,
+    pub(crate) key_id: String,
+    /// Wiped once the message is settled.
+    pub(crate) payload: Option<Vec<u8>>,
+    /// When the message is due; a claim moves it to the end of its lease.
+    pub(crate) available_at: DbTime,
+    pub(crate) not_after: Option<DbTime>,
+    pub(crate) attempts: i64,
+    pub(crate) settled_at: Option<DbTime>,
+    pub(crate) outcome: Option<String>,
+    pub(crate) created_at: DbTime,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl From<&OutboxMessage> for ActiveModel {
+    fn from(message: &OutboxMessage) -> Self {
+        Self {
+            id: Set(message.id.uuid()),
+            topic: Set(message.topic.clone()),
+            key_id: Set(message.payload.key_id.as_str().to_owned()),
+            payload: Set(Some(message.payload.bytes.clone())),
+            available_at: Set(message.available_at.into()),
+            not_after: Set(message.not_after.map(Into::into)),
+            attempts: Set(message.attempts.into()),
+            settled_at: Set(None),
+            outcome: Set(None),
+            created_at: Set(message.created_at.into()),
+        }
+    }
+}
+
+impl Row for Model {
+    type Value = OutboxMessage;
+    const WHAT: &'static str = "message";
+
+    fn into_value(self) -> Result<OutboxMessage, Corruption> {
+        let bytes = self.payload.ok_or("the payload is wiped")?;
+        Ok(OutboxMessage {
+            id: Id::from_uuid(self.id),
+            topic: self.topic,
+            payload: SealedPayload { key_id: KeyId::from_stored(self.key_id), bytes },
+            available_at: self.available_at.into(),
+            not_after: moment(self.not_after),
+            attempts: count(self.attempts)?,
+            created_at: self.created_at.into(),
+        })
+    }
+}

@@ -1,0 +1,75 @@
+use sea_orm::{
+    ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
+    PrimaryKeyTrait,
+};
+use tenantry_domain::{Branding, DomainName, Email, HexColor, HttpsUrl, Id, Slug, Tenant, TenantName};
+use uuid::Uuid;
+
+use crate::{
+    row::{Corruption, Row, moment},
+    timestamp::DbTime,
+};
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "tenants")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: Uuid,
+    pub(crate) slug: String,
+    pub(crate) name: String,
+    pub(crate) contact_email: String,
+    pub(crate) logo_url: Option<String>,
+    pub(crate) primary_color: Option<String>,
+    pub(crate) domain: Option<String>,
+    pub(crate) suspended_at: Option<DbTime>,
+    /// Name and slug in lower case.
+    pub(crate) search_text: String,
+    pub(crate) created_at: DbTime,
+    pub(crate) updated_at: DbTime,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl From<&Tenant> for ActiveModel {
+    fn from(tenant: &Tenant) -> Self {
+        let branding = &tenant.branding;
+        Self {
+            id: Set(tenant.id.uuid()),
+            slug: Set(tenant.slug.as_str().to_owned()),
+            name: Set(tenant.name.as_str().to_owned()),
+            contact_email: Set(tenant.contact_email.as_str().to_owned()),
+            logo_url: Set(branding.logo_url.as_ref().map(|url| url.as_str().to_owned())),
+            primary_color: Set(branding.primary_color.as_ref().map(|color| color.as_str().to_owned())),
+            domain: Set(branding.domain.as_ref().map(|domain| domain.as_str().to_owned())),
+            suspended_at: Set(tenant.suspended_at.map(Into::into)),
+            search_text: Set(format!("{}\n{}", tenant.name.as_str().to_lowercase(), tenant.slug.as_str().to_lowercase())),
+            created_at: Set(tenant.created_at.into()),
+            updated_at: Set(tenant.updated_at.into()),
+        }
+    }
+}
+
+impl Row for Model {
+    type Value = Tenant;
+    const WHAT: &'static str = "tenant";
+
+    fn into_value(self) -> Result<Tenant, Corruption> {
+        Ok(Tenant {
+            id: Id::from_uuid(self.id),
+            slug: Slug::from_stored(self.slug),
+            name: TenantName::from_stored(self.name),
+            contact_email: Email::from_stored(self.contact_email),
+            branding: Branding {
+                logo_url: self.logo_url.map(HttpsUrl::from_stored),
+                primary_color: self.primary_color.map(HexColor::from_stored),
+                domain: self.domain.map(DomainName::from_stored),
+            },
+            suspended_at: moment(self.suspended_at),
+            created_at: self.created_at.into(),
+            updated_at: self.updated_at.into(),
+        })
+    }
+}

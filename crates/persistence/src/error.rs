@@ -1,0 +1,144 @@
+//! What a database says of a failed statement, as the ports' errors. No text holds a bound value.
+
+use sea_orm::{DbErr, RuntimeErr};
+use sqlx::{
+    error::{DatabaseError, ErrorKind},
+    sqlite::SqliteError,
+};
+use tenantry_domain::StoreError;
+
+/// A driver's failure, reduced to what may be logged: a database's own error would print the row that it refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Cause(String);
+
+impl Cause {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn of_driver(failure: &sqlx::Error) -> Self {
+        match failure {
+            sqlx::Error::Database(failure) => Self::of_database(&**failure),
+            other => Self(other.to_string()),
+        }
+    }
+
+    fn of_database(failure: &(dyn DatabaseError + 'static)) -> Self {
+        let code = failure.code().unwrap_or_default();
+        // PostgreSQL quotes the value that it couldn't read.
+        let quotes_values = !is_sqlite(failure) && code.starts_with("22");
+        let message = if quotes_values { "a value doesn't fit its type" } else { failure.message() };
+        Self(format!("{message} (code {code})"))
+    }
+}
+
+/// Whether a failure is the breach of a unique index.
+pub(crate) fn is_unique_violation(failure: &DbErr) -> bool {
+    driver_error(failure).and_then(sqlx::Error::as_database_error).is_some_and(DatabaseError::is_unique_violation)
+}
+
+/// What a failure means to the ports' callers; `what` names the kind of row that was read.
+pub(crate) fn store_error(what: &'static str, failure: &DbErr) -> StoreError {
+    if let Some(failure) = driver_error(failure) {
+        return of_driver(what, failure);
+    }
+    let cause = Box::new(Cause::new(failure.to_string()));
+    match failure {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => StoreError::Unavailable(cause),
+        DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } => StoreError::Corrupt { what, source: cause },
+        _ => StoreError::Failed(cause),
+    }
+}
+
+fn driver_error(failure: &DbErr) -> Option<&sqlx::Error> {
+    match failure {
+        DbErr::Conn(RuntimeErr::SqlxError(failure))
+        | DbErr::Exec(RuntimeErr::SqlxError(failure))
+        | DbErr::Query(RuntimeErr::SqlxError(failure)) => Some(failure),
+        _ => None,
+    }
+}
+
+fn of_driver(what: &'static str, failure: &sqlx::Error) -> StoreError {
+    let cause = Box::new(Cause::of_driver(failure));
+    match failure {
+        sqlx::Error::Database(failure) => of_database(&**failure, cause),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => StoreError::Unavailable(cause),
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Corrupt { what, source: cause },
+        _ => StoreError::Failed(cause),
+    }
+}
+
+fn of_database(failure: &(dyn DatabaseError + 'static), cause: Box<Cause>) -> StoreError {
+    if matches!(failure.kind(), ErrorKind::UniqueViolation | ErrorKind::ForeignKeyViolation | ErrorKind::CheckViolation) {
+        return StoreError::Conflict(cause);
+    }
+    let code = failure.code().unwrap_or_default();
+    if is_sqlite(failure) {
+        // Of SQLite's extended codes the low byte is the primary one.
+        return match code.parse::<u32>().unwrap_or_default() & 0xff {
+            // BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN
+            5 | 6 | 8 | 10 | 13 | 14 => StoreError::Unavailable(cause),
+            _ => StoreError::Failed(cause),
+        };
+    }
+    match code.as_ref() {
+        // Serialisation failure, deadlock, transaction failed before.
+        "40001" | "40P01" | "25P02" => StoreError::Conflict(cause),
+        // Shutting down or starting, lock not available in time, statement cancelled, idle too long, a standby.
+        "57P01" | "57P02" | "57P03" | "57014" | "55P03" | "25P03" | "25006" => StoreError::Unavailable(cause),
+        // Connection lost; out of connections, memory or disk.
+        _ if code.starts_with("08") || code.starts_with("53") => StoreError::Unavailable(cause),
+        _ => StoreError::Failed(cause),
+    }
+}
+
+fn is_sqlite(failure: &(dyn DatabaseError + 'static)) -> bool {
+    failure.try_downcast_ref::<SqliteError>().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use sea_orm::ConnectionTrait;
+
+    use super::*;
+    use crate::{DatabaseStore, Options};
+
+    #[tokio::test]
+    async fn a_broken_constraint_is_a_conflict_and_shows_no_value() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DatabaseStore::connect(&Options::new(format!("sqlite://{}/a.db", folder.path().display()))).await.unwrap();
+        let schema = "CREATE TABLE owners (id bigint PRIMARY KEY);
+            CREATE TABLE things (name text UNIQUE, uses bigint CHECK (uses > 0), owner bigint REFERENCES owners (id));
+            INSERT INTO things VALUES ('s3cret', 1, NULL)";
+        store.writer().execute_unprepared(schema).await.unwrap();
+        for breach in ["('s3cret', 1, NULL)", "('other', 0, NULL)", "('another', 1, 7)"] {
+            let failure = store.writer().execute_unprepared(&format!("INSERT INTO things VALUES {breach}")).await.unwrap_err();
+            assert_eq!(is_unique_violation(&failure), breach.contains("s3cret"));
+            let failure = store_error("thing", &failure);
+            assert!(matches!(failure, StoreError::Conflict(_)), "{breach}: {failure:?}");
+            assert!(failure.source().is_some());
+            assert!(!format!("{failure:?}").contains("s3cret"));
+        }
+        let failure = store.writer().execute_unprepared("SELECT nothing").await.unwrap_err();
+        assert!(matches!(store_error("thing", &failure), StoreError::Failed(_)));
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_unavailable_and_what_cannot_be_read_is_corrupt() {
+        let driver = |failure: sqlx::Error| store_error("thing", &DbErr::Query(RuntimeErr::SqlxError(failure.into())));
+        assert!(matches!(driver(sqlx::Error::PoolTimedOut), StoreError::Unavailable(_)));
+        assert!(matches!(driver(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()), StoreError::Unavailable(_)));
+        assert!(matches!(driver(sqlx::Error::Decode("no date".into())), StoreError::Corrupt { what: "thing", .. }));
+        assert!(matches!(driver(sqlx::Error::ColumnNotFound("name".into())), StoreError::Failed(_)));
+        assert!(matches!(store_error("thing", &DbErr::Type("null".into())), StoreError::Corrupt { what: "thing", .. }));
+    }
+}

@@ -1,0 +1,135 @@
+use std::fmt;
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult, QueryTrait, Select,
+    Statement, TryGetable, UpdateMany, Value, sea_query::Query,
+};
+use tenantry_domain::{Page, PageRequest, StoreError};
+use uuid::Uuid;
+
+use crate::{error::store_error, row::Row};
+
+/// What the ports are implemented on: a pool, for the reader, or a transaction.
+pub struct Handle<C> {
+    pub(crate) connection: C,
+    /// Whether a statement failed: PostgreSQL goes on to answer COMMIT with a silent rollback then.
+    pub(crate) failed: bool,
+}
+
+impl<C> Handle<C> {
+    pub(crate) const fn new(connection: C) -> Self {
+        Self { connection, failed: false }
+    }
+}
+
+impl<C> fmt::Debug for Handle<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("failed", &self.failed).finish_non_exhaustive()
+    }
+}
+
+impl<C: ConnectionTrait> Handle<C> {
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
+    /// A statement in plain SQL. Both databases understand `$1`.
+    pub(crate) fn sql(&self, text: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+        Statement::from_sql_and_values(self.backend(), text, values)
+    }
+
+    /// `text` with `lock` behind it on PostgreSQL. On SQLite, whose writers take turns, there is nothing to lock.
+    pub(crate) fn locking_sql(&self, text: &str, lock: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+        match self.backend() {
+            DbBackend::Postgres => self.sql(&format!("{text} {lock}"), values),
+            _ => self.sql(text, values),
+        }
+    }
+
+    /// The first row, if there is one.
+    pub(crate) async fn find<R: Row>(&mut self, statement: Statement) -> Result<Option<R::Value>, StoreError> {
+        let row = self.connection.query_one_raw(statement).await;
+        let row = self.note(R::WHAT, row)?;
+        row.map(|row| read_row::<R>(&row)).transpose()
+    }
+
+    /// All rows.
+    pub(crate) async fn list<R: Row>(&mut self, statement: Statement) -> Result<Vec<R::Value>, StoreError> {
+        let rows = self.connection.query_all_raw(statement).await;
+        let rows = self.note(R::WHAT, rows)?;
+        rows.iter().map(read_row::<R>).collect()
+    }
+
+    /// One page of a query, newest first.
+    pub(crate) async fn page<E, R, K>(
+        &mut self,
+        query: Select<E>,
+        id: E::Column,
+        page: PageRequest<K>,
+    ) -> Result<Page<R::Value>, StoreError>
+    where
+        E: EntityTrait,
+        R: Row,
+    {
+        let query = query.apply_if(page.after, |query, after| query.filter(id.lt(after.uuid()))).order_by_desc(id);
+        let mut statement = query.build(self.backend());
+        // A literal: PostgreSQL plans a bound limit anew each time. One item more says whether another page follows.
+        statement.sql.push_str(&format!(" LIMIT {}", page.limit.get() + 1));
+        Ok(Page::from_surplus(self.list::<R>(statement).await?, page.limit))
+    }
+
+    /// The first column of the first row.
+    pub(crate) async fn value<T: TryGetable>(
+        &mut self,
+        what: &'static str,
+        statement: Statement,
+    ) -> Result<Option<T>, StoreError> {
+        let row = self.connection.query_one_raw(statement).await;
+        let row = self.note(what, row)?;
+        row.map(|row| row.try_get_by_index(0)).transpose().map_err(|failure| store_error(what, &failure))
+    }
+
+    /// How many rows a query counts.
+    pub(crate) async fn count(&mut self, what: &'static str, statement: Statement) -> Result<u64, StoreError> {
+        let counted = self.value::<i64>(what, statement).await?;
+        Ok(counted.and_then(|counted| u64::try_from(counted).ok()).unwrap_or(0))
+    }
+
+    /// The identifier that a statement returns.
+    pub(crate) async fn returned_id(&mut self, what: &'static str, statement: Statement) -> Result<Option<Uuid>, StoreError> {
+        self.value(what, statement).await
+    }
+
+    /// Runs a statement and answers how many rows it wrote.
+    pub(crate) async fn write(&mut self, what: &'static str, statement: Statement) -> Result<u64, StoreError> {
+        let result = self.connection.execute_raw(statement).await;
+        Ok(self.note(what, result)?.rows_affected())
+    }
+
+    /// Whether a statement wrote a row, for those that write one or none.
+    pub(crate) async fn wrote(&mut self, what: &'static str, statement: Statement) -> Result<bool, StoreError> {
+        Ok(self.write(what, statement).await? > 0)
+    }
+
+    pub(crate) fn note<T>(&mut self, what: &'static str, result: Result<T, DbErr>) -> Result<T, StoreError> {
+        result.map_err(|failure| {
+            self.failed = true;
+            store_error(what, &failure)
+        })
+    }
+}
+
+/// An update that answers the rows as it leaves them.
+pub(crate) fn returning<E: EntityTrait>(
+    mut update: UpdateMany<E>,
+    columns: impl IntoIterator<Item = E::Column>,
+) -> UpdateMany<E> {
+    QueryTrait::query(&mut update).returning(Query::returning().columns(columns));
+    update
+}
+
+/// The value that a row stands for.
+pub(crate) fn read_row<R: Row>(row: &QueryResult) -> Result<R::Value, StoreError> {
+    let row = R::from_query_result(row, "").map_err(|failure| store_error(R::WHAT, &failure))?;
+    row.into_value().map_err(|source| StoreError::Corrupt { what: R::WHAT, source })
+}

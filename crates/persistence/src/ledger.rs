@@ -1,0 +1,75 @@
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QueryTrait,
+    sea_query::{Expr, OnConflict},
+};
+use tenantry_domain::{
+    CalendarMonth, CodeId, ProjectId, Quota, Redemption, StoreError, TenantId, Timestamp,
+    ports::{LedgerReads, LedgerWrites},
+};
+
+use crate::{
+    Handle,
+    entities::{
+        redemptions::{ActiveModel, Column, Entity, Model},
+        usage_months,
+    },
+    row::Row,
+};
+
+impl<C: ConnectionTrait + Send> LedgerReads for Handle<C> {
+    async fn redemptions_of_code(&mut self, tenant: TenantId, code: CodeId) -> Result<Vec<Redemption>, StoreError> {
+        let query = Entity::find()
+            .filter(Column::ActivationCodeId.eq(code.uuid()))
+            .filter(Column::TenantId.eq(tenant.uuid()))
+            .order_by_asc(Column::RedeemedAt)
+            .order_by_asc(Column::Id);
+        self.list::<Model>(query.build(self.backend())).await
+    }
+
+    async fn live_redemption(&mut self, tenant: TenantId, project: ProjectId) -> Result<Option<Redemption>, StoreError> {
+        let query = Entity::find()
+            .filter(Column::ProjectId.eq(project.uuid()))
+            .filter(Column::TenantId.eq(tenant.uuid()))
+            .filter(Column::ReturnedAt.is_null());
+        self.find::<Model>(query.build(self.backend())).await
+    }
+
+    async fn activations_in(&mut self, tenant: TenantId, month: CalendarMonth) -> Result<u32, StoreError> {
+        let query = usage_months::Entity::find_by_id((tenant.uuid(), month.year.into(), month.month.into()));
+        Ok(self.find::<usage_months::Model>(query.build(self.backend())).await?.unwrap_or(0))
+    }
+}
+
+impl LedgerWrites for Handle<DatabaseTransaction> {
+    async fn insert_redemption(&mut self, redemption: &Redemption) -> Result<(), StoreError> {
+        let insert = Entity::insert(ActiveModel::from(redemption));
+        self.write(Model::WHAT, insert.build(self.backend())).await.map(|_| ())
+    }
+
+    async fn count_activation(
+        &mut self,
+        tenant: TenantId,
+        month: CalendarMonth,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        // A quota is at least one, so a month's first activation is within it.
+        let first = usage_months::ActiveModel {
+            tenant_id: Set(tenant.uuid()),
+            year: Set(month.year.into()),
+            month: Set(month.month.into()),
+            activations: Set(1),
+            updated_at: Set(now.into()),
+        };
+        let counted = || Expr::col((usage_months::Entity, usage_months::Column::Activations));
+        let one_more =
+            OnConflict::columns([usage_months::Column::TenantId, usage_months::Column::Year, usage_months::Column::Month])
+                .value(usage_months::Column::Activations, counted().add(1))
+                .update_column(usage_months::Column::UpdatedAt)
+                .action_and_where(counted().lt(i64::from(quota.get())))
+                .to_owned();
+        let insert = usage_months::Entity::insert(first).on_conflict(one_more);
+        self.wrote(usage_months::Model::WHAT, insert.build(self.backend())).await
+    }
+}

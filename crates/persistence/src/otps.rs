@@ -1,0 +1,71 @@
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, Iterable, QueryFilter, QueryTrait, sea_query::Expr,
+};
+use tenantry_domain::{
+    ChallengeId, OtpBudget, OtpChallenge, OtpPurpose, OtpStrength, StoreError, TenantId, Timestamp,
+    ports::{OtpReads, OtpWrites},
+};
+
+use crate::{
+    Handle,
+    entities::otp_challenges::{ActiveModel, Column, Entity, Model},
+    handle::returning,
+    row::{self, Row},
+    tenants::lock_tenant_row,
+    timestamp::DbTime,
+};
+
+const FAILURES: &str = "count of failed tries";
+
+impl<C: ConnectionTrait + Send> OtpReads for Handle<C> {
+    async fn otp_failures(&mut self, tenant: TenantId, since: Timestamp) -> Result<u32, StoreError> {
+        const COUNT: &str = "
+            SELECT CAST(COALESCE(SUM(attempts), 0) AS bigint) FROM otp_challenges
+            WHERE tenant_id = $1 AND created_at >= $2 AND strength = 'six_digits' AND consumed_at IS NULL";
+
+        let counted = self.value::<i64>(FAILURES, self.sql(COUNT, [tenant.uuid().into(), DbTime::from(since).into()])).await?;
+        row::count(counted.unwrap_or(0)).map_err(|source| StoreError::Corrupt { what: FAILURES, source })
+    }
+}
+
+impl OtpWrites for Handle<DatabaseTransaction> {
+    async fn insert_challenge(&mut self, challenge: &OtpChallenge) -> Result<(), StoreError> {
+        let insert = Entity::insert(ActiveModel::from(challenge));
+        self.write(Model::WHAT, insert.build(self.backend())).await.map(|_| ())
+    }
+
+    async fn claim_otp_attempt(
+        &mut self,
+        id: ChallengeId,
+        purpose: OtpPurpose,
+        budget: OtpBudget,
+        now: Timestamp,
+    ) -> Result<Option<OtpChallenge>, StoreError> {
+        let open = Entity::find_by_id(id.uuid()).filter(Column::Purpose.eq(purpose.as_str()));
+        let Some(challenge) = self.find::<Model>(open.build(self.backend())).await? else { return Ok(None) };
+        if let (Some(tenant), OtpStrength::SixDigits) = (challenge.tenant_id, challenge.strength) {
+            // No single statement bounds a sum over several rows: claims of one tenant take turns.
+            lock_tenant_row(self, tenant).await?;
+            if self.otp_failures(tenant, now - budget.window).await? >= budget.failures {
+                return Ok(None);
+            }
+        }
+        let claim = Entity::update_many()
+            .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::ConsumedAt.is_null())
+            .filter(Column::ExpiresAt.gt(DbTime::from(now)))
+            .filter(Column::Attempts.lt(i64::from(budget.attempts)));
+        self.find::<Model>(returning(claim, Column::iter()).build(self.backend())).await
+    }
+
+    async fn consume_challenge(&mut self, id: ChallengeId, now: Timestamp) -> Result<bool, StoreError> {
+        let moment = DbTime::from(now);
+        let update = Entity::update_many()
+            .col_expr(Column::ConsumedAt, Expr::value(moment))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::ConsumedAt.is_null())
+            .filter(Column::ExpiresAt.gt(moment));
+        self.wrote(Model::WHAT, update.build(self.backend())).await
+    }
+}

@@ -1,0 +1,106 @@
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter, QueryResult, QueryTrait,
+    UpdateMany, sea_query::Expr,
+};
+use tenantry_domain::{
+    Page, PageRequest, Session, SessionId, StoreError, Tenant, TenantId, Timestamp, TokenDigest,
+    ports::{SessionReads, SessionTouch, SessionWrites},
+};
+
+use crate::{
+    Handle,
+    entities::{
+        sessions::{ActiveModel, Column, Entity, Model},
+        tenants,
+    },
+    row::{Corruption, Row},
+    timestamp::DbTime,
+};
+
+/// A session and its tenant, whose columns start with `t_`: the one query that every request of a tenant makes.
+const SESSION_AND_TENANT: &str = "
+    SELECT s.id, s.tenant_id, s.token_digest, s.last_activity, s.expires_at, s.client_ip, s.user_agent, s.revoked_at,
+        s.created_at, s.updated_at,
+        t.id AS t_id, t.slug AS t_slug, t.name AS t_name, t.contact_email AS t_contact_email, t.logo_url AS t_logo_url,
+        t.primary_color AS t_primary_color, t.domain AS t_domain, t.suspended_at AS t_suspended_at, '' AS t_search_text,
+        t.created_at AS t_created_at, t.updated_at AS t_updated_at
+    FROM tenant_sessions s JOIN tenants t ON t.id = s.tenant_id
+    WHERE s.token_digest IN ";
+
+struct SessionAndTenant(Model, tenants::Model);
+
+impl FromQueryResult for SessionAndTenant {
+    fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, sea_orm::DbErr> {
+        Ok(Self(Model::from_query_result(row, "")?, tenants::Model::from_query_result(row, "t_")?))
+    }
+}
+
+impl Row for SessionAndTenant {
+    type Value = (Session, Tenant);
+    const WHAT: &'static str = "session";
+
+    fn into_value(self) -> Result<Self::Value, Corruption> {
+        Ok((self.0.into_value()?, self.1.into_value()?))
+    }
+}
+
+impl<C: ConnectionTrait + Send> SessionReads for Handle<C> {
+    async fn session_by_digests(&mut self, digests: &[TokenDigest]) -> Result<Option<(Session, Tenant)>, StoreError> {
+        if digests.is_empty() {
+            return Ok(None);
+        }
+        let places: Vec<_> = (1..=digests.len()).map(|place| format!("${place}")).collect();
+        let query = format!("{SESSION_AND_TENANT} ({})", places.join(", "));
+        let values = digests.iter().map(|digest| digest.as_bytes().to_vec().into());
+        self.find::<SessionAndTenant>(self.sql(&query, values)).await
+    }
+
+    async fn live_sessions_page(
+        &mut self,
+        tenant: TenantId,
+        now: Timestamp,
+        page: PageRequest<Session>,
+    ) -> Result<Page<Session>, StoreError> {
+        let query = Entity::find()
+            .filter(Column::TenantId.eq(tenant.uuid()))
+            .filter(Column::RevokedAt.is_null())
+            .filter(Column::ExpiresAt.gt(DbTime::from(now)));
+        self.page::<_, Model, _>(query, Column::Id, page).await
+    }
+}
+
+impl SessionWrites for Handle<DatabaseTransaction> {
+    async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
+        let insert = Entity::insert(ActiveModel::from(session));
+        self.write(Model::WHAT, insert.build(self.backend())).await.map(|_| ())
+    }
+
+    async fn touch_session(&mut self, id: SessionId, touch: SessionTouch) -> Result<bool, StoreError> {
+        let update = update_live(touch.now)
+            .col_expr(Column::LastActivity, Expr::value(DbTime::from(touch.now)))
+            .col_expr(Column::ExpiresAt, Expr::value(DbTime::from(touch.expires_at)))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::LastActivity.lte(DbTime::from(touch.unless_active_since)));
+        self.wrote(Model::WHAT, update.build(self.backend())).await
+    }
+
+    async fn revoke_session(&mut self, tenant: TenantId, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
+        let update = revoke_live(tenant, now).filter(Column::Id.eq(id.uuid()));
+        self.wrote(Model::WHAT, update.build(self.backend())).await
+    }
+
+    async fn revoke_sessions(&mut self, tenant: TenantId, now: Timestamp) -> Result<u64, StoreError> {
+        self.write(Model::WHAT, revoke_live(tenant, now).build(self.backend())).await
+    }
+}
+
+fn update_live(now: Timestamp) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .col_expr(Column::UpdatedAt, Expr::value(DbTime::from(now)))
+        .filter(Column::RevokedAt.is_null())
+        .filter(Column::ExpiresAt.gt(DbTime::from(now)))
+}
+
+fn revoke_live(tenant: TenantId, now: Timestamp) -> UpdateMany<Entity> {
+    update_live(now).col_expr(Column::RevokedAt, Expr::value(DbTime::from(now))).filter(Column::TenantId.eq(tenant.uuid()))
+}
