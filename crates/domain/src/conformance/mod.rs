@@ -1,0 +1,46 @@
+//! The rules that every store keeps, each an async function that a store can be held against.
+//!
+//! The [ports](crate::ports) say what a store promises; here is the proof. Each rule takes a fresh, empty store and panics where the
+//! store breaks it. [`conformance_suite!`](crate::conformance_suite) makes every rule a test in the crate that calls it:
+//!
+//! ```
+//! # use tenantry_domain::memory::MemoryStore;
+//! tenantry_domain::conformance_suite! {
+//!     block_on = futures_executor::block_on,
+//!     store = MemoryStore::new(),
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! Rules race 32 callers on one task, so that every `await` of a store is a place where others may overtake it; none needs a runtime.
+//! None holds a transaction while it begins another: a store with one writer is as good as any.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a rule panics where a store breaks it: it is a test"
+)]
+
+mod fixtures;
+mod suite;
+mod world;
+
+pub mod activation;
+pub mod audit;
+pub mod codes;
+pub mod deletion;
+pub mod isolation;
+pub mod ledger;
+pub mod legacy;
+pub mod limits;
+pub mod otps;
+pub mod outbox;
+pub mod paging;
+pub mod projects;
+pub mod refusals;
+pub mod search;
+pub mod sessions;
+pub mod tenants;
+pub mod time;
+pub mod transactions;

@@ -1,0 +1,155 @@
+//! Lists in pages: every item once, newest first, whatever is added meanwhile.
+
+use time::Duration;
+
+use super::world::{World, all_pages, later, noon};
+use crate::{
+    Action, AuditEvent, Code, CodeOrder, Id, Page, PageLimit, PageRequest, Plan, Project, ProjectStatus, Session, StoreError,
+    Tenant, ports::*,
+};
+
+const ITEMS: i64 = 11;
+
+/// Holds a list of `newest_first` against pages of every length, also when its length is a multiple of theirs.
+async fn pages_are_complete<K>(
+    newest_first: &[Id<K>],
+    id: impl Fn(&K) -> Id<K>,
+    read: impl AsyncFn(PageRequest<K>) -> Result<Page<K>, StoreError>,
+) where
+    Id<K>: std::fmt::Debug,
+{
+    let length = u16::try_from(newest_first.len()).unwrap();
+    for limit in [1, 2, 3, length - 1, length, length + 1, PageLimit::MAX] {
+        let items = all_pages(limit, &id, &read).await;
+        let ids: Vec<_> = items.iter().map(&id).collect();
+        assert_eq!(ids, newest_first, "pages of {limit}");
+    }
+}
+
+/// Plans in pages.
+pub async fn pages_of_plans_are_complete<S: Store>(store: S) {
+    let world = World::new(store);
+    let mut ids = Vec::new();
+    for seconds in 0..ITEMS {
+        let plan = Plan { id: world.id(later(seconds)), created_at: later(seconds), ..world.new_plan(1) };
+        assert!(world.write(async |tx| tx.insert_plan(&plan).await).await);
+        ids.insert(0, plan.id);
+    }
+    pages_are_complete(&ids, |plan: &Plan| plan.id, async |page| world.read().plans_page(page).await).await;
+}
+
+/// Tenants in pages, all of them and those that a search finds.
+pub async fn pages_of_tenants_are_complete<S: Store>(store: S) {
+    let world = World::new(store);
+    let (mut all, mut found) = (Vec::new(), Vec::new());
+    for seconds in 0..ITEMS {
+        let even = seconds % 2 == 0;
+        let slug = format!("{}-{seconds}", if even { "even" } else { "odd" });
+        let tenant = world.new_tenant(&slug, later(seconds));
+        assert!(world.write(async |tx| tx.insert_tenant(&tenant).await).await);
+        all.insert(0, tenant.id);
+        if even {
+            found.insert(0, tenant.id);
+        }
+    }
+    let id = |tenant: &Tenant| tenant.id;
+    pages_are_complete(&all, id, async |page| world.read().tenants_page(None, page).await).await;
+    pages_are_complete(&found, id, async |page| world.read().tenants_page(Some("EVEN"), page).await).await;
+}
+
+/// Codes in pages, also the many that one moment issued.
+pub async fn pages_of_codes_are_complete<S: Store>(store: S) {
+    let world = World::new(store);
+    let tenant = world.tenant().await;
+    let mut ids = Vec::new();
+    for seconds in 0..3 {
+        let order = CodeOrder { count: 7, ..CodeOrder::default() };
+        ids.extend(world.codes(tenant, order, later(seconds)).await.into_iter().map(|code| code.id));
+    }
+    // Identifiers sort by the millisecond of their making, and within it in an order that every page agrees on.
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    let read = async |page| world.read().codes_page(tenant, None, later(9), page).await;
+    pages_are_complete(&ids, |code: &Code| code.id, read).await;
+}
+
+/// Projects in pages, all of them and those of a status.
+pub async fn pages_of_projects_are_complete<S: Store>(store: S) {
+    let world = World::new(store);
+    let tenant = world.tenant().await;
+    let (mut all, mut paused) = (Vec::new(), Vec::new());
+    for seconds in 0..ITEMS {
+        let project = world.new_project(Some(tenant), &format!("site-{seconds}"), later(seconds));
+        let status = if seconds % 3 == 0 { ProjectStatus::Paused } else { ProjectStatus::Active };
+        world.insert_project(&Project { status, ..project.clone() }).await;
+        all.insert(0, project.id);
+        if status == ProjectStatus::Paused {
+            paused.insert(0, project.id);
+        }
+    }
+    let every = ProjectFilter::default();
+    let resting = ProjectFilter { status: Some(ProjectStatus::Paused), search: Some("SITE".to_owned()) };
+    let id = |project: &Project| project.id;
+    for (filter, ids) in [(&every, &all), (&resting, &paused)] {
+        pages_are_complete(ids, id, async |page| world.read().projects_page(tenant, filter, page).await).await;
+        let anyones = async |page| world.read().projects_of_anyone_page(Ownership::Any, filter, page).await;
+        pages_are_complete(ids, id, anyones).await;
+    }
+}
+
+/// Live sessions in pages.
+pub async fn pages_of_sessions_are_complete<S: Store>(store: S) {
+    let world = World::new(store);
+    let tenant = world.tenant().await;
+    let mut ids = Vec::new();
+    for seconds in 0..ITEMS {
+        let session = world.session(tenant, later(seconds)).await;
+        ids.insert(0, session.id);
+        let ended = Session { revoked_at: Some(later(seconds)), ..world.new_session(tenant, later(seconds)) };
+        world.write(async |tx| tx.insert_session(&ended).await).await;
+    }
+    let read = async |page| world.read().live_sessions_page(tenant, later(60), page).await;
+    pages_are_complete(&ids, |session: &Session| session.id, read).await;
+}
+
+/// Audit events in pages, all of them and one tenant's.
+pub async fn pages_of_audit_events_are_complete<S: Store>(store: S) {
+    let world = World::new(store);
+    let tenant = world.tenant().await;
+    let (mut all, mut its) = (Vec::new(), Vec::new());
+    for seconds in 0..ITEMS {
+        let concerned = (seconds % 2 == 0).then_some(tenant);
+        let event = AuditEvent::new(&world.cx(later(seconds)), Action::OtpRequested, concerned, None);
+        world.write(async |tx| tx.append_audit(&event).await).await;
+        all.insert(0, event.id);
+        if concerned.is_some() {
+            its.insert(0, event.id);
+        }
+    }
+    let id = |event: &AuditEvent| event.id;
+    pages_are_complete(&all, id, async |page| world.read().audit_page(None, page).await).await;
+    pages_are_complete(&its, id, async |page| world.read().audit_page(Some(tenant), page).await).await;
+}
+
+/// Items that are added or deleted between two pages, even the last item of the first, shift nothing in the second.
+pub async fn a_page_is_stable_while_the_list_changes<S: Store>(store: S) {
+    let world = World::new(store);
+    let tenant = world.tenant().await;
+    let mut ids = Vec::new();
+    for seconds in 0..6 {
+        let project = world.new_project(Some(tenant), &format!("site-{seconds}"), later(seconds));
+        world.insert_project(&project).await;
+        ids.insert(0, project.id);
+    }
+    let filter = ProjectFilter::default();
+    let page = async |after| {
+        let request = PageRequest { limit: PageLimit::new(3).unwrap(), after };
+        let page = world.read().projects_page(tenant, &filter, request).await.unwrap();
+        (page.items.into_iter().map(|project| project.id).collect::<Vec<_>>(), page.has_more)
+    };
+    assert_eq!(page(None).await, (ids[..3].to_vec(), true));
+    world.insert_project(&world.new_project(Some(tenant), "newer", noon() + Duration::HOUR)).await;
+    assert_eq!(page(Some(ids[2])).await, (ids[3..].to_vec(), false));
+    assert!(world.write(async |tx| tx.delete_project(tenant, ids[2]).await).await);
+    assert_eq!(page(Some(ids[2])).await, (ids[3..].to_vec(), false));
+    assert_eq!(page(Some(ids[5])).await, (Vec::new(), false), "behind the last item there is nothing");
+}

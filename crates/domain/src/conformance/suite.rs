@@ -1,0 +1,247 @@
+//! The list of the rules, and the macro that makes each a test.
+
+/// Makes every rule of [`conformance`](crate::conformance) a test of the crate that calls it, named like the rule.
+///
+/// Three forms, by what the store needs around it:
+///
+/// - **A store that needs a runtime**: the test's attribute, and an expression, which may `await`, that makes a fresh and empty store.
+///
+///   ```ignore
+///   conformance_suite! {
+///       #[tokio::test(flavor = "multi_thread")]
+///       store = fresh_store().await,
+///   }
+///   ```
+///
+/// - **A store that needs none**: a function that runs a future to its end instead of the attribute.
+///
+///   ```ignore
+///   conformance_suite! {
+///       block_on = futures_executor::block_on,
+///       store = MemoryStore::new(),
+///   }
+///   ```
+///
+/// - **A store that needs something done afterwards**, say a database to be dropped: a function of your own, which receives the rule as
+///   `impl AsyncFnOnce(YourStore)`, and does the rest.
+///
+///   ```ignore
+///   fn on_a_fresh_database(rule: impl AsyncFnOnce(SqlStore)) {
+///       block_on(async {
+///           let database = Database::create().await;
+///           rule(database.store()).await;
+///           database.drop().await;
+///       })
+///   }
+///
+///   conformance_suite! { run = on_a_fresh_database }
+///   ```
+///
+/// The last two take further attributes for each test, `#[ignore = "needs PostgreSQL"]` for one. Expressions are evaluated once a test.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($(#[$attribute:meta])* run = $run:expr $(,)?) => {
+        $crate::conformance_rules! { [$crate::conformance_test] [$(#[$attribute])* run = $run] }
+    };
+    ($(#[$attribute:meta])* block_on = $block_on:expr, store = $store:expr $(,)?) => {
+        $crate::conformance_rules! { [$crate::conformance_test] [$(#[$attribute])* block_on = $block_on, store = $store] }
+    };
+    ($(#[$attribute:meta])+ store = $store:expr $(,)?) => {
+        $crate::conformance_rules! { [$crate::conformance_test] [$(#[$attribute])+ store = $store] }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_test {
+    ([$(#[$attribute:meta])* run = $run:expr] $theme:ident $rule:ident) => {
+        #[test]
+        $(#[$attribute])*
+        fn $rule() {
+            $run($crate::conformance::$theme::$rule);
+        }
+    };
+    ([$(#[$attribute:meta])* block_on = $block_on:expr, store = $store:expr] $theme:ident $rule:ident) => {
+        #[test]
+        $(#[$attribute])*
+        fn $rule() {
+            $block_on(async { $crate::conformance::$theme::$rule($store).await });
+        }
+    };
+    ([$(#[$attribute:meta])+ store = $store:expr] $theme:ident $rule:ident) => {
+        $(#[$attribute])+
+        async fn $rule() {
+            $crate::conformance::$theme::$rule($store).await;
+        }
+    };
+}
+
+/// The one list of the rules: calls `callback! { arguments theme rule }` for each. A test of this crate holds it against the sources.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_rules {
+    (@each $callback:tt $arguments:tt $($theme:ident { $($rule:ident,)+ })+) => {
+        $($($crate::conformance_rules! { @one $callback $arguments $theme $rule })+)+
+    };
+    (@one [$($callback:tt)+] $arguments:tt $theme:ident $rule:ident) => {
+        $($callback)+! { $arguments $theme $rule }
+    };
+    ($callback:tt $arguments:tt) => {
+        $crate::conformance_rules! { @each $callback $arguments
+            activation {
+                an_activation_writes_all_that_belongs_to_it,
+                racing_activations_of_a_single_use_code_have_one_winner,
+                racing_activations_of_a_code_for_three_have_three_winners,
+                racing_activations_with_the_next_available_code_share_none,
+                racing_repeats_of_an_activation_answer_alike_and_take_one_use,
+                racing_repeats_with_the_next_available_code_take_one_use,
+                racing_codes_for_one_project_have_one_winner,
+                a_repeated_activation_consumes_nothing,
+            }
+            audit {
+                an_event_is_read_as_it_was_written,
+                a_page_has_the_events_of_its_tenant,
+                an_event_needs_nothing_that_exists,
+            }
+            codes {
+                an_issued_code_is_read_as_it_was_written,
+                a_code_is_found_by_any_of_its_digests,
+                a_digest_is_stored_once,
+                one_call_stores_thousands_of_codes,
+                racing_uses_of_a_code_succeed_as_often_as_it_may_be_used,
+                racing_revocations_of_a_code_have_one_winner,
+                the_next_code_expires_first_or_is_the_oldest,
+                racing_callers_take_every_next_code,
+                lists_and_counts_agree_on_a_codes_status,
+            }
+            deletion {
+                a_deleted_tenant_leaves_its_audit_alone,
+                a_deleted_tenant_takes_what_was_assigned_to_it,
+                racing_deletions_of_a_tenant_have_one_winner,
+                a_deletion_that_races_activations_leaves_nothing,
+            }
+            isolation {
+                a_stranger_reads_nothing,
+                a_stranger_writes_nothing,
+                the_next_code_is_the_tenants_own,
+                a_stranger_resumes_nothing,
+                a_tenants_counts_are_its_own,
+            }
+            ledger {
+                the_uses_of_a_code_are_listed_oldest_first,
+                a_project_has_one_live_redemption,
+                a_deleted_project_leaves_its_use_in_the_ledger,
+                racing_counts_of_a_month_stay_within_its_quota,
+                racing_activations_stay_within_the_quota,
+                the_quota_is_whole_again_in_the_next_month,
+            }
+            legacy {
+                a_legacy_project_is_hidden_from_tenants,
+                operators_list_projects_by_ownership,
+                racing_assignments_of_a_project_have_one_winner,
+                an_assignment_keeps_slugs_unique,
+                an_assignment_that_is_refused_says_why,
+            }
+            limits {
+                a_bucket_gives_its_burst_then_one_each_interval,
+                a_bucket_never_holds_more_than_its_burst,
+                a_refusal_says_how_long_and_costs_nothing,
+                racing_takers_get_exactly_the_burst,
+                buckets_are_apart,
+            }
+            otps {
+                a_claim_answers_the_challenge_with_its_try,
+                racing_tries_of_a_challenge_stay_within_its_budget,
+                racing_tries_stay_within_the_accounts_budget,
+                a_wide_challenge_is_outside_the_accounts_budget,
+                a_decoy_has_no_account_to_spend,
+                failures_leave_the_window_with_their_challenge,
+                a_consumed_challenge_is_no_failure,
+                racing_consumptions_of_a_challenge_have_one_winner,
+            }
+            outbox {
+                a_claimed_message_is_what_was_written,
+                messages_are_claimed_oldest_first,
+                racing_claims_share_no_message,
+                a_lease_hides_a_message_until_it_ends,
+                an_overtaken_claimant_settles_nothing,
+                a_settled_message_is_never_claimed_again,
+                a_retried_message_is_due_at_its_time,
+            }
+            paging {
+                pages_of_plans_are_complete,
+                pages_of_tenants_are_complete,
+                pages_of_codes_are_complete,
+                pages_of_projects_are_complete,
+                pages_of_sessions_are_complete,
+                pages_of_audit_events_are_complete,
+                a_page_is_stable_while_the_list_changes,
+            }
+            projects {
+                a_project_is_read_as_it_was_written,
+                a_slug_is_unique_within_its_tenant_alone,
+                racing_projects_with_one_slug_have_one_winner,
+                a_refused_slug_leaves_the_transaction_usable,
+                a_change_replaces_the_details_alone,
+                racing_starts_of_a_project_have_one_winner,
+                only_a_pending_project_is_started,
+                a_transition_starts_from_its_status_alone,
+                racing_transitions_of_a_project_have_one_winner,
+                racing_deletions_of_a_project_have_one_winner,
+            }
+            refusals {
+                an_unknown_code_is_refused,
+                a_revoked_code_is_refused,
+                an_expired_code_is_refused,
+                an_exhausted_code_is_refused,
+                an_activation_beyond_the_quota_is_refused,
+                an_activation_without_a_subscription_that_allows_it_is_refused,
+                a_project_that_is_active_or_unknown_takes_no_code,
+            }
+            search {
+                a_search_for_projects_takes_text_as_it_is_in_any_case,
+                a_changed_project_is_found_by_its_new_details,
+                a_filter_by_status_narrows_a_search,
+                a_search_for_tenants_takes_text_as_it_is_in_any_case,
+            }
+            sessions {
+                a_session_is_read_as_it_was_written,
+                a_session_is_found_by_any_of_its_digests,
+                a_token_digest_is_stored_once,
+                activity_is_written_once_a_while,
+                racing_touches_of_a_session_have_one_winner,
+                activity_revives_no_ended_session,
+                racing_revocations_of_a_session_have_one_winner,
+                ending_all_sessions_counts_the_live_ones,
+                a_suspended_tenants_sessions_end_at_once,
+            }
+            tenants {
+                a_plan_is_read_as_it_was_written,
+                racing_plans_with_one_name_have_one_winner,
+                a_tenant_is_read_as_it_was_written,
+                racing_tenants_with_one_slug_have_one_winner,
+                a_subscription_entitles_to_its_plan,
+                a_tenant_has_one_subscription,
+                racing_suspensions_of_a_tenant_have_one_winner,
+                racing_projects_of_a_trial_have_one_winner,
+            }
+            time {
+                a_moment_is_read_as_it_was_written,
+                moments_sort_as_moments,
+                a_code_expires_at_its_moment_and_not_before,
+                every_moment_finds_what_lies_before_it,
+                a_session_expires_at_its_moment_and_not_before,
+                a_challenge_expires_at_its_moment_and_not_before,
+                a_message_is_due_at_its_moment_and_not_before,
+                a_bucket_refills_at_its_moment_and_not_before,
+                a_codes_moments_keep_their_microseconds,
+            }
+            transactions {
+                a_dropped_transaction_leaves_no_trace,
+                writes_are_seen_at_commit_and_not_before,
+                a_reader_follows_what_is_committed,
+                clones_of_a_store_share_its_rows,
+            }
+        }
+    };
+}

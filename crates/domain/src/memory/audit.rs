@@ -1,0 +1,22 @@
+use super::store::{MemoryTransaction, Mode, View};
+use crate::{
+    AuditEvent, Page, PageRequest, StoreError, TenantId,
+    ports::{AuditReads, AuditWrites},
+};
+
+impl<M: Mode> AuditReads for View<M> {
+    async fn audit_page(
+        &mut self,
+        tenant: Option<TenantId>,
+        page: PageRequest<AuditEvent>,
+    ) -> Result<Page<AuditEvent>, StoreError> {
+        Ok(self.tables().audit.page(page, |event| tenant.is_none() || event.tenant_id == tenant))
+    }
+}
+
+impl AuditWrites for MemoryTransaction {
+    async fn append_audit(&mut self, event: &AuditEvent) -> Result<(), StoreError> {
+        self.tables_mut().audit.put(event.id, event.clone());
+        Ok(())
+    }
+}

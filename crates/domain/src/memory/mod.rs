@@ -1,0 +1,26 @@
+//! A store in memory: complete, and gone with the process. For tests, for examples, and for small embeddings.
+//!
+//! [`MemoryStore`] keeps every rule of the [ports](crate::ports) and passes `tenantry_domain::conformance` like a store on disk.
+//! Transactions take turns: [`begin`](crate::ports::Store::begin) waits until the one before has ended. Readers never wait, and see
+//! what was committed last. It needs no async runtime: any executor will do, also `futures_executor::block_on`.
+//!
+//! A transaction copies each table that it writes to (the rows are shared), and lists look at every row of their table: right for
+//! thousands of rows, not for millions.
+
+mod audit;
+mod codes;
+mod hasher;
+mod ledger;
+mod limits;
+mod otps;
+mod outbox;
+mod plans;
+mod projects;
+mod sessions;
+mod store;
+mod table;
+mod tables;
+mod tenants;
+
+pub use hasher::PlainHasher;
+pub use store::{MemoryReader, MemoryStore, MemoryTransaction};

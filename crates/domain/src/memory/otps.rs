@@ -1,0 +1,69 @@
+use super::{
+    store::{MemoryTransaction, Mode, View},
+    tables::Tables,
+};
+use crate::{
+    ChallengeId, OtpBudget, OtpChallenge, OtpPurpose, OtpStrength, StoreError, TenantId, Timestamp,
+    ports::{OtpReads, OtpWrites},
+};
+
+impl Tables {
+    fn otp_failures(&self, tenant: TenantId, since: Timestamp) -> u32 {
+        let counts = |row: &&OtpChallenge| {
+            row.tenant_id == Some(tenant)
+                && row.strength == OtpStrength::SixDigits
+                && row.created_at >= since
+                && row.consumed_at.is_none()
+        };
+        self.challenges.rows().filter(counts).map(|row| row.attempts).sum()
+    }
+}
+
+fn is_live(challenge: &OtpChallenge, now: Timestamp) -> bool {
+    challenge.consumed_at.is_none() && now < challenge.expires_at
+}
+
+impl<M: Mode> OtpReads for View<M> {
+    async fn otp_failures(&mut self, tenant: TenantId, since: Timestamp) -> Result<u32, StoreError> {
+        Ok(self.tables().otp_failures(tenant, since))
+    }
+}
+
+impl OtpWrites for MemoryTransaction {
+    async fn insert_challenge(&mut self, challenge: &OtpChallenge) -> Result<(), StoreError> {
+        let tables = self.tables_mut();
+        if let Some(tenant) = challenge.tenant_id {
+            tables.demand_tenant(tenant)?;
+        }
+        tables.challenges.put(challenge.id, challenge.clone());
+        Ok(())
+    }
+
+    async fn claim_otp_attempt(
+        &mut self,
+        id: ChallengeId,
+        purpose: OtpPurpose,
+        budget: OtpBudget,
+        now: Timestamp,
+    ) -> Result<Option<OtpChallenge>, StoreError> {
+        let tables = self.tables();
+        let account_has_tries = |challenge: &OtpChallenge| match (challenge.tenant_id, challenge.strength) {
+            (Some(tenant), OtpStrength::SixDigits) => tables.otp_failures(tenant, now - budget.window) < budget.failures,
+            (None, _) | (_, OtpStrength::Wide) => true,
+        };
+        let claimable = |challenge: &OtpChallenge| {
+            challenge.purpose == purpose
+                && is_live(challenge, now)
+                && challenge.attempts < budget.attempts
+                && account_has_tries(challenge)
+        };
+        let claimed = self.tables_mut().challenges.change_if(&id, claimable, |challenge| challenge.attempts += 1);
+        Ok(claimed.cloned())
+    }
+
+    async fn consume_challenge(&mut self, id: ChallengeId, now: Timestamp) -> Result<bool, StoreError> {
+        let live = |challenge: &OtpChallenge| is_live(challenge, now);
+        let consumed = self.tables_mut().challenges.change_if(&id, live, |challenge| challenge.consumed_at = Some(now));
+        Ok(consumed.is_some())
+    }
+}

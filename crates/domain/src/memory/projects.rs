@@ -1,0 +1,168 @@
+use super::{
+    store::{MemoryTransaction, Mode, View},
+    tables::{Tables, demand},
+};
+use crate::{
+    CodeId, Page, PageRequest, Project, ProjectDetails, ProjectId, ProjectStatus, Slug, StoreError, TenantId, Timestamp,
+    Transition,
+    ports::{Ownership, ProjectFilter, ProjectReads, ProjectWrites},
+};
+
+impl Tables {
+    fn slug_taken(&self, tenant: TenantId, slug: &Slug) -> bool {
+        self.projects.rows().any(|project| project.tenant_id == Some(tenant) && project.slug == *slug)
+    }
+}
+
+fn belongs(project: &Project, ownership: Ownership) -> bool {
+    match ownership {
+        Ownership::Any => true,
+        Ownership::Nobody => project.tenant_id.is_none(),
+        Ownership::Tenant(tenant) => project.tenant_id == Some(tenant),
+    }
+}
+
+impl<M: Mode> ProjectReads for View<M> {
+    async fn project(&mut self, tenant: TenantId, id: ProjectId) -> Result<Option<Project>, StoreError> {
+        Ok(self.tables().projects.get(&id).filter(|project| project.tenant_id == Some(tenant)).cloned())
+    }
+
+    async fn projects_page(
+        &mut self,
+        tenant: TenantId,
+        filter: &ProjectFilter,
+        page: PageRequest<Project>,
+    ) -> Result<Page<Project>, StoreError> {
+        self.projects_of_anyone_page(Ownership::Tenant(tenant), filter, page).await
+    }
+
+    async fn count_projects(&mut self, tenant: TenantId) -> Result<u64, StoreError> {
+        let count = self.tables().projects.rows().filter(|project| project.tenant_id == Some(tenant)).count();
+        Ok(u64::try_from(count).unwrap_or(u64::MAX))
+    }
+
+    async fn project_slug_taken(&mut self, tenant: TenantId, slug: &Slug) -> Result<bool, StoreError> {
+        Ok(self.tables().slug_taken(tenant, slug))
+    }
+
+    async fn project_of_anyone(&mut self, id: ProjectId) -> Result<Option<Project>, StoreError> {
+        Ok(self.tables().projects.get(&id).cloned())
+    }
+
+    async fn projects_of_anyone_page(
+        &mut self,
+        ownership: Ownership,
+        filter: &ProjectFilter,
+        page: PageRequest<Project>,
+    ) -> Result<Page<Project>, StoreError> {
+        let search = filter.search.as_ref().map(|text| text.to_lowercase());
+        let wanted = |project: &Project| {
+            belongs(project, ownership)
+                && filter.status.is_none_or(|status| project.status == status)
+                && search.as_ref().is_none_or(|text| project.details.search_text(&project.slug).contains(text))
+        };
+        Ok(self.tables().projects.page(page, wanted))
+    }
+}
+
+impl ProjectWrites for MemoryTransaction {
+    async fn insert_project(&mut self, project: &Project) -> Result<bool, StoreError> {
+        let tables = self.tables_mut();
+        if let Some(tenant) = project.tenant_id {
+            tables.demand_tenant(tenant)?;
+            if tables.slug_taken(tenant, &project.slug) {
+                return Ok(false);
+            }
+        }
+        tables.projects.put(project.id, project.clone());
+        Ok(true)
+    }
+
+    async fn change_project(
+        &mut self,
+        tenant: TenantId,
+        id: ProjectId,
+        details: &ProjectDetails,
+        now: Timestamp,
+    ) -> Result<Option<Project>, StoreError> {
+        let changed = self.tables_mut().projects.change_if(
+            &id,
+            |project| project.tenant_id == Some(tenant),
+            |project| {
+                project.details = details.clone();
+                project.updated_at = now;
+            },
+        );
+        Ok(changed.cloned())
+    }
+
+    async fn start_project(
+        &mut self,
+        tenant: TenantId,
+        id: ProjectId,
+        code: CodeId,
+        now: Timestamp,
+    ) -> Result<Option<Project>, StoreError> {
+        let tables = self.tables_mut();
+        demand(tables.codes.contains(&code), "there is no such code")?;
+        let started = tables.projects.change_if(
+            &id,
+            |project| project.tenant_id == Some(tenant) && project.status == ProjectStatus::Pending,
+            |project| {
+                project.status = ProjectStatus::Active;
+                project.activation_code_id = Some(code);
+                project.started_at = Some(now);
+                project.updated_at = now;
+            },
+        );
+        Ok(started.cloned())
+    }
+
+    async fn transition_project(
+        &mut self,
+        tenant: TenantId,
+        id: ProjectId,
+        transition: Transition,
+        now: Timestamp,
+    ) -> Result<Option<Project>, StoreError> {
+        let moved = self.tables_mut().projects.change_if(
+            &id,
+            |project| project.tenant_id == Some(tenant) && project.status == transition.from(),
+            |project| {
+                project.status = transition.to();
+                if transition == Transition::Complete {
+                    project.completed_at = Some(now);
+                }
+                project.updated_at = now;
+            },
+        );
+        Ok(moved.cloned())
+    }
+
+    async fn delete_project(&mut self, tenant: TenantId, id: ProjectId) -> Result<bool, StoreError> {
+        let tables = self.tables_mut();
+        let deleted = tables.projects.delete_if(&id, |project| project.tenant_id == Some(tenant));
+        if deleted {
+            tables.redemptions.change_all(|row| row.project_id == Some(id), |row| row.project_id = None);
+        }
+        Ok(deleted)
+    }
+
+    async fn assign_project(&mut self, id: ProjectId, tenant: TenantId, now: Timestamp) -> Result<Option<Project>, StoreError> {
+        let tables = self.tables_mut();
+        tables.demand_tenant(tenant)?;
+        let Some(slug) = tables.projects.get(&id).map(|project| project.slug.clone()) else {
+            return Ok(None);
+        };
+        let free = !tables.slug_taken(tenant, &slug);
+        let assigned = tables.projects.change_if(
+            &id,
+            |project| project.tenant_id.is_none() && free,
+            |project| {
+                project.tenant_id = Some(tenant);
+                project.updated_at = now;
+            },
+        );
+        Ok(assigned.cloned())
+    }
+}

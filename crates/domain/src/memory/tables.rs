@@ -1,0 +1,40 @@
+//! All tables: what a transaction sees and changes.
+
+use super::table::Table;
+use crate::{
+    AuditEvent, AuditEventId, BucketKey, CalendarMonth, ChallengeId, Code, CodeId, MessageId, OtpChallenge, OutboxMessage, Plan,
+    PlanId, Project, ProjectId, Redemption, RedemptionId, Session, SessionId, StoreError, Subscription, Tenant, TenantId,
+    Timestamp,
+};
+
+/// The state of a store. A clone costs one reference count a table.
+#[derive(Clone, Default)]
+pub struct Tables {
+    pub plans: Table<PlanId, Plan>,
+    pub tenants: Table<TenantId, Tenant>,
+    pub subscriptions: Table<TenantId, Subscription>,
+    pub codes: Table<CodeId, Code>,
+    pub codes_by_digest: Table<[u8; 32], CodeId>,
+    pub projects: Table<ProjectId, Project>,
+    pub redemptions: Table<RedemptionId, Redemption>,
+    pub activations: Table<(TenantId, CalendarMonth), u32>,
+    pub sessions: Table<SessionId, Session>,
+    pub sessions_by_digest: Table<[u8; 32], SessionId>,
+    pub challenges: Table<ChallengeId, OtpChallenge>,
+    /// For each bucket the time when it will be full again.
+    pub buckets: Table<BucketKey, Timestamp>,
+    pub audit: Table<AuditEventId, AuditEvent>,
+    pub outbox: Table<MessageId, OutboxMessage>,
+}
+
+/// What a database calls a constraint.
+pub fn demand(holds: bool, broken: &'static str) -> Result<(), StoreError> {
+    if holds { Ok(()) } else { Err(StoreError::Conflict(broken.into())) }
+}
+
+impl Tables {
+    /// Refuses a row of a tenant that doesn't exist.
+    pub fn demand_tenant(&self, tenant: TenantId) -> Result<(), StoreError> {
+        demand(self.tenants.contains(&tenant), "there is no such tenant")
+    }
+}
