@@ -1,1 +1,67 @@
-fn main() {}
+//! `tenantry-server`: reads the configuration, wires store, sign-in and HTTP together, serves, and stops in order.
+
+mod cli;
+mod config;
+mod database;
+mod demo;
+mod greeting;
+mod keys;
+mod logging;
+mod mail;
+mod operator_key;
+mod serve;
+mod terminal;
+
+use std::{
+    error::Error,
+    io::{IsTerminal, stderr},
+    process::ExitCode,
+};
+
+use tenantry_auth::ApiKeyToken;
+use tenantry_domain::SystemEntropy;
+
+use crate::{
+    cli::{ApiKeyVerb, Cli, ConfigVerb, Verb},
+    config::{Config, ConfigError, Environment, Key},
+};
+
+/// A tenth faster than the system's under load, for a few megabytes.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match run(Cli::read()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::remark(format!("tenantry-server: {}", terminal::chain(error.as_ref())));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+    let load =
+        |settings: cli::Settings| -> Result<Config, ConfigError> { Config::load(&settings.sources(), stderr().is_terminal()) };
+    match cli.verb {
+        None => {
+            let config = load(cli.settings)?;
+            logging::start(&config.log);
+            actix_web::rt::System::new().block_on(serve::serve(config, cli.demo))?;
+        }
+        Some(Verb::ApiKey(ApiKeyVerb::Generate)) => {
+            terminal::say(ApiKeyToken::generate(&SystemEntropy).reveal());
+            let name = Key::BOOTSTRAP_API_KEY.env_name();
+            terminal::remark(format!("Keep it secret. The server takes it as {name}, or from the file that {name}_FILE names."));
+        }
+        Some(Verb::Config(ConfigVerb::Print)) => terminal::say(load(cli.settings)?.print().trim_end()),
+        Some(Verb::Config(ConfigVerb::Check)) => {
+            let config = load(cli.settings)?;
+            if config.environment == Environment::Production || config.keys_file.exists() {
+                keys::check(&config.keys_file, config.environment)?;
+            }
+            terminal::say(format!("The configuration is good: {} on {}.", config.environment.as_str(), config.http.bind));
+        }
+    }
+    Ok(())
+}

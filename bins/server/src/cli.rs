@@ -1,0 +1,106 @@
+//! The command line.
+
+use std::{env, path::PathBuf};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+
+use crate::config::{Key, Sources};
+
+/// Tenantry: activation codes and projects for your tenants.
+///
+/// Without a command it serves. Settings come from tenantry.toml, then from the environment (`TENANTRY__HTTP__BIND`), then from these
+/// flags; `tenantry-server config print` shows all of them.
+#[derive(Parser)]
+#[command(name = "tenantry-server", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// Makes a demo tenant, and prints the curl lines that sign in and activate a project.
+    #[arg(long)]
+    pub demo: bool,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// Settings that have flags. They may hold a password: no `Debug`.
+#[derive(Args)]
+pub struct Settings {
+    /// File of settings [default: tenantry.toml, if there is one].
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on [default: 127.0.0.1:8080].
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    bind: Option<String>,
+    /// Folder of the embedded database and the key ring [default: ./data].
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// Database: `sqlite://path` or `postgres://user:password@host/database` [default: a SQLite file in the data folder].
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+}
+
+/// What there is to do besides serving.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Operator keys.
+    #[command(subcommand)]
+    ApiKey(ApiKeyVerb),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigVerb),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ApiKeyVerb {
+    /// Prints a new operator key, for `TENANTRY__BOOTSTRAP__API_KEY`.
+    Generate,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Says whether a server would start with this configuration.
+    Check,
+    /// Prints the effective configuration as TOML, without secrets.
+    Print,
+}
+
+impl Cli {
+    /// Reads the command line; on wrong use says so and ends with status 2.
+    pub fn read() -> Self {
+        let cli = Self::parse();
+        if cli.demo && cli.verb.is_some() {
+            Self::command().error(ErrorKind::ArgumentConflict, "--demo is for serving and goes with no command").exit();
+        }
+        cli
+    }
+}
+
+impl Settings {
+    /// These, the file and the environment.
+    pub fn sources(self) -> Sources {
+        let flags = [
+            (Key::HTTP_BIND, "--bind", self.bind),
+            (Key::DATA_DIR, "--data-dir", self.data_dir),
+            (Key::DATABASE_URL, "--database-url", self.database_url),
+        ];
+        let flags = flags.into_iter().filter_map(|(key, flag, value)| Some((key, flag, value?))).collect();
+        Sources { file: self.config, environment: env::vars_os().collect(), flags }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_may_stand_before_and_after_a_verb() {
+        Cli::command().debug_assert();
+        for line in ["tenantry-server --bind 127.0.0.1:1 config check", "tenantry-server config check --bind 127.0.0.1:1"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert!(matches!(cli.verb, Some(Verb::Config(ConfigVerb::Check))));
+            assert_eq!(cli.settings.bind.as_deref(), Some("127.0.0.1:1"));
+        }
+        assert_eq!(Cli::try_parse_from(["tenantry-server", "serve"]).err().unwrap().exit_code(), 2);
+    }
+}

@@ -1,0 +1,152 @@
+//! The sections of the configuration.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    thread::available_parallelism,
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use lettre::message::Mailbox;
+use tenantry_http::HttpSettings;
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    addresses::{DatabaseUrl, PublicUrl},
+    environment::{Environment, LogFormat},
+    error::ConfigError,
+    key::Key,
+    mail_url::MailUrl,
+    values::Values,
+};
+
+#[derive(Debug)]
+pub struct DatabaseConfig {
+    pub url: DatabaseUrl,
+    pub max_connections: u32,
+}
+
+#[derive(Debug)]
+pub struct HttpConfig {
+    pub bind: SocketAddr,
+    /// `None`, in development alone: where the server listens.
+    pub public_url: Option<PublicUrl>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub max_in_flight: usize,
+    pub request_timeout: Duration,
+    pub workers: usize,
+}
+
+#[derive(Debug)]
+pub struct MailConfig {
+    pub url: MailUrl,
+    pub from: Mailbox,
+}
+
+#[derive(Debug)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    pub filter: String,
+}
+
+impl DatabaseConfig {
+    /// More connections than this gain nothing on one PostgreSQL (`performance.md`).
+    const MAX_CONNECTIONS: u32 = 8;
+
+    pub(super) fn read(values: &Values, data_dir: &Path) -> Result<Self, ConfigError> {
+        let expected = "`sqlite://path/to/tenantry.db` or `postgres://user:password@host:5432/database`";
+        let url = values.parsed(Key::DATABASE_URL, expected, DatabaseUrl::parse)?;
+        let max_connections = values.number(Key::DATABASE_MAX_CONNECTIONS, 1..=1000)?.unwrap_or(Self::MAX_CONNECTIONS);
+        Ok(Self { url: url.unwrap_or_else(|| DatabaseUrl::of_file(&data_dir.join("tenantry.db"))), max_connections })
+    }
+}
+
+impl HttpConfig {
+    pub(super) fn read(values: &Values, bind: SocketAddr) -> Result<Self, ConfigError> {
+        let defaults = HttpSettings::default();
+        let proxies = "addresses or networks such as 10.0.0.0/8, separated by commas";
+        let cores = available_parallelism().map_or(1, std::num::NonZero::get);
+        Ok(Self {
+            bind,
+            public_url: values.parsed(Key::HTTP_PUBLIC_URL, PublicUrl::EXPECTED, PublicUrl::parse)?,
+            trusted_proxies: values.list(Key::HTTP_TRUSTED_PROXIES, proxies, parse_network)?,
+            max_in_flight: values.number(Key::HTTP_MAX_IN_FLIGHT, 1..=1_000_000)?.unwrap_or(defaults.max_in_flight),
+            request_timeout: values
+                .number::<u64>(Key::HTTP_REQUEST_TIMEOUT_SECONDS, 1..=3600)?
+                .map_or(defaults.request_timeout, Duration::from_secs),
+            // A worker holds a megabyte or two; four serve more than one database answers.
+            workers: values.number(Key::HTTP_WORKERS, 1..=256)?.unwrap_or_else(|| cores.min(4)),
+        })
+    }
+
+    /// As the HTTP crate takes it.
+    pub fn settings(&self) -> HttpSettings {
+        HttpSettings {
+            trusted_proxies: self.trusted_proxies.clone(),
+            max_in_flight: self.max_in_flight,
+            request_timeout: self.request_timeout,
+            workers: self.workers,
+            hsts: self.public_url.as_ref().is_some_and(PublicUrl::is_https),
+            ..HttpSettings::default()
+        }
+    }
+
+    /// What tenants open: as configured, or where the server listens.
+    pub fn public_url(&self, listening: SocketAddr) -> String {
+        self.public_url.as_ref().map_or_else(|| format!("http://{listening}"), PublicUrl::to_string)
+    }
+}
+
+impl MailConfig {
+    pub(super) const FROM: &str = "Tenantry <tenantry@localhost.localdomain>";
+
+    pub(super) fn read(values: &Values, environment: Environment) -> Result<Self, ConfigError> {
+        let url = values.parsed(Key::MAIL_URL, MailUrl::EXPECTED, |text| MailUrl::parse(text, environment))?;
+        let expected = "an address such as `Portal <no-reply@example.com>`";
+        let from = values.text(Key::MAIL_FROM)?.unwrap_or(Self::FROM);
+        let from = parse_mailbox(from).ok_or_else(|| values.invalid(Key::MAIL_FROM, expected))?;
+        Ok(Self { url: url.unwrap_or(MailUrl::Console), from })
+    }
+}
+
+impl LogConfig {
+    pub(super) fn read(values: &Values, terminal: bool) -> Result<Self, ConfigError> {
+        let format = values.parsed(Key::LOG_FORMAT, "`pretty` or `json`", LogFormat::parse)?;
+        let expected = "a filter such as `info` or `info,tenantry_http=debug`";
+        let filter =
+            values.parsed(Key::LOG_FILTER, expected, |text| EnvFilter::try_new(text).is_ok().then(|| text.to_owned()))?;
+        Ok(Self {
+            format: format.unwrap_or(if terminal { LogFormat::Pretty } else { LogFormat::Json }),
+            filter: filter.unwrap_or_else(|| "info".to_owned()),
+        })
+    }
+}
+
+impl fmt::Display for MailConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.url {
+            MailUrl::Console => f.write_str("this console"),
+            MailUrl::Folder(folder) => write!(f, "files in {}", folder.display()),
+            MailUrl::Smtp(server) => write!(f, "{}:{}", server.host, server.port),
+        }
+    }
+}
+
+pub(super) fn parse_bind(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?))),
+        None => text.parse().ok(),
+    }
+}
+
+fn parse_network(text: &str) -> Option<IpNet> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok()?;
+    Some(network.trunc())
+}
+
+fn parse_mailbox(text: &str) -> Option<Mailbox> {
+    // What would end a header's line ends here.
+    text.parse().ok().filter(|_| !text.contains(char::is_control))
+}

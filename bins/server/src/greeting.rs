@@ -1,0 +1,58 @@
+//! What the server says of itself when it starts, to people: on standard output, and never in the log.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tenantry_auth::ApiKeyToken;
+
+use crate::config::{Config, Environment, Key};
+
+/// Where it listens, where its data is, where mail goes, and the operator key that nobody knows yet.
+pub fn greeting(config: &Config, address: SocketAddr, operator_key: Option<&ApiKeyToken>) -> String {
+    let mut lines = vec![
+        format!("Tenantry {} listening on http://{address} ({})", env!("CARGO_PKG_VERSION"), config.environment.as_str()),
+        format!("  data  {}", config.database.url),
+        format!("  mail  {}", config.mail),
+    ];
+    if let Some(key) = operator_key {
+        lines.push(format!("  operator key for this run: {}", key.reveal()));
+        lines.push(format!("  It is stored nowhere; to keep one, set {} to it.", Key::BOOTSTRAP_API_KEY.env_name()));
+    }
+    if config.environment == Environment::Development && !config.http.bind.ip().to_canonical().is_loopback() {
+        lines.push("  Others can reach this server, and it is in development: don't let it hold anything real.".to_owned());
+    }
+    lines.join("\n")
+}
+
+/// An address under which this machine reaches what listens on `address`.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    #[test]
+    fn one_line_says_where_the_server_listens() {
+        let environment = vec![("TENANTRY__DATABASE__URL".into(), "postgres://u:hunter2@h/db".into())];
+        let config = Config::load(&Sources { environment, ..Sources::default() }, true).unwrap();
+        let key = ApiKeyToken::generate(&tenantry_domain::SeededEntropy::new(1));
+        let text = greeting(&config, "127.0.0.1:41234".parse().unwrap(), Some(&key));
+        assert_eq!(text.lines().filter(|line| line.contains("listening on http://127.0.0.1:41234 ")).count(), 1);
+        assert_eq!(text.matches(key.reveal()).count(), 1);
+        assert!(text.contains("postgres://u:***@h/db") && !text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn what_listens_everywhere_is_reached_here() {
+        for (listening, reached) in [("0.0.0.0:80", "127.0.0.1:80"), ("[::]:80", "[::1]:80"), ("192.0.2.1:80", "192.0.2.1:80")] {
+            assert_eq!(reachable(listening.parse().unwrap()).to_string(), reached);
+        }
+    }
+}

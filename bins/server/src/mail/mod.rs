@@ -1,0 +1,15 @@
+//! Mail: the messages of the outbox, what they say, and how they are sent.
+
+mod backoff;
+mod letter;
+mod running;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod worker;
+
+pub use self::{
+    running::RunningMailer,
+    transport::{Transport, TransportError},
+    worker::Mailer,
+};

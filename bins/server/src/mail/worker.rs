@@ -1,0 +1,182 @@
+//! The mailer: takes messages from the outbox and sends them.
+//!
+//! A message is claimed in one short transaction and settled in another, with the sending between them, so that no transaction waits for
+//! a mail server. A mailer that dies between the two leaves a message that is claimed again when its lease ends: mail may arrive twice,
+//! with the same Message-ID, and isn't lost. Any number of servers share an outbox.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use lettre::message::Mailbox;
+use tenantry_auth::{KeyRing, OtpMail, SealError};
+use tenantry_domain::{
+    Clock, Delivery, Entropy, OutboxMessage, StoreError,
+    ports::{OutboxWrites, Store, Transaction},
+};
+use time::Duration;
+use tokio::{
+    sync::{Notify, watch},
+    time::sleep,
+};
+use tracing::{debug, error, info, warn};
+
+use super::{
+    backoff::retry_delay,
+    letter::{Letter, NoLetter},
+    transport::{SEND_TIMEOUT, Transport},
+};
+
+/// Messages of one claim.
+pub(super) const BATCH: u16 = 16;
+/// Messages, and connections, at once.
+pub(super) const AT_ONCE: u16 = 8;
+/// How long a claim hides messages from other mailers.
+pub(super) const LEASE: Duration = Duration::seconds(60);
+/// A message is tried for longer than a one-time password lives, so that an outage of the mail server costs none that is still valid.
+pub(super) const MOST_ATTEMPTS: u32 = 20;
+/// How long to wait for work, growing while there is none.
+pub(super) const SHORTEST_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+
+// A batch that takes as long as it can is done, with time to spare, before others may claim its messages.
+const _: () = assert!(SEND_TIMEOUT.as_secs() * (BATCH.div_ceil(AT_ONCE) as u64) < 50 && LEASE.whole_seconds() == 60);
+
+/// Sends what waits in the outbox.
+pub struct Mailer<S> {
+    pub store: S,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub keys: Arc<KeyRing>,
+    pub transport: Transport,
+    pub from: Mailbox,
+    /// What mails link to.
+    pub public_url: String,
+}
+
+/// How a claimed message ends, and what the log says of it.
+pub(super) struct Outcome {
+    pub(super) delivery: Delivery,
+    said: &'static str,
+    pub(super) why: Option<String>,
+}
+
+impl<S: Store> Mailer<S> {
+    /// Works until `stop` says so, then finishes the batch at hand. `wake` cuts a wait short.
+    pub(super) async fn work(self: Arc<Self>, wake: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+        let mut wait = SHORTEST_WAIT;
+        let mut store_is_away = false;
+        while !*stop.borrow() {
+            let delivered = self.deliver_batch().await;
+            if let Err(failure) = &delivered
+                && !store_is_away
+            {
+                warn!(error = failure as &dyn std::error::Error, "the outbox can't be read; mail waits");
+            } else if delivered.is_ok() && store_is_away {
+                info!("the outbox can be read again");
+            }
+            store_is_away = delivered.is_err();
+            if delivered.is_ok_and(|messages| messages > 0) {
+                wait = SHORTEST_WAIT;
+                continue;
+            }
+            tokio::select! {
+                () = wake.notified() => wait = SHORTEST_WAIT,
+                () = sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
+                changed = stop.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Claims and settles one batch, and answers how many messages it had.
+    pub(super) async fn deliver_batch(&self) -> Result<usize, StoreError> {
+        let mut tx = self.store.begin().await?;
+        let messages = tx.claim_messages(self.clock.now(), LEASE, BATCH).await?;
+        if messages.is_empty() {
+            return Ok(0);
+        }
+        tx.commit().await?;
+        let count = messages.len();
+        stream::iter(messages).for_each_concurrent(usize::from(AT_ONCE), |message| self.deliver(message)).await;
+        Ok(count)
+    }
+
+    async fn deliver(&self, message: OutboxMessage) {
+        let outcome = self.attempt(&message).await;
+        let (id, attempts, outcome_said) = (message.id, message.attempts, outcome.said);
+        match (outcome.delivery, outcome.why) {
+            (_, None) => info!(message.id = %id, attempts, outcome = outcome_said, "settled mail"),
+            (Delivery::Dropped, Some(why)) => error!(message.id = %id, attempts, outcome = outcome_said, why, "settled mail"),
+            (_, Some(why)) => warn!(message.id = %id, attempts, outcome = outcome_said, why, "settled mail"),
+        }
+        match self.settle(&message, outcome.delivery).await {
+            Ok(true) => {}
+            Ok(false) => debug!(message.id = %id, attempts, "another mailer has claimed the message since"),
+            Err(failure) => {
+                warn!(message.id = %id, attempts, error = &failure as &dyn std::error::Error, "can't settle the message; it will be claimed again");
+            }
+        }
+    }
+
+    async fn settle(&self, message: &OutboxMessage, delivery: Delivery) -> Result<bool, StoreError> {
+        let mut tx = self.store.begin().await?;
+        let settled = tx.settle_message(message.id, message.attempts, delivery, self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(settled)
+    }
+
+    pub(super) async fn attempt(&self, message: &OutboxMessage) -> Outcome {
+        if message.not_after.is_some_and(|end| end <= self.clock.now()) {
+            return Outcome::dropped("expired", None);
+        }
+        if message.attempts > MOST_ATTEMPTS {
+            return Outcome::dropped("given up", Some("it was tried too often".to_owned()));
+        }
+        let mail = match self.open(message) {
+            Ok(mail) => mail,
+            // Another server's newer key or version: that server may come first next time.
+            Err(Unreadable::NotHere(why)) => return self.later(message, why),
+            Err(Unreadable::Damaged(why)) => return Outcome::dropped("unreadable", Some(why)),
+        };
+        let letter = match Letter::otp(message, &mail, &self.public_url) {
+            Ok(letter) => letter,
+            Err(NoLetter::Decoy) => return Outcome::dropped("decoy", None),
+            Err(NoLetter::BadAddress) => return Outcome::dropped("refused", Some("mail can't be addressed to it".to_owned())),
+        };
+        match self.transport.send(&letter, &self.from).await {
+            Ok(()) => Outcome { delivery: Delivery::Sent, said: "sent", why: None },
+            Err(failure) if failure.permanent => Outcome::dropped("refused", Some(failure.why)),
+            Err(failure) => self.later(message, failure.why),
+        }
+    }
+
+    fn open(&self, message: &OutboxMessage) -> Result<OtpMail, Unreadable> {
+        if message.topic != OtpMail::TOPIC {
+            return Err(Unreadable::NotHere("this version doesn't know its topic".to_owned()));
+        }
+        let plain = self.keys.open(message.id, &message.payload).map_err(|error| match error {
+            SealError::UnknownKey { .. } => Unreadable::NotHere(error.to_string()),
+            SealError::Damaged => Unreadable::Damaged(error.to_string()),
+        })?;
+        OtpMail::from_bytes(&plain).ok_or_else(|| Unreadable::NotHere("another version wrote it".to_owned()))
+    }
+
+    fn later(&self, message: &OutboxMessage, why: String) -> Outcome {
+        if message.attempts >= MOST_ATTEMPTS {
+            return Outcome::dropped("given up", Some(why));
+        }
+        let at = self.clock.now() + retry_delay(message.attempts, self.entropy.as_ref());
+        Outcome { delivery: Delivery::Retry { at }, said: "retry", why: Some(why) }
+    }
+}
+
+/// Why a message can't be read: here, or at all.
+enum Unreadable {
+    NotHere(String),
+    Damaged(String),
+}
+
+impl Outcome {
+    fn dropped(said: &'static str, why: Option<String>) -> Self {
+        Self { delivery: Delivery::Dropped, said, why }
+    }
+}

@@ -1,0 +1,149 @@
+//! Serving: everything is put together here, and taken down in order.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{dev::ServerHandle, rt};
+use tenantry_domain::{Clock, Entropy, SystemClock, SystemEntropy};
+use tenantry_http::{AppState, Health};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
+use tracing::{info, warn};
+
+use crate::{
+    config::{Config, Environment, Key},
+    database::{self, DatabaseError, DatabaseReadiness},
+    demo::{self, DemoError},
+    greeting::{greeting, reachable},
+    keys::{self, KeysError},
+    mail::{Mailer, RunningMailer, Transport, TransportError},
+    operator_key::OperatorKeys,
+    terminal,
+};
+
+/// How long the database's connections have to close.
+const STORE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why the server doesn't serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("--demo is for development, and this server is in production")]
+    DemoInProduction,
+    #[error("can't listen on {address}; --bind or {} chooses another address", Key::HTTP_BIND.env_name())]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("signals can't be waited for")]
+    Signals(#[source] io::Error),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Mail(#[from] TransportError),
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    #[error("the HTTP server failed")]
+    Http(#[source] io::Error),
+}
+
+/// Serves until a signal says to stop.
+pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
+    if with_demo && config.environment == Environment::Production {
+        return Err(ServeError::DemoInProduction);
+    }
+    let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let unbound = |source| ServeError::Listen { address: config.http.bind, source };
+    let listener = TcpListener::bind(config.http.bind).map_err(unbound)?;
+    let address = listener.local_addr().map_err(unbound)?;
+    let keys = Arc::new(keys::load(&config.keys_file, config.environment, entropy.as_ref())?);
+    let operators = OperatorKeys::new(&config, &keys, entropy.as_ref());
+    let store = database::open(&config.database).await?;
+    let demo_code = match with_demo {
+        true => Some(demo::prepare(&store, clock.as_ref(), entropy.as_ref(), &keys).await?),
+        false => None,
+    };
+
+    let mailer = RunningMailer::start(Mailer {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        keys: Arc::clone(&keys),
+        transport: Transport::new(&config.mail.url, config.http.public_url.as_ref())?,
+        from: config.mail.from.clone(),
+        public_url: config.http.public_url(reachable(address)),
+    });
+    let health = Health::new(DatabaseReadiness::new(store.clone(), config.database.url.clone()));
+    let state = AppState {
+        store: store.clone(),
+        clock,
+        entropy,
+        keys,
+        policy: Arc::new(config.policy.clone()),
+        operator_keys: operators.keys.into(),
+        health: health.clone(),
+        mail_waiting: mailer.waker(),
+    };
+    let server = tenantry_http::serve(state, config.http.settings(), listener).map_err(ServeError::Http)?;
+    let handle = server.handle();
+    let mut serving = rt::spawn(server);
+
+    terminal::say(greeting(&config, address, operators.shown.as_ref()));
+    if let Some(code) = demo_code {
+        terminal::say(demo::lines(&format!("http://{}", reachable(address)), &code, &config.mail.to_string()));
+    }
+    // From here on the key is known to whoever reads the terminal, and to the digest in the state.
+    drop(operators.shown);
+
+    let ended = tokio::select! {
+        ended = &mut serving => ended,
+        () = signals.next() => {
+            info!("stopping: the requests at hand are finished");
+            health.drain();
+            stop(&handle, &mut signals).await;
+            serving.await
+        }
+    };
+    mailer.stop().await;
+    if timeout(STORE_PATIENCE, store.close()).await.is_err() {
+        warn!("the database's connections did not close in time");
+    }
+    ended.map_err(io::Error::other).flatten().map_err(ServeError::Http)?;
+    info!("stopped");
+    Ok(())
+}
+
+/// Finishes the requests at hand, or, at a second signal, drops them.
+async fn stop(handle: &ServerHandle, signals: &mut Signals) {
+    tokio::select! {
+        () = handle.stop(true) => {}
+        () = signals.next() => {
+            warn!("a second signal: the requests at hand are dropped");
+            handle.stop(false).await;
+        }
+    }
+}
+
+/// The signals that ask the server to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

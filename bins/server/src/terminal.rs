@@ -1,0 +1,20 @@
+//! What people read on standard output. Whether anyone does is no reason to stop.
+
+use std::io::{Write, stderr, stdout};
+
+/// Prints a text and ends its line.
+pub fn say(text: impl AsRef<str>) {
+    let mut out = stdout().lock();
+    let _ = writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush());
+}
+
+/// Prints a remark, which isn't part of the answer, to standard error.
+pub fn remark(text: impl AsRef<str>) {
+    let _ = writeln!(stderr().lock(), "{}", text.as_ref());
+}
+
+/// An error and what caused it, in one line.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}
