@@ -1,12 +1,6 @@
 //! The real HTTP service on a real database, in this process, with a clock that a test sets: for limits that take hours.
 
-use std::{
-    future::Future,
-    net::TcpListener,
-    pin::Pin,
-    sync::Arc,
-    thread,
-};
+use std::{future::Future, net::TcpListener, pin::Pin, sync::Arc, thread};
 
 use tenantry_auth::{ApiKeyToken, AuthPolicy, KeyRing, OperatorKey, OtpMail};
 use tenantry_domain::{

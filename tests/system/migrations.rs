@@ -30,7 +30,8 @@ async fn the_project(url: &DatabaseUrl, columns: &str) -> Value {
 
 async fn up_down_up_keeps_every_row(url: DatabaseUrl, id: &str) {
     with_a_project_from_before(&url, id).await;
-    let expected = json!({ "client_name": "Ärzte Süd", "project_status": "active", "tenant_id": null, "activation_code_id": null });
+    let expected =
+        json!({ "client_name": "Ärzte Süd", "project_status": "active", "tenant_id": null, "activation_code_id": null });
     for _ in 0..2 {
         assert!(up(url.as_str()).await.unwrap().iter().any(|step| step == SCOPING));
         assert_eq!(the_project(&url, "client_name, project_status, tenant_id, activation_code_id").await, expected);
@@ -38,7 +39,10 @@ async fn up_down_up_keeps_every_row(url: DatabaseUrl, id: &str) {
         assert_eq!(up(url.as_str()).await.unwrap(), [""; 0], "nothing is left to do");
         let all = u32::try_from(status(url.as_str()).await.unwrap().applied().len()).unwrap();
         down(url.as_str(), all - 1).await.unwrap();
-        assert_eq!(the_project(&url, "client_name, priority").await, json!({ "client_name": "Ärzte Süd", "priority": "whatever" }));
+        assert_eq!(
+            the_project(&url, "client_name, priority").await,
+            json!({ "client_name": "Ärzte Süd", "priority": "whatever" })
+        );
     }
     let all = u32::try_from(status(url.as_str()).await.unwrap().applied().len()).unwrap();
     down(url.as_str(), all).await.unwrap();
@@ -102,7 +106,8 @@ async fn operators_find_the_columns_that_they_know() {
     let column = &database::rows(&url, query).await[0];
     assert_eq!((&column["data_type"], &column["character_maximum_length"]), (&json!("character varying"), &json!(20)));
     assert!(column["column_default"].as_str().unwrap().starts_with("'active'"));
-    let tables = database::rows(&url, "SELECT table_name FROM information_schema.tables WHERE table_name = 'tenant_sessions'").await;
+    let tables =
+        database::rows(&url, "SELECT table_name FROM information_schema.tables WHERE table_name = 'tenant_sessions'").await;
     assert_eq!(tables.len(), 1);
 }
 

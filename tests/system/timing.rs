@@ -46,11 +46,13 @@ on_both_databases! {
 fn area_under_curve(a: &[Duration], b: &[Duration]) -> f64 {
     let above: f64 = a
         .iter()
-        .flat_map(|x| b.iter().map(move |y| match x.cmp(y) {
-            std::cmp::Ordering::Greater => 1.0,
-            std::cmp::Ordering::Equal => 0.5,
-            std::cmp::Ordering::Less => 0.0,
-        }))
+        .flat_map(|x| {
+            b.iter().map(move |y| match x.cmp(y) {
+                std::cmp::Ordering::Greater => 1.0,
+                std::cmp::Ordering::Equal => 0.5,
+                std::cmp::Ordering::Less => 0.0,
+            })
+        })
         .sum();
     above / (a.len() * b.len()) as f64
 }

@@ -36,7 +36,12 @@ impl HttpsUrl {
     /// # Errors
     /// `invalid_url`.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        let invalid = || InvalidValue::new("invalid_url", "must be an address such as `https://example.com/logo.svg`, of at most 2,048 characters");
+        let invalid = || {
+            InvalidValue::new(
+                "invalid_url",
+                "must be an address such as `https://example.com/logo.svg`, of at most 2,048 characters",
+            )
+        };
         let rest = text.strip_prefix("https://").filter(|_| text.len() <= 2048).ok_or_else(invalid)?;
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (name, port) = host.split_once(':').unwrap_or((host, "443"));
@@ -117,7 +122,14 @@ mod tests {
         assert_eq!(HexColor::parse("#1A2b3C").unwrap().as_str(), "#1a2b3c");
         assert!(["#fff", "red", "#12345g", "#1234567", "#é12345"].iter().all(|text| HexColor::parse(text).is_err()));
         assert!(HttpsUrl::parse("https://cdn.example.com:8443/logo.svg?v=1").is_ok());
-        let bad = ["http://a.example", "https://", "https://a b.example", "javascript:alert(1)", "https://u@a.example", "https://a.example/\"onload=x"];
+        let bad = [
+            "http://a.example",
+            "https://",
+            "https://a b.example",
+            "javascript:alert(1)",
+            "https://u@a.example",
+            "https://a.example/\"onload=x",
+        ];
         assert!(bad.iter().all(|text| HttpsUrl::parse(text).is_err()));
         assert_eq!(DomainName::parse("Portal.Example.com").unwrap().as_str(), "portal.example.com");
         assert!(["localhost", "a..b", "-a.b", "a.b."].iter().all(|text| DomainName::parse(text).is_err()));

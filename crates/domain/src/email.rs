@@ -19,7 +19,9 @@ impl Email {
     /// # Errors
     /// `invalid_email`.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        let invalid = || InvalidValue::new("invalid_email", "must be one e-mail address such as `name@example.com`, without a display name");
+        let invalid = || {
+            InvalidValue::new("invalid_email", "must be one e-mail address such as `name@example.com`, without a display name")
+        };
         let trimmed = text.trim_matches(' ');
         // Quoted local parts and address literals are legal, rare, and where parsers disagree: refused.
         let options = Options::default().without_display_text().without_domain_literal().with_required_tld();

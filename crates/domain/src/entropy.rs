@@ -16,7 +16,10 @@ pub struct SystemEntropy;
 #[cfg(feature = "system")]
 impl Entropy for SystemEntropy {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's random source")]
-    #[expect(clippy::expect_used, reason = "without randomness no secret may be made; Linux's source cannot fail once it has answered")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness no secret may be made; Linux's source cannot fail once it has answered"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system's random source answers");
     }

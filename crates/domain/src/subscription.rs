@@ -96,7 +96,8 @@ impl SubscriptionState {
     /// # Errors
     /// `invalid_state`.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        let unknown = || InvalidValue::new("invalid_state", "must be one of trialing, active, past_due, unpaid, canceled, suspended");
+        let unknown =
+            || InvalidValue::new("invalid_state", "must be one of trialing, active, past_due, unpaid, canceled, suspended");
         Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(unknown)
     }
 }

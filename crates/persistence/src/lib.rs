@@ -1,10 +1,10 @@
 //! Tenantry's store on SQLite and PostgreSQL: `tenantry_domain`'s ports by way of sea-orm.
 //!
-//! [`DatabaseStore::connect`] opens a database that `tenantry-migration` has brought up to date. The adapters are written once for both
-//! databases, a file for each file of the ports; the tables they read and write are in `entities`. What differs is in few places:
+//! [`DatabaseStore::connect`] opens a database that `tenantry-migration` has brought up to date. The adapters are written once for
+//! both databases, a file for each file of the ports; the tables they read and write are in `entities`. What differs is in few places:
 //!
-//! - SQLite has one connection that writes and several that read, and its transactions begin IMMEDIATE, so writers take turns from their
-//!   first statement on. PostgreSQL has one pool at READ COMMITTED, and row locks where a rule spans several rows.
+//! - SQLite has one connection that writes and several that read, and its transactions begin IMMEDIATE, so writers take turns from
+//!   their first statement on. PostgreSQL has one pool at READ COMMITTED, and row locks where a rule spans several rows.
 //! - Where several transactions race, one conditional statement decides.
 
 #![deny(missing_docs)]

@@ -1,7 +1,7 @@
 //! Rate limits by the generic cell rate algorithm.
 //!
-//! A bucket is one moment: when it will be full again, the theoretical arrival time. Taking one moves that moment an interval on, unless it
-//! is more than `burst - 1` intervals away: then the bucket is empty. A bucket that isn't stored is full.
+//! A bucket is one moment: when it will be full again, the theoretical arrival time. Taking one moves that moment an interval on,
+//! unless it is more than `burst - 1` intervals away: then the bucket is empty. A bucket that isn't stored is full.
 
 use sea_orm::DatabaseTransaction;
 use tenantry_domain::{BucketKey, Rate, RateDecision, StoreError, Timestamp, ports::LimitWrites};

@@ -7,8 +7,8 @@ pub struct Options {
     pub url: String,
     /// The most connections to PostgreSQL; eight served best on two cores. SQLite has one that writes and four that read.
     pub max_connections: u32,
-    /// How long a call waits for a connection, on SQLite for its turn to write, and on PostgreSQL for a lock, before the store is called
-    /// unavailable.
+    /// How long a call waits for a connection, on SQLite for its turn to write, and on PostgreSQL for a lock, before the store is
+    /// called unavailable.
     pub acquire_timeout: Duration,
 }
 

@@ -1,7 +1,7 @@
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QuerySelect, QueryTrait, Select,
     TransactionTrait, UpdateMany,
-    sea_query::{BinOper, Expr, Func, OnConflict},
+    sea_query::{BinOper, Expr, Func, LockType, OnConflict},
 };
 use tenantry_domain::{
     CodeId, Description, Page, PageRequest, Priority, Project, ProjectDetails, ProjectId, ProjectStatus, Slug, StoreError,
@@ -75,6 +75,12 @@ impl<C: ConnectionTrait + Send> ProjectReads for Handle<C> {
 }
 
 impl ProjectWrites for Handle<DatabaseTransaction> {
+    async fn lock_project(&mut self, tenant: TenantId, id: ProjectId) -> Result<Option<Project>, StoreError> {
+        let query = read().filter(Column::Id.eq(id.uuid())).filter(Column::TenantId.eq(tenant.uuid()));
+        // Left out for SQLite, where a transaction that writes is alone.
+        self.find::<ProjectRow>(query.lock(LockType::NoKeyUpdate).build(self.backend())).await
+    }
+
     async fn insert_project(&mut self, project: &Project) -> Result<bool, StoreError> {
         // No target: the slug of a project without a tenant has an index of its own.
         let unless_taken = OnConflict::new().do_nothing().to_owned();

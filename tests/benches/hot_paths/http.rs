@@ -55,7 +55,8 @@ impl Connection {
 
 /// A GET with a session's token.
 pub fn get(path: &str, token: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: bench\r\nuser-agent: {USER_AGENT}\r\nauthorization: Bearer {token}\r\n\r\n").into_bytes()
+    format!("GET {path} HTTP/1.1\r\nhost: bench\r\nuser-agent: {USER_AGENT}\r\nauthorization: Bearer {token}\r\n\r\n")
+        .into_bytes()
 }
 
 /// A POST of JSON, with a session's token or without.

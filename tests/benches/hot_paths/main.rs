@@ -1,39 +1,87 @@
-mod http;
-#[allow(dead_code)] mod load;
-mod prepare;
-mod wire;
-use tenantry_tests::*;
-use std::time::Duration;
+//! The hot paths of the server, beside the same statements run by the bare driver.
+//!
+//! `scripts/bench` runs it, or `cargo bench -p tenantry-tests`. It starts the release build of `tenantry-server` on SQLite and on a
+//! PostgreSQL of its own, and lets callers in a closed loop send three requests: a session check with a page of projects, the
+//! verification of a one-time password, an activation. In the same run, by turns, the same number of callers run the same statements
+//! through sqlx on rows made alike. Compare the ratios: absolute figures are the machine's.
 
-#[tokio::main]
-async fn main() {
-    let world = World::postgres().await;
-    let mut s = world.server().await; s.terminate().await; drop(s);
-    let t = std::time::Instant::now();
-    let p = prepare::prepare(world.database_url().as_str(), &world.keys_file(), 2000).await;
-    println!("prepared {:?}", t.elapsed());
-    let url = world.database_url().as_str().to_owned();
-    let hp = url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
-    let w = wire::Wire::to(hp.parse().unwrap()).await;
-    let server = world.builder().env("TENANTRY__DATABASE__URL", url.replace(&hp, &w.address.to_string())).env("TENANTRY__DATABASE__MAX_CONNECTIONS", 1).start().await;
-    let mut c = http::Connection::open(server.url().trim_start_matches("http://").parse().unwrap()).await.unwrap();
-    for kind in 0..3 {
-        for i in 0..10 {
-            let r = match kind {
-                0 => http::get("/api/tenant/projects?limit=20", &p.readers[i].token),
-                1 => http::post("/api/tenant/auth/otp/verify", None, &format!("{{\"challenge_id\":\"{}\",\"otp_code\":\"{}\"}}", p.sign_ins[i].challenge, p.sign_ins[i].otp)),
-                _ => http::post(&format!("/api/tenant/projects/{}/activate", p.activations[i].project), Some(&p.writers[p.activations[i].writer].token), &format!("{{\"code\":\"{}\"}}", p.activations[i].text)),
-            };
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            w.take();
-            let t = std::time::Instant::now();
-            let a = c.send(&r).await.unwrap();
-            println!("{} {} {:?}", a.status, a.body.len(), t.elapsed());
-            if i == 9 { println!("{}", String::from_utf8_lossy(a.body)); }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            let seen = w.take();
-            println!("{} statements, {} round trips", seen.statements.len(), seen.round_trips);
-            if i == 9 { for s in seen.statements { println!("    {s}"); } }
-        }
+mod cost;
+mod driver;
+mod http;
+mod load;
+mod machine;
+mod measure;
+mod operation;
+mod prepare;
+mod process;
+mod report;
+mod script;
+mod sql;
+mod wire;
+
+use std::{fs, path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use tenantry_tests::World;
+
+use crate::{load::median, report::Report};
+
+/// Measures the server's hot paths beside the same statements by the bare driver.
+#[derive(Parser)]
+#[command(name = "hot_paths")]
+pub struct Options {
+    /// How many callers there are at once.
+    #[arg(long, default_value_t = 16)]
+    connections: usize,
+    /// How long a round of reads takes.
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// How many requests a round of writes has.
+    #[arg(long, default_value_t = 5_000)]
+    rows: usize,
+    /// How many rounds each side has, by turns.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Writes the figures to a file as JSON, too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// What cargo says when it means to measure.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Cold starts, of which the median is told.
+const COLD_STARTS: usize = 10;
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    if !options.bench {
+        // `cargo test --all-targets` runs benchmarks, too.
+        eprintln!("hot_paths measures under `cargo bench`");
+        return ExitCode::SUCCESS;
     }
+    if cfg!(debug_assertions) {
+        eprintln!("this is no release build: its figures mean nothing");
+    }
+    let report = run(&options).await;
+    println!("{}", report.markdown());
+    if let Some(file) = &options.json {
+        fs::write(file, format!("{:#}\n", report.json())).expect("the file for JSON can be written");
+    }
+    let complaints = report.complaints();
+    for complaint in &complaints {
+        println!("**{complaint}**");
+    }
+    if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn run(options: &Options) -> Report {
+    let (sqlite, postgres) = (World::sqlite().await, World::postgres().await);
+    // SQLite's file is there once a server has made it.
+    sqlite.server().await.terminate().await;
+    let head = machine::head(options, &sqlite, &postgres).await;
+    let measured = vec![measure::measure(&sqlite, options).await, measure::measure(&postgres, options).await];
+    let cold_starts: Vec<_> = (0..COLD_STARTS).map(|_| process::cold_start(&sqlite)).collect();
+    Report { head, measured, cold_start: median(cold_starts.into_iter()), cold_starts: COLD_STARTS }
 }

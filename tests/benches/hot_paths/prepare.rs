@@ -4,10 +4,10 @@ use std::{fs, path::Path};
 
 use tenantry_auth::{KeyRing, PlainOtp, SessionToken};
 use tenantry_domain::{
-    Branding, ClientName, Clock as _, CodeDigest, CodeHasher as _, CodeId, Context, Description, Email, Id, NewCode,
+    Branding, ChallengeId, ClientName, Clock as _, CodeDigest, CodeHasher as _, CodeId, Description, Email, Id, NewCode,
     OtpChallenge, OtpPurpose, OtpStrength, PlainCode, Plan, PlanName, Project, ProjectDetails, ProjectId, ProjectStatus, Quota,
     Session, SessionId, Slug, Subscription, SubscriptionState, SystemClock, SystemEntropy, Tenant, TenantId, TenantName,
-    Timestamp, TokenDigest, ChallengeId,
+    Timestamp, TokenDigest,
     ports::{
         CodeIssue, CodeWrites as _, OtpWrites as _, PlanWrites as _, ProjectWrites as _, SessionWrites as _, Store as _,
         TenantWrites as _, Transaction as _,
@@ -244,17 +244,5 @@ impl Maker {
         }
         tx.commit().await.unwrap();
         made.into_iter().flatten().collect()
-    }
-}
-
-/// What an audit event of a tenant's request is made with.
-pub fn context(who: &SignedIn) -> Context<'static> {
-    let now = SystemClock.now();
-    Context {
-        now,
-        entropy: &SystemEntropy,
-        actor: tenantry_domain::Actor::Tenant { tenant: who.tenant, session: who.session },
-        client_ip: Some([127, 0, 0, 1].into()),
-        request_id: Some(format!("req_{}", Id::<Session>::generate(now, &SystemEntropy).uuid().as_simple())),
     }
 }

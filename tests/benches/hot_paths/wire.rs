@@ -53,6 +53,9 @@ impl Wire {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(database).await.expect("PostgreSQL accepts");
+                for stream in [&client, &server] {
+                    stream.set_nodelay(true).expect("an open connection");
+                }
                 let ((from_client, mut to_client), (mut from_server, to_server)) = (client.into_split(), server.into_split());
                 let seen = Arc::clone(&shared);
                 tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });

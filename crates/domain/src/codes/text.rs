@@ -151,7 +151,14 @@ mod tests {
 
     #[test]
     fn wrong_lengths_and_symbols_are_refused() {
-        for text in ["", "12RY-S55W-4MZR-KP2", "12RY-S55W-4MZR-KP2JJ", "U2RY-S55W-4MZR-KP2J", "０2RY-S55W-4MZR-KP2J", "0000-0000-0000-0000"] {
+        for text in [
+            "",
+            "12RY-S55W-4MZR-KP2",
+            "12RY-S55W-4MZR-KP2JJ",
+            "U2RY-S55W-4MZR-KP2J",
+            "０2RY-S55W-4MZR-KP2J",
+            "0000-0000-0000-0000",
+        ] {
             assert_eq!(PlainCode::parse(text).unwrap_err().code, "code_malformed", "{text}");
         }
     }

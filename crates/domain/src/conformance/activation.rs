@@ -101,22 +101,25 @@ pub async fn racing_repeats_of_an_activation_answer_alike_and_take_one_use<S: St
     assert_eq!(world.read().activations_in(tenant, noon().month()).await.unwrap(), 2);
 }
 
-/// 32 racing activations of one project with the next available code take one use of one code.
+/// 32 racing activations of one project with the next available code take one use of one code, and all answer it, also where it is the
+/// tenant's only one.
 pub async fn racing_repeats_with_the_next_available_code_take_one_use<S: Store>(store: S) {
     let world = World::new(store);
-    let tenant = world.tenant().await;
-    let codes = world.codes(tenant, CodeOrder { count: 32, ..CodeOrder::default() }, noon()).await;
-    let project = world.project(tenant).await;
-    let next = async |_| world.activate(tenant, project, ActivateWith::NextAvailable, noon()).await.unwrap();
-    let answers = race(RACERS, next).await;
+    for count in [1, 32] {
+        let tenant = world.tenant().await;
+        let codes = world.codes(tenant, CodeOrder { count, ..CodeOrder::default() }, noon()).await;
+        let project = world.project(tenant).await;
+        let next = async |_| world.activate(tenant, project, ActivateWith::NextAvailable, noon()).await.unwrap();
+        let answers = race(RACERS, next).await;
 
-    let used = answers[0].activation_code_id;
-    assert!(used.is_some() && answers.iter().all(|answer| answer.activation_code_id == used), "{answers:?}");
-    let mut uses = 0;
-    for code in codes {
-        uses += world.stored_code(tenant, code.id).await.use_count;
+        let used = answers[0].activation_code_id;
+        assert!(used.is_some() && answers.iter().all(|answer| answer.activation_code_id == used), "{answers:?}");
+        let mut uses = 0;
+        for code in codes {
+            uses += world.stored_code(tenant, code.id).await.use_count;
+        }
+        assert_eq!(uses, 1, "uses of all codes");
     }
-    assert_eq!(uses, 1, "uses of all codes");
 }
 
 /// Of 32 racing activations of one project with a code each, one wins and the other codes stay unused.

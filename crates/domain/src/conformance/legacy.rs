@@ -43,8 +43,7 @@ pub async fn a_legacy_project_is_hidden_from_tenants<S: Store>(store: S) {
 pub async fn operators_list_projects_by_ownership<S: Store>(store: S) {
     let world = World::new(store);
     let (tenant, other) = (world.tenant().await, world.tenant().await);
-    // Slugs of legacy projects were unique in the system that they come from; nothing here relies on it.
-    let (first, second) = (world.legacy_project("old").await, world.legacy_project("old").await);
+    let (first, second) = (world.legacy_project("old").await, world.legacy_project("older").await);
     let mut owned = world.projects(tenant, 3).await;
     let mut others = world.projects(other, 2).await;
     let mut nobodys = vec![first.id, second.id];
@@ -84,13 +83,18 @@ pub async fn an_assignment_keeps_slugs_unique<S: Store>(store: S) {
     assert_eq!(world.write(async |tx| tx.assign_project(legacy.id, tenant, later(1)).await).await, None);
     assert_eq!(world.read().project_of_anyone(legacy.id).await.unwrap(), Some(legacy));
 
-    let twins = [world.legacy_project("shop").await.id, world.legacy_project("shop").await.id];
-    let answers = super::world::race(2, async |racer| {
+    let shop = world.legacy_project("shop").await.id;
+    let new = world.new_project(Some(tenant), "shop", noon());
+    let winners = super::world::race(2, async |racer| {
+        let enter = async |tx: &mut S::Transaction| match racer {
+            0 => tx.assign_project(shop, tenant, later(1)).await.map(|assigned| assigned.is_some()),
+            _ => tx.insert_project(&new).await,
+        };
         // A store may see the race only when it breaks a constraint.
-        world.try_write(async |tx| tx.assign_project(twins[racer], tenant, later(1)).await).await.unwrap_or_default()
+        world.try_write(enter).await.unwrap_or_default()
     })
     .await;
-    assert_eq!(answers.iter().flatten().count(), 1);
+    assert_eq!(winners.into_iter().filter(|&won| won).count(), 1);
     assert_eq!(world.read().count_projects(tenant).await.unwrap(), 2);
 }
 

@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl Tables {
-    fn slug_taken(&self, tenant: TenantId, slug: &Slug) -> bool {
-        self.projects.rows().any(|project| project.tenant_id == Some(tenant) && project.slug == *slug)
+    fn slug_taken(&self, tenant: Option<TenantId>, slug: &Slug) -> bool {
+        self.projects.rows().any(|project| project.tenant_id == tenant && project.slug == *slug)
     }
 }
 
@@ -42,7 +42,7 @@ impl<M: Mode> ProjectReads for View<M> {
     }
 
     async fn project_slug_taken(&mut self, tenant: TenantId, slug: &Slug) -> Result<bool, StoreError> {
-        Ok(self.tables().slug_taken(tenant, slug))
+        Ok(self.tables().slug_taken(Some(tenant), slug))
     }
 
     async fn project_of_anyone(&mut self, id: ProjectId) -> Result<Option<Project>, StoreError> {
@@ -66,13 +66,18 @@ impl<M: Mode> ProjectReads for View<M> {
 }
 
 impl ProjectWrites for MemoryTransaction {
+    /// Transactions take turns: there is nobody to keep waiting.
+    async fn lock_project(&mut self, tenant: TenantId, id: ProjectId) -> Result<Option<Project>, StoreError> {
+        self.project(tenant, id).await
+    }
+
     async fn insert_project(&mut self, project: &Project) -> Result<bool, StoreError> {
         let tables = self.tables_mut();
         if let Some(tenant) = project.tenant_id {
             tables.demand_tenant(tenant)?;
-            if tables.slug_taken(tenant, &project.slug) {
-                return Ok(false);
-            }
+        }
+        if tables.slug_taken(project.tenant_id, &project.slug) {
+            return Ok(false);
         }
         tables.projects.put(project.id, project.clone());
         Ok(true)
@@ -154,7 +159,7 @@ impl ProjectWrites for MemoryTransaction {
         let Some(slug) = tables.projects.get(&id).map(|project| project.slug.clone()) else {
             return Ok(None);
         };
-        let free = !tables.slug_taken(tenant, &slug);
+        let free = !tables.slug_taken(Some(tenant), &slug);
         let assigned = tables.projects.change_if(
             &id,
             |project| project.tenant_id.is_none() && free,

@@ -64,5 +64,10 @@ pub trait CodeWrites {
     ) -> impl Future<Output = Result<Option<CodeId>, StoreError>> + Send;
 
     /// Revokes a tenant's code; `false` when it is revoked already, or there is none.
-    fn revoke_code(&mut self, tenant: TenantId, id: CodeId, now: Timestamp) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn revoke_code(
+        &mut self,
+        tenant: TenantId,
+        id: CodeId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }

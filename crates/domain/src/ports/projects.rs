@@ -1,7 +1,9 @@
 use std::future::Future;
 
 use super::StoreError;
-use crate::{CodeId, Page, PageRequest, Project, ProjectDetails, ProjectId, ProjectStatus, Slug, TenantId, Timestamp, Transition};
+use crate::{
+    CodeId, Page, PageRequest, Project, ProjectDetails, ProjectId, ProjectStatus, Slug, TenantId, Timestamp, Transition,
+};
 
 /// Which projects a list has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,7 +58,14 @@ pub trait ProjectReads {
 
 /// Writes of projects.
 pub trait ProjectWrites {
-    /// Stores a new project; `false` when its tenant has another with its slug.
+    /// [`project`](ProjectReads::project), and keeps every other transaction that would lock or change it waiting until this one ends.
+    fn lock_project(
+        &mut self,
+        tenant: TenantId,
+        id: ProjectId,
+    ) -> impl Future<Output = Result<Option<Project>, StoreError>> + Send;
+
+    /// Stores a new project; `false` when its tenant has another with its slug, or, for a legacy project, when another legacy project has.
     fn insert_project(&mut self, project: &Project) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Replaces what a tenant says of its project; `None` when there is none.

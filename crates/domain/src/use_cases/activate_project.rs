@@ -3,8 +3,9 @@
 use tracing::{info, warn};
 
 use crate::{
-    Action, AuditEvent, CalendarMonth, Code, CodeHasher, CodeId, CodeStatus, Context, Entitlement, Id, PlainCode, Project, ProjectId,
-    ProjectStatus, Quota, Redemption, StoreError, SubscriptionState, Target, TenantAction, TenantId, Timestamp, ports::*,
+    Action, AuditEvent, CalendarMonth, Code, CodeHasher, CodeId, CodeStatus, Context, Entitlement, Id, PlainCode, Project,
+    ProjectId, ProjectStatus, Quota, Redemption, StoreError, SubscriptionState, Target, TenantAction, TenantId, Timestamp,
+    ports::*,
 };
 
 /// Which project to activate, and with what.
@@ -92,22 +93,11 @@ pub async fn activate_project<S: Store>(
     hasher: &dyn CodeHasher,
     request: &ActivateProject,
 ) -> Result<Project, ActivateError> {
-    let outcome = match attempt(store, cx, hasher, request).await {
-        Ok(Attempt::Activated(project)) => Ok(*project),
-        Ok(Attempt::LostTo(code)) => repeated(store, cx.now, request, code).await,
-        Err(refusal) => Err(refusal),
-    };
+    let outcome = attempt(store, cx, hasher, request).await;
     if let Err(refusal) = &outcome {
         audit_refusal(store, cx, request, refusal).await;
     }
     outcome
-}
-
-enum Attempt {
-    Activated(Box<Project>),
-    /// Another call activated the project while this one held the code, or took the last use of the code: this transaction is rolled back,
-    /// and what is true now is to be read anew.
-    LostTo(Option<CodeId>),
 }
 
 async fn attempt<S: Store>(
@@ -115,33 +105,21 @@ async fn attempt<S: Store>(
     cx: &Context<'_>,
     hasher: &dyn CodeHasher,
     request: &ActivateProject,
-) -> Result<Attempt, ActivateError> {
+) -> Result<Project, ActivateError> {
     let &ActivateProject { tenant, project: id, ref with } = request;
     let mut tx = store.begin().await?;
     let entitlement = tx.hold_tenant(tenant).await?.ok_or(ActivateError::UnknownProject)?;
-    let project = tx.project(tenant, id).await?.ok_or(ActivateError::UnknownProject)?;
+    // Locked, so that a repeat that races its original waits for it, and then finds the project active and the code used.
+    let project = tx.lock_project(tenant, id).await?.ok_or(ActivateError::UnknownProject)?;
     let code = chosen_code(&mut tx, hasher, tenant, with).await?;
     if project.status != ProjectStatus::Pending {
-        return same_activation(project, with, code.map(|code| code.id)).map(Box::new).map(Attempt::Activated);
+        return same_activation(project, with, code.map(|code| code.id));
     }
     permit(entitlement)?;
 
-    let code_id = match (code, with) {
-        (Some(code), _) => {
-            check(&code, cx.now)?;
-            if !tx.consume_code(tenant, code.id, cx.now).await? {
-                return Ok(Attempt::LostTo(Some(code.id)));
-            }
-            code.id
-        }
-        (None, ActivateWith::NextAvailable) => match tx.consume_next_code(tenant, cx.now).await? {
-            Some(code) => code,
-            None => return Ok(Attempt::LostTo(None)),
-        },
-        (None, _) => return Err(ActivateError::UnknownCode),
-    };
+    let code_id = consume(&mut tx, tenant, with, code, cx.now).await?;
     let Some(started) = tx.start_project(tenant, id, code_id, cx.now).await? else {
-        return Ok(Attempt::LostTo(Some(code_id)));
+        return Err(ActivateError::AlreadyActive);
     };
     tx.insert_redemption(&Redemption {
         id: Id::generate(cx.now, cx.entropy),
@@ -160,7 +138,7 @@ async fn attempt<S: Store>(
     tx.append_audit(&event.with("activation_code_id", code_id)).await?;
     tx.commit().await?;
     info!(tenant.id = %tenant, project.id = %id, code.id = %code_id, "activated project");
-    Ok(Attempt::Activated(Box::new(started)))
+    Ok(started)
 }
 
 /// The code that the request names; `None` where it names none, or one that the tenant doesn't have.
@@ -178,6 +156,29 @@ async fn chosen_code(
         ActivateWith::CodeId(id) => tx.code(tenant, *id).await,
         ActivateWith::NextAvailable => Ok(None),
     }
+}
+
+/// Takes one use of the code, or of whichever is available.
+async fn consume(
+    tx: &mut impl Transaction,
+    tenant: TenantId,
+    with: &ActivateWith,
+    code: Option<Code>,
+    now: Timestamp,
+) -> Result<CodeId, ActivateError> {
+    let Some(code) = code else {
+        return match with {
+            ActivateWith::NextAvailable => tx.consume_next_code(tenant, now).await?.ok_or(ActivateError::NoCodeAvailable),
+            ActivateWith::Code(_) | ActivateWith::CodeId(_) => Err(ActivateError::UnknownCode),
+        };
+    };
+    check(&code, now)?;
+    if tx.consume_code(tenant, code.id, now).await? {
+        return Ok(code.id);
+    }
+    // Another activation took the last use since the code was read, or an operator revoked it.
+    let code = tx.code(tenant, code.id).await?.ok_or(ActivateError::UnknownCode)?;
+    check(&code, now).and(Err(ActivateError::Exhausted))
 }
 
 fn permit(entitlement: Entitlement) -> Result<(), ActivateError> {
@@ -202,27 +203,6 @@ fn same_activation(project: Project, with: &ActivateWith, code: Option<CodeId>) 
         ActivateWith::Code(_) | ActivateWith::CodeId(_) => code.is_some() && project.activation_code_id == code,
     };
     same.then_some(project).ok_or(ActivateError::AlreadyActive)
-}
-
-/// What a lost race comes to: the answer of the call that won, if that was the same activation, or the reason why not.
-async fn repeated<S: Store>(
-    store: &S,
-    now: Timestamp,
-    request: &ActivateProject,
-    code: Option<CodeId>,
-) -> Result<Project, ActivateError> {
-    let mut reader = store.reader();
-    let project = reader.project(request.tenant, request.project).await?.ok_or(ActivateError::UnknownProject)?;
-    if project.status != ProjectStatus::Pending {
-        return same_activation(project, &request.with, code);
-    }
-    match code {
-        None => Err(ActivateError::NoCodeAvailable),
-        Some(id) => match reader.code(request.tenant, id).await? {
-            None => Err(ActivateError::UnknownCode),
-            Some(code) => check(&code, now).and(Err(ActivateError::Exhausted)),
-        },
-    }
 }
 
 async fn audit_refusal<S: Store>(store: &S, cx: &Context<'_>, request: &ActivateProject, refusal: &ActivateError) {

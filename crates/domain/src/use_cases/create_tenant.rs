@@ -1,8 +1,8 @@
 use tracing::{error, info};
 
 use crate::{
-    Action, AuditEvent, Branding, CodeHasher, CodeOrder, Context, Email, GenerateCodesError, Id, IssuedBatch, Label, PlanId, Quota,
-    Slug, StoreError, Subscription, SubscriptionState, Target, Tenant, TenantName, generate_codes, ports::*,
+    Action, AuditEvent, Branding, CodeHasher, CodeOrder, Context, Email, GenerateCodesError, Id, IssuedBatch, Label, PlanId,
+    Quota, Slug, StoreError, Subscription, SubscriptionState, Target, Tenant, TenantName, generate_codes, ports::*,
 };
 
 /// What a new tenant's first codes are labelled.

@@ -2,8 +2,8 @@ use time::Duration;
 use tracing::info;
 
 use crate::{
-    Action, AuditEvent, BatchId, CodeHasher, CodeId, Context, Id, Label, NewCode, PlainCode, StoreError, Target, TenantId, Timestamp,
-    ports::*,
+    Action, AuditEvent, BatchId, CodeHasher, CodeId, Context, Id, Label, NewCode, PlainCode, StoreError, Target, TenantId,
+    Timestamp, ports::*,
 };
 
 /// The most codes of one call.

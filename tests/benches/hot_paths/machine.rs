@@ -1,0 +1,87 @@
+//! Where and of what the figures are, asked of the machine.
+
+use std::{fs, path::Path, process::Command};
+
+use tenantry_domain::{Clock as _, SystemClock};
+use tenantry_tests::World;
+
+use crate::Options;
+
+/// The head of the report: what, and how it is.
+pub type Head = Vec<(&'static str, String)>;
+
+/// All that a figure depends on and that can be asked.
+pub async fn head(options: &Options, sqlite: &World, postgres: &World) -> Head {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
+    let Options { connections, seconds, rows, rounds, .. } = options;
+    vec![
+        ("date", SystemClock.now().to_string()),
+        ("commit", commit()),
+        ("processor", format!("{} x {}", cores(), field("/proc/cpuinfo", "model name"))),
+        ("memory", field("/proc/meminfo", "MemTotal")),
+        ("load before the start", load.to_owned()),
+        ("databases in", file_system(&std::env::temp_dir())),
+        ("PostgreSQL", postgres_version(postgres).await),
+        ("SQLite", sqlite_version(sqlite).await),
+        ("server", "release build, default settings, its log at the default level as JSON into a pipe that is read".to_owned()),
+        (
+            "load",
+            format!(
+                "closed loop, {connections} connections, generator and databases on the same cores; {rounds} rounds of each side by \
+                 turns, medians; a round of reads takes {seconds} s, one of writes {rows} requests"
+            ),
+        ),
+        (
+            "driver",
+            format!(
+                "sqlx without a pool, the server's statements and transactions in the benchmark's own process; on PostgreSQL \
+                 {connections} connections, on SQLite {connections} that read and one that writes (WAL, synchronous=FULL, BEGIN IMMEDIATE)"
+            ),
+        ),
+    ]
+}
+
+async fn postgres_version(world: &World) -> String {
+    let asked = "SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync, \
+        current_setting('synchronous_commit') AS commit";
+    let rows = world.rows(asked).await;
+    let text = |name: &str| rows[0][name].as_str().unwrap_or_default().to_owned();
+    format!("{}, fsync {}, synchronous_commit {}", text("version"), text("fsync"), text("commit"))
+}
+
+async fn sqlite_version(world: &World) -> String {
+    world.rows("SELECT sqlite_version() AS version").await[0]["version"].as_str().unwrap_or_default().to_owned()
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The value of the first line `name : value` of one of /proc's files.
+fn field(file: &str, name: &str) -> String {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_once(':'));
+    line.map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+}
+
+/// A folder, with the kind of file system that it lies on.
+fn file_system(folder: &Path) -> String {
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    let mounted = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        Some((fields.next()?, fields.next()?))
+    });
+    let nearest = mounted.filter(|(place, _)| folder.starts_with(place)).max_by_key(|(place, _)| place.len());
+    format!("{} ({})", folder.display(), nearest.map_or("unknown", |(_, kind)| kind))
+}
+
+fn commit() -> String {
+    let git = |args: &[&str]| {
+        let output = Command::new("git").args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else { return "not from a repository".to_owned() };
+    let is_clean = git(&["status", "--porcelain"]).is_some_and(|changes| changes.is_empty());
+    if is_clean { commit } else { format!("{commit}, with changes that aren't committed") }
+}
