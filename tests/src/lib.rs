@@ -21,6 +21,11 @@
 //! Everything that a test starts ends with it, and what the tests share ends with their process, even when that is killed: see
 //! [`Server`], [`MailServer`] and [`PostgresCluster`]. `scripts/test` installs what is needed; without it a missing program is named.
 
+/// The Rust of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
 mod api;
 pub mod binaries;
 mod clocked;

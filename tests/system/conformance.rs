@@ -1,17 +1,42 @@
-//! The databases keep every rule that a store must keep. (The in-memory store is held to them in its own crate.)
+//! Every store keeps every rule, on a runtime. (The in-memory store keeps them without one in its own crate.)
+
+mod memory {
+    use tenantry_domain::memory::MemoryStore;
+
+    tenantry_domain::conformance_suite! {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        store = MemoryStore::new(),
+    }
+}
 
 mod sqlite {
+    use std::path::{Path, PathBuf};
+
     use tempfile::TempDir;
     use tenantry_persistence::{DatabaseStore, Options};
+    use tokio::sync::OnceCell;
 
     /// The folder that the store's file is in goes when the rule is done, and the connections with it.
     async fn on_a_fresh_file(rule: impl AsyncFnOnce(DatabaseStore)) {
         let folder = TempDir::new().expect("a temporary folder");
-        let url = format!("sqlite://{}", folder.path().join("tenantry.db").display());
-        tenantry_migration::up(&url).await.expect("a migrated database");
+        let file = folder.path().join("tenantry.db");
+        std::fs::copy(migrated().await, &file).expect("a copy of the migrated file");
+        let url = format!("sqlite://{}", file.display());
         let store = DatabaseStore::connect(&Options::new(url)).await.expect("a store");
         rule(store.clone()).await;
         store.close().await;
+    }
+
+    /// A migrated file, made once.
+    async fn migrated() -> &'static Path {
+        static MIGRATED: OnceCell<(TempDir, PathBuf)> = OnceCell::const_new();
+        let migrate = async || {
+            let folder = TempDir::new().expect("a temporary folder");
+            let file = folder.path().join("tenantry.db");
+            tenantry_migration::up(&format!("sqlite://{}", file.display())).await.expect("a migrated database");
+            (folder, file)
+        };
+        &MIGRATED.get_or_init(migrate).await.1
     }
 
     fn run(rule: impl AsyncFnOnce(DatabaseStore)) {

@@ -16,7 +16,10 @@ use tenantry_migration::MigrateError;
 use tenantry_persistence::{ConnectError, DatabaseStore, Options};
 use tracing::{info, warn};
 
-use crate::config::{DatabaseConfig, DatabaseUrl};
+use crate::{
+    config::{DatabaseConfig, DatabaseUrl},
+    logging::chain,
+};
 
 /// Why the database can't be served from.
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +28,10 @@ pub enum DatabaseError {
     #[error("can't make the database {}", path.display())]
     Unwritable { path: PathBuf, source: io::Error },
     /// A database server lacks steps of the schema; there, migrating is a decision.
-    #[error("the database lacks {}: run `tenantry-migrator up` on it, then start the server", steps.join(", "))]
-    Behind { steps: Vec<String> },
+    #[error(
+        "the database lacks {missing} step(s) of its schema, from {first} on: run `tenantry-migrator up` on it, then start the server"
+    )]
+    Behind { missing: usize, first: String },
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     #[error(transparent)]
@@ -41,11 +46,10 @@ pub async fn open(config: &DatabaseConfig) -> Result<DatabaseStore, DatabaseErro
         make_file(file).map_err(|source| DatabaseError::Unwritable { path: file.clone(), source })?;
     }
     let status = tenantry_migration::status(url).await?;
-    let pending = status.pending();
-    if !pending.is_empty() && embedded.is_none() {
-        return Err(DatabaseError::Behind { steps: pending });
-    }
-    if !pending.is_empty() {
+    if let Some(first) = status.pending().into_iter().next() {
+        if embedded.is_none() {
+            return Err(DatabaseError::Behind { missing: status.pending().len(), first });
+        }
         let steps = tenantry_migration::up(url).await?;
         info!(steps = steps.len(), "migrated the database");
     }
@@ -86,7 +90,7 @@ impl DatabaseReadiness {
 
     async fn find_out(&self) -> Result<(), String> {
         if let Err(failure) = self.store.ping().await {
-            warn!(error = &failure as &dyn std::error::Error, "not ready: the database does not answer");
+            warn!(error = chain(&failure), "not ready: the database does not answer");
             return Err("the database does not answer".to_owned());
         }
         if self.schema_seen.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < Self::TRUSTED {
@@ -95,7 +99,7 @@ impl DatabaseReadiness {
         let pending = match tenantry_migration::status(self.url.reveal()).await {
             Ok(status) => status.pending(),
             Err(failure) => {
-                warn!(error = &failure as &dyn std::error::Error, "not ready: the database's schema can't be read");
+                warn!(error = chain(&failure), "not ready: the database's schema can't be read");
                 return Err("the database's schema can't be read".to_owned());
             }
         };

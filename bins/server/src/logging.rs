@@ -1,6 +1,6 @@
 //! The log, to standard error, and what a panic leaves in it.
 
-use std::{io, io::IsTerminal, panic, thread};
+use std::{error::Error, io, io::IsTerminal, iter, panic, thread};
 
 use tracing::error;
 use tracing_subscriber::{EnvFilter, fmt};
@@ -19,9 +19,56 @@ pub fn start(config: &LogConfig) {
     panic::set_hook(Box::new(log_panic));
 }
 
+/// An error and all that caused it, in one line: in JSON the log would show the first of them alone.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}
+
 /// Says where, and not what: the message of a panic can hold anything, a secret too.
 fn log_panic(panic: &panic::PanicHookInfo<'_>) {
     let location = panic.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
     let thread = thread::current();
     error!(panic.location = location, thread.name = thread.name().unwrap_or("unnamed"), "a thread panicked");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_leaves_its_place_in_the_log_and_not_its_message() {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::clone(&log);
+        let subscriber = fmt().with_ansi(false).with_writer(move || Written(Arc::clone(&written))).finish();
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(log_panic));
+        let result = tracing::subscriber::with_default(subscriber, || panic::catch_unwind(|| panic!("the code is 042137")));
+        panic::set_hook(hook);
+        assert!(result.is_err());
+        let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("logging.rs:") && text.contains("a thread panicked"), "{text}");
+        assert!(!text.contains("042137"), "{text}");
+    }
+
+    #[test]
+    fn a_chain_names_every_cause() {
+        let cause = io::Error::other(std::fmt::Error);
+        assert_eq!(chain(&crate::serve::ServeError::Http(cause)), format!("the HTTP server failed: {}", std::fmt::Error));
+    }
+
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 }

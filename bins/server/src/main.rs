@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     match run(Cli::read()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::remark(format!("tenantry-server: {}", terminal::chain(error.as_ref())));
+            terminal::remark(format!("tenantry-server: {}", logging::chain(error.as_ref())));
             ExitCode::FAILURE
         }
     }

@@ -12,9 +12,3 @@ pub fn say(text: impl AsRef<str>) {
 pub fn remark(text: impl AsRef<str>) {
     let _ = writeln!(stderr().lock(), "{}", text.as_ref());
 }
-
-/// An error and what caused it, in one line.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
-}

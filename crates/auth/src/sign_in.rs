@@ -196,6 +196,9 @@ async fn sign_in<S: Store>(
 ) -> Result<Option<NewSession>, StoreError> {
     let Some(tenant_id) = challenge.tenant_id else { return Ok(None) };
     let mut tx = store.begin().await?;
+    if tx.hold_tenant(tenant_id).await?.is_none() {
+        return Ok(None);
+    }
     let Some(tenant) = tx.tenant(tenant_id).await?.filter(|tenant| tenant.suspended_at.is_none()) else { return Ok(None) };
     if !tx.consume_challenge(challenge.id, cx.now).await? {
         return Ok(None);

@@ -198,13 +198,17 @@ impl fmt::Display for Target {
 }
 
 impl AuditEvent {
-    /// An event that happens now, by the context's actor, from its address and request.
+    /// An event that happens now, by the context's actor, from its address and request. It concerns `tenant_id`, else the tenant that acts.
     #[must_use]
     pub fn new(cx: &Context<'_>, action: Action, tenant_id: Option<TenantId>, target: Option<Target>) -> Self {
+        let acting = match cx.actor {
+            Actor::Tenant { tenant, .. } => Some(tenant),
+            _ => None,
+        };
         Self {
             id: Id::generate(cx.now, cx.entropy),
             at: cx.now,
-            tenant_id,
+            tenant_id: tenant_id.or(acting),
             actor: cx.actor.clone(),
             action: action.as_str().to_owned(),
             target: target.map(|target| target.to_string()),

@@ -49,7 +49,7 @@
 //! - **`conformance`** (a feature) has one async function for each rule that a store must keep, and a macro that makes each a test. Bring a
 //!   store of your own, and let it tell you when the store is right:
 //!
-//! ```ignore
+//! ```text
 //! tenantry_domain::conformance_suite! {
 //!     #[tokio::test(flavor = "multi_thread")]
 //!     store = MyStore::connect_to_a_fresh_database().await,

@@ -1,4 +1,4 @@
-//! The conformance suite is whole: each of its forms compiles, and no rule is written without being on its list.
+//! The conformance suite is whole: no rule is written without being on its list.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -43,30 +43,4 @@ fn a_rules_name_is_its_own() {
     let names: Vec<_> = written_rules().into_iter().map(|(_, rule)| rule).collect();
     let distinct: BTreeSet<_> = names.iter().collect();
     assert_eq!(distinct.len(), names.len(), "the suite's tests share one module");
-}
-
-/// The form for a store that needs something done afterwards; ignored, as `memory_conformance` runs the same rules.
-mod with_a_function {
-    use tenantry_domain::memory::MemoryStore;
-
-    fn on_a_fresh_store(rule: impl AsyncFnOnce(MemoryStore)) {
-        futures_executor::block_on(async {
-            rule(MemoryStore::new()).await;
-        });
-    }
-
-    tenantry_domain::conformance_suite! {
-        #[ignore = "memory_conformance runs the same rules"]
-        run = on_a_fresh_store,
-    }
-}
-
-/// The form for a store that needs a runtime. None is a dependency of this crate, so another attribute stands in for its.
-mod with_an_attribute {
-    use tenantry_domain::memory::MemoryStore;
-
-    tenantry_domain::conformance_suite! {
-        #[cfg(test)]
-        store = std::future::ready(MemoryStore::new()).await,
-    }
 }

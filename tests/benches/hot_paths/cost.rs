@@ -31,6 +31,15 @@ impl Cost {
     pub fn is_same_work(&self) -> bool {
         self.server.statements == self.driver.statements
     }
+
+    /// The statements that only one side runs, where the work isn't the same.
+    pub fn difference(&self) -> String {
+        let only = |side: &str, these: &Traffic, those: &Traffic| -> String {
+            let lines = these.statements.iter().filter(|statement| !those.statements.contains(statement));
+            lines.map(|statement| format!("\n- only the {side}: {statement}")).collect()
+        };
+        only("server", &self.server, &self.driver) + &only("driver", &self.driver, &self.server)
+    }
 }
 
 /// Sends each kind of request a few times, one after the other, through a proxy that reads along.

@@ -14,6 +14,7 @@ pub type Head = Vec<(&'static str, String)>;
 pub async fn head(options: &Options, sqlite: &World, postgres: &World) -> Head {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or_default();
+    let build = if cfg!(debug_assertions) { "DEBUG build, worthless as a measure" } else { "release build" };
     let Options { connections, seconds, rows, rounds, .. } = options;
     vec![
         ("date", SystemClock.now().to_string()),
@@ -24,7 +25,7 @@ pub async fn head(options: &Options, sqlite: &World, postgres: &World) -> Head {
         ("databases in", file_system(&std::env::temp_dir())),
         ("PostgreSQL", postgres_version(postgres).await),
         ("SQLite", sqlite_version(sqlite).await),
-        ("server", "release build, default settings, its log at the default level as JSON into a pipe that is read".to_owned()),
+        ("server", format!("{build}, default settings, its log at the default level as JSON into a pipe that is read")),
         (
             "load",
             format!(

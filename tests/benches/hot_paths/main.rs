@@ -61,9 +61,6 @@ async fn main() -> ExitCode {
         eprintln!("hot_paths measures under `cargo bench`");
         return ExitCode::SUCCESS;
     }
-    if cfg!(debug_assertions) {
-        eprintln!("this is no release build: its figures mean nothing");
-    }
     let report = run(&options).await;
     println!("{}", report.markdown());
     if let Some(file) = &options.json {
@@ -71,7 +68,7 @@ async fn main() -> ExitCode {
     }
     let complaints = report.complaints();
     for complaint in &complaints {
-        println!("**{complaint}**");
+        println!("**Worthless.** {complaint}\n");
     }
     if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -34,10 +34,11 @@ impl Report {
                 }
             }
             for cost in measured.costs.iter().filter(|cost| !cost.is_same_work()) {
-                let (operation, server, driver) = (cost.operation.name(), &cost.server.statements, &cost.driver.statements);
                 complaints.push(format!(
-                    "{operation}: the driver's statements are not the server's (benches/hot_paths/sql.rs and script.rs).\n\
-                     server: {server:#?}\ndriver: {driver:#?}"
+                    "PostgreSQL, {}: the driver's statements, or their order, are not the server's any more; bring benches/hot_paths/sql.rs \
+                     and script.rs up to date.{}",
+                    cost.operation.name(),
+                    cost.difference()
                 ));
             }
         }

@@ -99,7 +99,10 @@ pub fn activation(kind: DatabaseKind, who: &SignedIn, item: &Activation) -> Vec<
     let cx = context(who.tenant, who.session);
     let (tenant, project, code) = (|| uuid(who.tenant), || uuid(item.project), || uuid(item.code));
     let now = || time(cx.now);
-    let hold = if kind == DatabaseKind::Postgres { sql::HOLD_TENANT } else { sql::ENTITLEMENT };
+    let (hold_tenant, lock_project) = match kind {
+        DatabaseKind::Sqlite => (sql::ENTITLEMENT, sql::PROJECT),
+        DatabaseKind::Postgres => (sql::HOLD_TENANT, sql::LOCK_PROJECT),
+    };
     let redemption: RedemptionId = Id::generate(cx.now, cx.entropy);
     let month = cx.now.month();
     let counted = vec![
@@ -113,8 +116,8 @@ pub fn activation(kind: DatabaseKind, who: &SignedIn, item: &Activation) -> Vec<
     ];
     let event = AuditEvent::new(&cx, Action::ProjectActivated, Some(who.tenant), Some(Target::Project(item.project)));
     let activate = vec![
-        read(hold, 1, vec![tenant()]),
-        read(sql::PROJECT, 1, vec![project(), tenant()]),
+        read(hold_tenant, 1, vec![tenant()]),
+        read(lock_project, 1, vec![project(), tenant()]),
         read(sql::CODE, 1, vec![Value::Bytes(item.digest.as_bytes().to_vec())]),
         write(sql::CONSUME_CODE, vec![Value::Number(1), now(), now(), code(), tenant(), now()]),
         read(sql::START_PROJECT, 1, vec![text("active"), now(), code(), now(), project(), tenant(), text("pending")]),

@@ -58,25 +58,36 @@ pub const INSERT_AUDIT: &str = r#"
         "request_id", "details", "created_at")
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#;
 
-/// [`HOLD_TENANT`] is this with a lock.
-pub const ENTITLEMENT: &str = "
+macro_rules! entitlement {
+    () => {
+        "
     SELECT s.state, p.monthly_run_quota, t.suspended_at
     FROM tenants t JOIN subscriptions s ON s.tenant_id = t.id JOIN plans p ON p.id = s.plan_id
-    WHERE t.id = $1";
+    WHERE t.id = $1"
+    };
+}
+
+pub const ENTITLEMENT: &str = entitlement!();
 
 /// On PostgreSQL alone.
-pub const HOLD_TENANT: &str = "
-    SELECT s.state, p.monthly_run_quota, t.suspended_at
-    FROM tenants t JOIN subscriptions s ON s.tenant_id = t.id JOIN plans p ON p.id = s.plan_id
-    WHERE t.id = $1 FOR KEY SHARE OF t";
+pub const HOLD_TENANT: &str = concat!(entitlement!(), " FOR KEY SHARE OF t");
 
-pub const PROJECT: &str = r#"
+macro_rules! project {
+    () => {
+        r#"
     SELECT "llm_project_config"."id", "llm_project_config"."project_id", "llm_project_config"."tenant_id",
         "llm_project_config"."activation_code_id", "llm_project_config"."client_name", "llm_project_config"."description",
         "llm_project_config"."objectives", "llm_project_config"."priority", "llm_project_config"."project_status",
         "llm_project_config"."started_at", "llm_project_config"."completed_at", "llm_project_config"."created_by",
         "llm_project_config"."created_at", "llm_project_config"."updated_at"
-    FROM "llm_project_config" WHERE "llm_project_config"."id" = $1 AND "llm_project_config"."tenant_id" = $2"#;
+    FROM "llm_project_config" WHERE "llm_project_config"."id" = $1 AND "llm_project_config"."tenant_id" = $2"#
+    };
+}
+
+pub const PROJECT: &str = project!();
+
+/// On PostgreSQL alone.
+pub const LOCK_PROJECT: &str = concat!(project!(), " FOR NO KEY UPDATE");
 
 pub const CODE: &str = r#"
     SELECT "activation_codes"."id", "activation_codes"."tenant_id", "activation_codes"."code_digest",

@@ -51,7 +51,8 @@ impl Letter {
              \n\
              It is valid for {minutes} {unit}, until {until}, and works once.\n\
              \n\
-             If you did not ask for this, ignore it: nobody can sign in without the code. Give it to nobody; nobody from us will ask for it.\n",
+             If you did not ask for this, ignore it: nobody can sign in without the code.\n\
+             Give the code to nobody; we will never ask you for it.\n",
             otp = one_line(&mail.otp),
         );
         Ok(Self { id: message.id, to, subject: format!("Sign-in code for {tenant}"), text, written_at: message.created_at })

@@ -25,6 +25,7 @@ use super::{
     letter::{Letter, NoLetter},
     transport::{SEND_TIMEOUT, Transport},
 };
+use crate::logging::chain;
 
 /// Messages of one claim.
 pub(super) const BATCH: u16 = 16;
@@ -70,7 +71,7 @@ impl<S: Store> Mailer<S> {
             if let Err(failure) = &delivered
                 && !store_is_away
             {
-                warn!(error = failure as &dyn std::error::Error, "the outbox can't be read; mail waits");
+                warn!(error = chain(failure), "the outbox can't be read; mail waits");
             } else if delivered.is_ok() && store_is_away {
                 info!("the outbox can be read again");
             }
@@ -112,7 +113,7 @@ impl<S: Store> Mailer<S> {
             Ok(true) => {}
             Ok(false) => debug!(message.id = %id, attempts, "another mailer has claimed the message since"),
             Err(failure) => {
-                warn!(message.id = %id, attempts, error = &failure as &dyn std::error::Error, "can't settle the message; it will be claimed again");
+                warn!(message.id = %id, attempts, error = chain(&failure), "can't settle the message; it will be claimed again");
             }
         }
     }

@@ -121,16 +121,20 @@ pub async fn failures_leave_the_window_with_their_challenge<S: Store>(store: S) 
     assert!(world.claim_try(another.id, next_day + TICK * 2).await.is_some());
 }
 
-/// A challenge that is consumed stops counting as failure, and can't be tried again.
-pub async fn a_consumed_challenge_is_no_failure<S: Store>(store: S) {
+/// The try that consumed a challenge is no failure, the tries before it stay failures, and there are none after it.
+pub async fn a_success_is_no_failure_and_forgives_none<S: Store>(store: S) {
     let world = World::new(store);
     let tenant = world.tenant().await;
     let challenge = world.challenge(Some(tenant), noon()).await;
     world.try_times(challenge.id, 3, later(1)).await;
     assert_eq!(world.read().otp_failures(tenant, noon()).await.unwrap(), 3);
     assert!(world.write(async |tx| tx.consume_challenge(challenge.id, later(2)).await).await);
-    assert_eq!(world.read().otp_failures(tenant, noon()).await.unwrap(), 0);
+    assert_eq!(world.read().otp_failures(tenant, noon()).await.unwrap(), 2);
     assert_eq!(world.claim_try(challenge.id, later(2)).await, None);
+
+    let untried = world.challenge(Some(tenant), noon()).await;
+    assert!(world.write(async |tx| tx.consume_challenge(untried.id, later(2)).await).await);
+    assert_eq!(world.read().otp_failures(tenant, noon()).await.unwrap(), 2);
 }
 
 /// Of 32 racing consumptions of a challenge one succeeds: one password gives one session.

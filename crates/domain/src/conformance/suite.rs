@@ -6,7 +6,7 @@
 ///
 /// - **A store that needs a runtime**: the test's attribute, and an expression, which may `await`, that makes a fresh and empty store.
 ///
-///   ```ignore
+///   ```text
 ///   conformance_suite! {
 ///       #[tokio::test(flavor = "multi_thread")]
 ///       store = fresh_store().await,
@@ -15,7 +15,7 @@
 ///
 /// - **A store that needs none**: a function that runs a future to its end instead of the attribute.
 ///
-///   ```ignore
+///   ```text
 ///   conformance_suite! {
 ///       block_on = futures_executor::block_on,
 ///       store = MemoryStore::new(),
@@ -25,7 +25,7 @@
 /// - **A store that needs something done afterwards**, say a database to be dropped: a function of your own, which receives the rule as
 ///   `impl AsyncFnOnce(YourStore)`, and does the rest.
 ///
-///   ```ignore
+///   ```text
 ///   fn on_a_fresh_database(rule: impl AsyncFnOnce(SqlStore)) {
 ///       block_on(async {
 ///           let database = Database::create().await;
@@ -37,7 +37,7 @@
 ///   conformance_suite! { run = on_a_fresh_database }
 ///   ```
 ///
-/// The last two take further attributes for each test, `#[ignore = "needs PostgreSQL"]` for one. Expressions are evaluated once a test.
+/// The last two take further attributes for each test. Expressions are evaluated once a test.
 #[macro_export]
 macro_rules! conformance_suite {
     ($(#[$attribute:meta])* run = $run:expr $(,)?) => {
@@ -156,7 +156,7 @@ macro_rules! conformance_rules {
                 a_wide_challenge_is_outside_the_accounts_budget,
                 a_decoy_has_no_account_to_spend,
                 failures_leave_the_window_with_their_challenge,
-                a_consumed_challenge_is_no_failure,
+                a_success_is_no_failure_and_forgives_none,
                 racing_consumptions_of_a_challenge_have_one_winner,
             }
             outbox {

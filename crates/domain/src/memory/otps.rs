@@ -10,12 +10,11 @@ use crate::{
 impl Tables {
     fn otp_failures(&self, tenant: TenantId, since: Timestamp) -> u32 {
         let counts = |row: &&OtpChallenge| {
-            row.tenant_id == Some(tenant)
-                && row.strength == OtpStrength::SixDigits
-                && row.created_at >= since
-                && row.consumed_at.is_none()
+            row.tenant_id == Some(tenant) && row.strength == OtpStrength::SixDigits && row.created_at >= since
         };
-        self.challenges.rows().filter(counts).map(|row| row.attempts).sum()
+        // The last try of a consumed challenge was the right one.
+        let failed = |row: &OtpChallenge| row.attempts.saturating_sub(u32::from(row.consumed_at.is_some()));
+        self.challenges.rows().filter(counts).map(failed).sum()
     }
 }
 

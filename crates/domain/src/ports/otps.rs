@@ -6,7 +6,7 @@ use crate::{ChallengeId, OtpBudget, OtpChallenge, OtpPurpose, TenantId, Timestam
 /// Reads of one-time passwords.
 pub trait OtpReads {
     /// How many tries of a tenant's six-digit passwords have failed since `since`, inclusive, counted by when their challenge was made.
-    /// A try counts from its claim on, and stops counting when its challenge is consumed.
+    /// A try counts from its claim on; the last one of a consumed challenge was right, and doesn't. Those before it stay counted.
     fn otp_failures(&mut self, tenant: TenantId, since: Timestamp) -> impl Future<Output = Result<u32, StoreError>> + Send;
 }
 
