@@ -82,6 +82,22 @@ on_both_databases! {
         assert_eq!(used.len(), 10);
     }
 
+    async fn racing_calls_share_the_uses_of_one_code(world: World) {
+        let servers = world.servers().await;
+        let admin = world.admin(&servers[0]);
+        let plan = admin.create_plan("Plan", 130).await;
+        let (tenant, _) = admin.create_tenant("acme", plan["id"].as_str().unwrap(), "ops@acme.example").await;
+        let acme = servers[0].api().sign_in("acme", "ops@acme.example", world.mail()).await;
+        // All but one code with many uses are taken.
+        for project in projects(&acme, 13).await {
+            acme.activate(&project, &json!({})).await.expect(200);
+        }
+        admin.issue_codes(tenant["id"].as_str().unwrap(), &json!({ "count": 1, "max_uses": 10 })).await;
+        let clients: Vec<Api> = servers.iter().map(|server| acme.at(server.url())).collect();
+        let replies = race(&clients, &projects(&acme, 12).await, |_| json!({})).await;
+        assert_eq!((count(&replies, 200), count(&replies, 409)), (10, 2), "{replies:?}");
+    }
+
     async fn the_month_ends_at_the_quota_whoever_races(world: World) {
         let servers = world.servers().await;
         let admin = world.admin(&servers[0]);

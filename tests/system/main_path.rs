@@ -96,6 +96,22 @@ on_both_databases! {
         acme.delete(&path).await.expect_problem(404, "not_found");
     }
 
+    async fn racing_changes_of_different_fields_all_take_place(world: World) {
+        let server = world.server().await;
+        let acme = world.tenant(&server, "acme").await.api;
+        let project = acme.create_project("Client").await;
+        let path = format!("/api/tenant/projects/{}", project["id"].as_str().unwrap());
+        for round in 0..10 {
+            let (description, priority) = (format!("description {round}"), format!("priority {round}"));
+            let (one, two) = (json!({ "description": description }), json!({ "priority": priority }));
+            let (first, second) = tokio::join!(acme.patch(&path, &one), acme.patch(&path, &two));
+            first.expect(200);
+            second.expect(200);
+            let both = acme.get(&path).await.expect(200).body;
+            assert_eq!((&both["description"], &both["priority"]), (&json!(description), &json!(priority)));
+        }
+    }
+
     async fn deleting_a_tenant_ends_its_sessions_and_its_codes(world: World) {
         let server = world.server().await;
         let admin = world.admin(&server);

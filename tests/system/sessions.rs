@@ -97,6 +97,29 @@ on_both_databases! {
         world.admin(here).delete(&tenant_path).await.expect(204);
     }
 
+    /// A sign-in that races a suspension is refused, or ended by it: it doesn't come back with the tenant.
+    async fn no_sign_in_outlives_a_suspension_that_it_raced(world: World) {
+        let server = world.builder().env("TENANTRY__OTP__REQUESTS_PER_ACCOUNT_BURST", 100).start().await;
+        let acme = world.tenant(&server, "acme").await;
+        let path = format!("/api/admin/tenants/{}", acme.tenant["id"].as_str().unwrap());
+        let admin = world.admin(&server);
+        for round in 0..8 {
+            let challenge = server.api().ask_for_otp("acme").await;
+            let mails = world.mail().wait_for(&acme.email, round + 2, std::time::Duration::from_secs(30)).await;
+            let otp = tenantry_tests::otp_in(&mails[round + 1].text).unwrap().to_owned();
+            let api = server.api();
+            let nothing = json!({});
+            let suspend = format!("{path}/suspend");
+            let (signed_in, suspended) = tokio::join!(api.verify_otp(&challenge, &otp), admin.post(&suspend, &nothing));
+            suspended.expect(204);
+            admin.post(&format!("{path}/resume"), &nothing).await.expect(204);
+            if signed_in.status == 200 {
+                let session = api.with_bearer(&signed_in.text_at("/session_token"));
+                session.get("/api/tenant/auth/session").await.expect_problem(401, "unauthenticated");
+            }
+        }
+    }
+
     async fn refresh_never_passes_the_absolute_limit(world: World) {
         let server = world.builder().env("TENANTRY__SESSION__ABSOLUTE_SECONDS", 1800).start().await;
         let acme = world.tenant(&server, "acme").await;

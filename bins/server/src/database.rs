@@ -11,15 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tenantry_domain::Chain;
 use tenantry_http::Readiness;
 use tenantry_migration::MigrateError;
 use tenantry_persistence::{ConnectError, DatabaseStore, Options};
 use tracing::{info, warn};
 
-use crate::{
-    config::{DatabaseConfig, DatabaseUrl},
-    logging::chain,
-};
+use crate::config::{DatabaseConfig, DatabaseUrl};
 
 /// Why the database can't be served from.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +88,7 @@ impl DatabaseReadiness {
 
     async fn find_out(&self) -> Result<(), String> {
         if let Err(failure) = self.store.ping().await {
-            warn!(error = chain(&failure), "not ready: the database does not answer");
+            warn!(error = %Chain(&failure), "not ready: the database does not answer");
             return Err("the database does not answer".to_owned());
         }
         if self.schema_seen.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < Self::TRUSTED {
@@ -99,7 +97,7 @@ impl DatabaseReadiness {
         let pending = match tenantry_migration::status(self.url.reveal()).await {
             Ok(status) => status.pending(),
             Err(failure) => {
-                warn!(error = chain(&failure), "not ready: the database's schema can't be read");
+                warn!(error = %Chain(&failure), "not ready: the database's schema can't be read");
                 return Err("the database's schema can't be read".to_owned());
             }
         };

@@ -1,6 +1,6 @@
 //! The log, to standard error, and what a panic leaves in it.
 
-use std::{error::Error, io, io::IsTerminal, iter, panic, thread};
+use std::{io, io::IsTerminal, panic, thread};
 
 use tracing::error;
 use tracing_subscriber::{EnvFilter, fmt};
@@ -17,12 +17,6 @@ pub fn start(config: &LogConfig) {
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
     }
     panic::set_hook(Box::new(log_panic));
-}
-
-/// An error and all that caused it, in one line: in JSON the log would show the first of them alone.
-pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }
 
 /// Says where, and not what: the message of a panic can hold anything, a secret too.
@@ -51,12 +45,6 @@ mod tests {
         let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
         assert!(text.contains("logging.rs:") && text.contains("a thread panicked"), "{text}");
         assert!(!text.contains("042137"), "{text}");
-    }
-
-    #[test]
-    fn a_chain_names_every_cause() {
-        let cause = io::Error::other(std::fmt::Error);
-        assert_eq!(chain(&crate::serve::ServeError::Http(cause)), format!("the HTTP server failed: {}", std::fmt::Error));
     }
 
     struct Written(Arc<Mutex<Vec<u8>>>);

@@ -19,14 +19,14 @@ use std::{
 };
 
 use tenantry_auth::ApiKeyToken;
-use tenantry_domain::SystemEntropy;
+use tenantry_domain::{Chain, SystemEntropy};
 
 use crate::{
     cli::{ApiKeyVerb, Cli, ConfigVerb, Verb},
     config::{Config, ConfigError, Environment, Key},
 };
 
-/// A tenth faster than the system's under load, for a few megabytes.
+/// A tenth faster than the system's allocator under load.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     match run(Cli::read()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::remark(format!("tenantry-server: {}", logging::chain(error.as_ref())));
+            terminal::remark(format!("tenantry-server: {}", Chain(error.as_ref())));
             ExitCode::FAILURE
         }
     }

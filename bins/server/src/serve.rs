@@ -56,6 +56,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
     if with_demo && config.environment == Environment::Production {
         return Err(ServeError::DemoInProduction);
     }
+    warn_of(&config);
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let unbound = |source| ServeError::Listen { address: config.http.bind, source };
@@ -63,7 +64,11 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(unbound)?;
     let keys = Arc::new(keys::load(&config.keys_file, config.environment, entropy.as_ref())?);
     let operators = OperatorKeys::new(&config, &keys, entropy.as_ref());
-    let store = database::open(&config.database).await?;
+    let store = tokio::select! {
+        opened = database::open(&config.database) => opened?,
+        // Another process's migration can be waited for, and not be waited for any longer.
+        () = signals.next() => return Ok(()),
+    };
     let demo_code = match with_demo {
         true => Some(demo::prepare(&store, clock.as_ref(), entropy.as_ref(), &keys).await?),
         false => None,
@@ -116,6 +121,13 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
     ended.map_err(io::Error::other).flatten().map_err(ServeError::Http)?;
     info!("stopped");
     Ok(())
+}
+
+/// Says what is allowed and yet not advised.
+fn warn_of(config: &Config) {
+    if config.http.public_url.as_ref().is_some_and(|url| !url.is_https()) && config.environment == Environment::Production {
+        warn!("{} is not https: whoever is on the way can read sign-in codes and sessions", Key::HTTP_PUBLIC_URL);
+    }
 }
 
 /// Finishes the requests at hand, or, at a second signal, drops them.

@@ -26,7 +26,7 @@ pub use {
     otp::PlainOtp,
     policy::{AuthPolicy, PolicyError},
     seal::SealError,
-    sessions::{AuthError, SignedIn, authenticate, refresh_session, revoke_other_session, sign_out, sign_out_everywhere},
+    sessions::{AuthError, SignedIn, authenticate, refresh_session, revoke_session, sign_out, sign_out_everywhere},
     sign_in::{NewSession, OtpRequested, RequestOtpError, VerifyOtpError, request_otp, verify_otp},
     token::{ApiKeyToken, PlainToken, SessionToken, TokenKind},
 };

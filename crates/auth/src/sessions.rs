@@ -1,7 +1,7 @@
 //! Sessions: what follows a sign-in.
 
 use tenantry_domain::{
-    Action, AuditEvent, Context, Session, SessionId, StoreError, Target, Tenant, TenantId, Timestamp, ports::*,
+    Action, AuditEvent, Chain, Context, Session, SessionId, StoreError, Target, Tenant, TenantId, Timestamp, ports::*,
 };
 use tracing::{info, warn};
 
@@ -55,7 +55,7 @@ pub async fn authenticate<S: Store>(
             Ok(true) => (session.last_activity, session.expires_at) = (touch.now, touch.expires_at),
             Ok(false) => {}
             Err(failure) => {
-                warn!(session.id = %session.id, error = &failure as &dyn std::error::Error, "could not write activity");
+                warn!(session.id = %session.id, error = %Chain(&failure), "could not write activity");
             }
         }
     }
@@ -97,20 +97,16 @@ pub async fn refresh_session<S: Store>(
 /// # Errors
 /// [`StoreError`].
 pub async fn sign_out<S: Store>(store: &S, cx: &Context<'_>, session: &Session) -> Result<(), StoreError> {
-    revoke_other_session(store, cx, session.tenant_id, session.id).await.map(drop)
+    revoke_session(store, cx, session.tenant_id, session.id).await.map(drop)
 }
 
-/// Ends one of a tenant's sessions; `false` when it has no such session that is live.
+/// Ends one of a tenant's sessions, the caller's or another; `false` when it has no such session that is live.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn revoke_other_session<S: Store>(
-    store: &S,
-    cx: &Context<'_>,
-    tenant: TenantId,
-    id: SessionId,
-) -> Result<bool, StoreError> {
+pub async fn revoke_session<S: Store>(store: &S, cx: &Context<'_>, tenant: TenantId, id: SessionId) -> Result<bool, StoreError> {
     let mut tx = store.begin().await?;
+    tx.hold_tenant(tenant).await?;
     if !tx.revoke_session(tenant, id, cx.now).await? {
         return Ok(false);
     }
@@ -126,6 +122,8 @@ pub async fn revoke_other_session<S: Store>(
 /// [`StoreError`].
 pub async fn sign_out_everywhere<S: Store>(store: &S, cx: &Context<'_>, tenant: TenantId) -> Result<u64, StoreError> {
     let mut tx = store.begin().await?;
+    // A sign-in locks the tenant too: it is seen here, or comes after.
+    tx.lock_tenant(tenant).await?;
     let ended = tx.revoke_sessions(tenant, cx.now).await?;
     let event = AuditEvent::new(cx, Action::SessionsRevoked, Some(tenant), Some(Target::Tenant(tenant)));
     tx.append_audit(&event.with("sessions_ended", ended)).await?;

@@ -196,9 +196,8 @@ async fn sign_in<S: Store>(
 ) -> Result<Option<NewSession>, StoreError> {
     let Some(tenant_id) = challenge.tenant_id else { return Ok(None) };
     let mut tx = store.begin().await?;
-    if tx.hold_tenant(tenant_id).await?.is_none() {
-        return Ok(None);
-    }
+    // Locked, so that whoever suspends the tenant or ends all its sessions sees this one, or comes first.
+    tx.lock_tenant(tenant_id).await?;
     let Some(tenant) = tx.tenant(tenant_id).await?.filter(|tenant| tenant.suspended_at.is_none()) else { return Ok(None) };
     if !tx.consume_challenge(challenge.id, cx.now).await? {
         return Ok(None);
@@ -230,10 +229,11 @@ async fn audit_failure<S: Store>(
     challenge: ChallengeId,
     claimed: Option<OtpChallenge>,
 ) -> Result<(), StoreError> {
-    let tenant = claimed.and_then(|claimed| claimed.tenant_id);
+    let tenant = claimed.as_ref().and_then(|claimed| claimed.tenant_id);
+    let counts = claimed.is_some_and(|claimed| claimed.strength == OtpStrength::SixDigits);
     let mut tx = store.begin().await?;
     tx.append_audit(&AuditEvent::new(cx, Action::SignInFailed, tenant, None).with("challenge_id", challenge)).await?;
-    if let Some(tenant) = tenant
+    if let Some(tenant) = tenant.filter(|_| counts)
         && tx.otp_failures(tenant, cx.now - policy.otp_budget.window).await? == policy.otp_budget.failures
     {
         tx.append_audit(&AuditEvent::new(cx, Action::SignInBudgetSpent, Some(tenant), Some(Target::Tenant(tenant)))).await?;

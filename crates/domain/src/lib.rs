@@ -59,6 +59,7 @@
 
 mod audit;
 mod branding;
+mod chain;
 mod clock;
 mod codes;
 #[cfg(feature = "conformance")]
@@ -93,6 +94,7 @@ pub use entropy::SystemEntropy;
 pub use {
     audit::{Action, Actor, AuditEvent, AuditEventId, Target},
     branding::{DomainName, HexColor, HttpsUrl},
+    chain::Chain,
     clock::{Clock, ManualClock},
     codes::*,
     context::Context,
@@ -106,13 +108,13 @@ pub use {
     page::{Page, PageLimit, PageRequest},
     plan::{Plan, PlanId, Quota},
     ports::StoreError,
-    project::{Project, ProjectDetails, ProjectId, ProjectStatus, Transition},
+    project::{Project, ProjectChange, ProjectDetails, ProjectId, ProjectStatus, Transition},
     redemption::{Redemption, RedemptionId},
     session::{Session, SessionId, TokenDigest},
     slug::Slug,
     subscription::{Entitlement, Subscription, SubscriptionId, SubscriptionState, TenantAction},
     tenant::{Branding, Tenant, TenantId},
-    text::{ClientName, Description, Label, Line, PlanName, Priority, Prose, TenantName},
+    text::{ClientName, Description, Label, Line, PlanName, Priority, Prose, SearchText, TenantName},
     timestamp::{CalendarMonth, Timestamp},
     use_cases::*,
 };

@@ -49,6 +49,44 @@ pub struct ProjectDetails {
     pub priority: Option<Priority>,
 }
 
+/// A change of what a tenant says of a project: `None` leaves a detail as it is, `Some(None)` clears it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProjectChange {
+    /// Whom it is for.
+    pub client_name: Option<ClientName>,
+    /// What it is about.
+    pub description: Option<Option<Description>>,
+    /// What it is to reach.
+    pub objectives: Option<Option<Description>>,
+    /// How pressing it is.
+    pub priority: Option<Option<Priority>>,
+}
+
+impl ProjectChange {
+    /// The details once the change is made.
+    #[must_use]
+    pub fn apply(self, to: ProjectDetails) -> ProjectDetails {
+        ProjectDetails {
+            client_name: self.client_name.unwrap_or(to.client_name),
+            description: self.description.unwrap_or(to.description),
+            objectives: self.objectives.unwrap_or(to.objectives),
+            priority: self.priority.unwrap_or(to.priority),
+        }
+    }
+}
+
+impl From<ProjectDetails> for ProjectChange {
+    /// The change that replaces everything.
+    fn from(details: ProjectDetails) -> Self {
+        Self {
+            client_name: Some(details.client_name),
+            description: Some(details.description),
+            objectives: Some(details.objectives),
+            priority: Some(details.priority),
+        }
+    }
+}
+
 impl ProjectDetails {
     /// Everything a search looks through, in lower case: name, slug, description. Stores keep it beside the project, because
     /// databases fold only ASCII alike.

@@ -24,6 +24,8 @@ pub type ClientName = Line<200>;
 pub type Label = Line<100>;
 /// How pressing a project is, in the tenant's own words: 1 to 40 characters.
 pub type Priority = Line<40>;
+/// What a list is searched for: 1 to 200 characters.
+pub type SearchText = Line<200>;
 /// A project's description or objectives: 1 to 4,000 characters.
 pub type Description = Prose<4000>;
 

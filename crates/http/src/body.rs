@@ -1,6 +1,9 @@
 //! JSON bodies, read strictly: the right media type, at most 64 KiB, no field that isn't known.
 
-use std::future::{Ready, ready};
+use std::{
+    future::{Ready, ready},
+    time::Duration,
+};
 
 use actix_web::{
     FromRequest, HttpMessage as _, HttpRequest,
@@ -10,15 +13,20 @@ use actix_web::{
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use tenantry_domain::InvalidValue;
+use tokio::time::timeout;
 
-use crate::{errors::ErrorCode, problem::Problem};
+use crate::{errors::ErrorCode, in_flight::Place, problem::Problem};
 
 /// The most bytes that a body has.
 pub(crate) const LIMIT: usize = 64 * 1024;
 
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A body that hasn't been read. Endpoints read it once they know who sends it, so that a stranger's body costs nothing.
 pub(crate) struct JsonBody {
     payload: Payload,
+    place: Option<Place>,
     is_json: bool,
     declared: Option<usize>,
 }
@@ -30,7 +38,7 @@ impl FromRequest for JsonBody {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = request.content_type().eq_ignore_ascii_case("application/json");
         let declared = request.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
-        ready(Ok(Self { payload: payload.take(), is_json, declared }))
+        ready(Ok(Self { payload: payload.take(), place: request.extensions().get().cloned(), is_json, declared }))
     }
 }
 
@@ -58,6 +66,20 @@ impl JsonBody {
         if self.declared.is_some_and(|length| length > LIMIT) {
             return Err(too_large());
         }
+        if let Some(place) = &self.place {
+            place.pause();
+        }
+        let arrived = timeout(PATIENCE, self.arrive()).await;
+        if let Some(place) = &self.place {
+            place.resume()?;
+        }
+        arrived.unwrap_or_else(|_| {
+            let detail = format!("the body did not arrive within {} s", PATIENCE.as_secs());
+            Err(Problem::new(ErrorCode::RequestTimeout, detail))
+        })
+    }
+
+    async fn arrive(&mut self) -> Result<Bytes, Problem> {
         let mut bytes = BytesMut::new();
         while let Some(chunk) = self.payload.next().await {
             let chunk = chunk.map_err(|_| Problem::new(ErrorCode::BadRequest, "the body ended before its time"))?;
@@ -79,6 +101,10 @@ fn too_large() -> Problem {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Serde reads an object's fields from an array too, by their order in the code: nobody's contract.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::field("", InvalidValue::new("invalid_field", "expected an object")));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|failure| refusal(&failure))?;
     deserializer.end().map_err(|failure| malformed(&failure))?;

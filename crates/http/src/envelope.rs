@@ -7,7 +7,7 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
@@ -21,6 +21,7 @@ use tracing::{Instrument as _, debug, info, info_span};
 use crate::{
     client::{RequestInfo, client_ip, new_request_id},
     errors::ErrorCode,
+    in_flight::Place,
     problem::Problem,
 };
 
@@ -29,7 +30,7 @@ pub(crate) struct Envelope {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub trusted_proxies: Vec<IpNet>,
-    pub in_flight: Semaphore,
+    pub in_flight: Arc<Semaphore>,
     pub request_timeout: std::time::Duration,
     pub hsts: bool,
 }
@@ -67,12 +68,10 @@ async fn answer<B: MessageBody>(
     next: Next<B>,
 ) -> Result<(ServiceResponse<B>, Option<String>), Box<Problem>> {
     // A probe must be answered when the server is full, or a full server is taken for a dead one.
-    let _permit = if request.path().starts_with("/health/") {
-        None
-    } else {
-        let full = || Problem::new(ErrorCode::Unavailable, "the server has as many requests at hand as it can take");
-        Some(shared.in_flight.try_acquire().map_err(|_| Box::new(full().retry_after(time::Duration::SECOND)))?)
-    };
+    if !request.path().starts_with("/health/") {
+        let place = Place::take(&shared.in_flight)?;
+        request.extensions_mut().insert(place);
+    }
     if carries_secret(request.query_string()) {
         let invalid = InvalidValue::new(
             "secret_in_url",
@@ -124,9 +123,16 @@ fn carries_secret(query: &str) -> bool {
     lower.contains("tns_") || lower.contains("tnk_") || lower.split('&').any(named)
 }
 
-fn log(method: &actix_web::http::Method, route: Option<&str>, path: &str, status: StatusCode, started: Instant) {
+fn log(method: &Method, route: Option<&str>, path: &str, status: StatusCode, started: Instant) {
     let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
-    let (method, status) = (method.as_str(), status.as_u16());
+    let status = status.as_u16();
+    // A method that no path has is a stranger's text.
+    let method = match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
+            method.as_str()
+        }
+        _ => "other",
+    };
     // The route template, never the path as it came: that is a stranger's text.
     let route = route.unwrap_or("-");
     if path.starts_with("/health/") {

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use tenantry_auth::{AuthError, RequestOtpError, VerifyOtpError};
 use tenantry_domain::{
-    ActivateError, AssignError, CreatePlanError, CreateTenantError, GenerateCodesError, InvalidValue, ManageTenantError,
+    ActivateError, AssignError, Chain, CreatePlanError, CreateTenantError, GenerateCodesError, InvalidValue, ManageTenantError,
     ProjectError, StoreError, SubscriptionState,
 };
 use time::Duration;
@@ -83,6 +83,8 @@ error_codes! {
     QuotaExceeded = "quota_exceeded", FORBIDDEN, "Quota exceeded";
     /// The tenant's subscription doesn't let it.
     SubscriptionInactive = "subscription_inactive", FORBIDDEN, "Subscription inactive";
+    /// The body took too long to arrive.
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "Request timeout";
     /// Too often.
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
     /// The body is too large.
@@ -98,7 +100,7 @@ error_codes! {
 impl From<StoreError> for Problem {
     /// The one place where a failing store is logged; the client learns nothing of its insides.
     fn from(failure: StoreError) -> Self {
-        let chain = &failure as &dyn std::error::Error;
+        let chain = Chain(&failure).to_string();
         match failure {
             StoreError::Unavailable(_) => {
                 error!(error = chain, "the store is unavailable");

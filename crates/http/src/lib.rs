@@ -11,6 +11,7 @@ mod endpoints;
 mod envelope;
 mod errors;
 mod extract;
+mod in_flight;
 mod paging;
 mod problem;
 mod routes;

@@ -26,7 +26,7 @@ pub(crate) struct Problem {
 /// What is wrong with one field of the input.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct FieldProblem {
-    /// Where, as a JSON pointer into the body, or `?name` for a query parameter.
+    /// Where: a JSON pointer into the body, or `?name` for a parameter of the query.
     pub pointer: String,
     pub code: Cow<'static, str>,
     pub detail: String,
@@ -110,7 +110,7 @@ impl Problem {
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
         }
-        if status == StatusCode::UNAUTHORIZED && self.code == ErrorCode::Unauthenticated {
+        if status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"tenantry\""));
         }
         response

@@ -14,16 +14,20 @@ use crate::{
     state::AppState,
 };
 
+/// The most connections of a worker: what is slow, or idle, holds one of them and little more.
+const MOST_CONNECTIONS: usize = 8192;
+
 /// How the server treats connections and requests.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// The most requests at hand at once, over all workers; one more is answered 503 at once.
+    /// The most requests that are worked on at once, over all workers; one more is answered 503 at once. Those whose body is still arriving
+    /// don't count.
     pub max_in_flight: usize,
     /// How long a request may take from its head to its answer, the reading of its body included.
     pub request_timeout: Duration,
-    /// How long the head of a request may take to arrive.
+    /// How long the head of a connection's first request may take to arrive. Between requests a connection may rest.
     pub header_timeout: Duration,
     /// How long requests at hand are waited for when the server stops.
     pub shutdown_timeout: Duration,
@@ -56,7 +60,7 @@ pub fn serve<S: Store>(state: AppState<S>, settings: HttpSettings, listener: Tcp
         clock: Arc::clone(&state.clock),
         entropy: Arc::clone(&state.entropy),
         trusted_proxies: settings.trusted_proxies,
-        in_flight: Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS)),
+        in_flight: Arc::new(Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS))),
         request_timeout: settings.request_timeout,
         hsts: settings.hsts,
     });
@@ -73,6 +77,7 @@ pub fn serve<S: Store>(state: AppState<S>, settings: HttpSettings, listener: Tcp
     let server = HttpServer::new(app)
         .workers(settings.workers.max(1))
         .client_request_timeout(settings.header_timeout)
+        .max_connections(MOST_CONNECTIONS)
         .client_disconnect_timeout(Duration::from_secs(5))
         .shutdown_timeout(settings.shutdown_timeout.as_secs())
         .disable_signals()

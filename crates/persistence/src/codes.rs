@@ -101,23 +101,13 @@ impl CodeWrites for Handle<DatabaseTransaction> {
     }
 
     async fn consume_next_code(&mut self, tenant: TenantId, now: Timestamp) -> Result<Option<CodeId>, StoreError> {
-        // Two look-ups rather than one with `NULLS LAST`: each starts at the right place of the index, behind all expired
-        // codes. Ordering the second one by nothing but nulls is what leads PostgreSQL to that index.
-        let skip = if self.backend() == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
-        let consume = format!(
-            "UPDATE activation_codes SET use_count = use_count + 1, used_at = $2, updated_at = $2
-            WHERE id = COALESCE(
-                (SELECT id FROM activation_codes
-                WHERE tenant_id = $1 AND revoked_at IS NULL AND use_count < max_uses AND expires_at > $2
-                ORDER BY expires_at, id LIMIT 1 {skip}),
-                (SELECT id FROM activation_codes
-                WHERE tenant_id = $1 AND revoked_at IS NULL AND use_count < max_uses AND expires_at IS NULL
-                ORDER BY expires_at, id LIMIT 1 {skip})
-            ) AND tenant_id = $1 AND revoked_at IS NULL AND use_count < max_uses AND (expires_at IS NULL OR expires_at > $2)
-            RETURNING id"
-        );
-        let consume = self.sql(&consume, [tenant.uuid().into(), DbTime::from(now).into()]);
-        Ok(self.returned_id(Model::WHAT, consume).await?.map(Id::from_uuid))
+        let skipping = if self.backend() == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
+        let free = self.consume_next(tenant, now, skipping).await?;
+        if free.is_some() || self.backend() == DbBackend::Sqlite {
+            return Ok(free);
+        }
+        // All that are left are held by others, whose transactions may leave uses over: wait for them.
+        self.consume_next(tenant, now, "FOR UPDATE").await
     }
 
     async fn revoke_code(&mut self, tenant: TenantId, id: CodeId, now: Timestamp) -> Result<bool, StoreError> {
@@ -129,6 +119,28 @@ impl CodeWrites for Handle<DatabaseTransaction> {
             .filter(Column::TenantId.eq(tenant.uuid()))
             .filter(Column::RevokedAt.is_null());
         self.wrote(Model::WHAT, update.build(self.backend())).await
+    }
+}
+
+impl Handle<DatabaseTransaction> {
+    /// Takes a use of the first available code, with `lock` as what happens to rows that others hold.
+    async fn consume_next(&mut self, tenant: TenantId, now: Timestamp, lock: &str) -> Result<Option<CodeId>, StoreError> {
+        // Two look-ups rather than one with `NULLS LAST`: each starts at the right place of the index, behind all expired
+        // codes. Ordering the second one by nothing but nulls is what leads PostgreSQL to that index.
+        let consume = format!(
+            "UPDATE activation_codes SET use_count = use_count + 1, used_at = $2, updated_at = $2
+            WHERE id = COALESCE(
+                (SELECT id FROM activation_codes
+                WHERE tenant_id = $1 AND revoked_at IS NULL AND use_count < max_uses AND expires_at > $2
+                ORDER BY expires_at, id LIMIT 1 {lock}),
+                (SELECT id FROM activation_codes
+                WHERE tenant_id = $1 AND revoked_at IS NULL AND use_count < max_uses AND expires_at IS NULL
+                ORDER BY expires_at, id LIMIT 1 {lock})
+            ) AND tenant_id = $1 AND revoked_at IS NULL AND use_count < max_uses AND (expires_at IS NULL OR expires_at > $2)
+            RETURNING id"
+        );
+        let consume = self.sql(&consume, [tenant.uuid().into(), DbTime::from(now).into()]);
+        Ok(self.returned_id(Model::WHAT, consume).await?.map(Id::from_uuid))
     }
 }
 

@@ -95,8 +95,12 @@ async fn postgres(options: &Options) -> Result<Pools, ConnectError> {
     probe.close().await.ok();
 
     let settings = session_settings(options.acquire_timeout);
+    let most = options.max_connections.max(1);
     let pool = PgPoolOptions::new()
-        .max_connections(options.max_connections.max(1))
+        .max_connections(most)
+        // All are opened here and now: a socket belongs to the runtime that opened it, and a web worker's may end before the requests of
+        // others do.
+        .min_connections(most)
         .acquire_timeout(options.acquire_timeout)
         .test_before_acquire(false)
         .before_acquire(|connection, meta| {

@@ -15,6 +15,7 @@ pub async fn head(options: &Options, sqlite: &World, postgres: &World) -> Head {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or_default();
     let build = if cfg!(debug_assertions) { "DEBUG build, worthless as a measure" } else { "release build" };
+    let settings = options.settings.iter().map(|(name, value)| format!(", but {name}={value}")).collect::<String>();
     let Options { connections, seconds, rows, rounds, .. } = options;
     vec![
         ("date", SystemClock.now().to_string()),
@@ -25,7 +26,7 @@ pub async fn head(options: &Options, sqlite: &World, postgres: &World) -> Head {
         ("databases in", file_system(&std::env::temp_dir())),
         ("PostgreSQL", postgres_version(postgres).await),
         ("SQLite", sqlite_version(sqlite).await),
-        ("server", format!("{build}, default settings, its log at the default level as JSON into a pipe that is read")),
+        ("server", format!("{build}, default settings{settings}; its log goes as JSON into a pipe that is read")),
         (
             "load",
             format!(

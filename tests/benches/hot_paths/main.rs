@@ -42,12 +42,20 @@ pub struct Options {
     /// How many rounds each side has, by turns.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Writes the figures to a file as JSON, too.
+    /// A setting of the server that isn't to be the default; may be repeated.
+    #[arg(long = "set", value_name = "TENANTRY__NAME=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+    /// Writes the figures to a file as JSON, too; a relative path begins at the tests' folder.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// What cargo says when it means to measure.
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+fn setting(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("there is no `=`")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Cold starts, of which the median is told.

@@ -57,7 +57,8 @@ pub async fn measure(world: &World, options: &Options) -> Measured {
         }
     };
 
-    let mut server = world.server().await;
+    let builder = options.settings.iter().fold(world.builder(), |builder, (name, value)| builder.env(name, value));
+    let mut server = builder.start().await;
     tokio::time::sleep(SETTLED).await;
     let process = ServerProcess::of(world);
     let idle = process.resident();

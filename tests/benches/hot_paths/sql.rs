@@ -28,8 +28,8 @@ pub const CHALLENGE: &str = r#"
 pub const LOCK_TENANT: &str = "SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE";
 
 pub const FAILURES: &str = "
-    SELECT CAST(COALESCE(SUM(attempts), 0) AS bigint) FROM otp_challenges
-    WHERE tenant_id = $1 AND created_at >= $2 AND strength = 'six_digits' AND consumed_at IS NULL";
+    SELECT CAST(COALESCE(SUM(attempts - CASE WHEN consumed_at IS NULL OR attempts = 0 THEN 0 ELSE 1 END), 0) AS bigint)
+    FROM otp_challenges WHERE tenant_id = $1 AND created_at >= $2 AND strength = 'six_digits'";
 
 pub const CLAIM_ATTEMPT: &str = r#"
     UPDATE "otp_challenges" SET "attempts" = "attempts" + $1

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use lettre::message::Mailbox;
 use tenantry_auth::{KeyRing, OtpMail, SealError};
 use tenantry_domain::{
-    Clock, Delivery, Entropy, OutboxMessage, StoreError,
+    Chain, Clock, Delivery, Entropy, OutboxMessage, StoreError,
     ports::{OutboxWrites, Store, Transaction},
 };
 use time::Duration;
@@ -25,7 +25,6 @@ use super::{
     letter::{Letter, NoLetter},
     transport::{SEND_TIMEOUT, Transport},
 };
-use crate::logging::chain;
 
 /// Messages of one claim.
 pub(super) const BATCH: u16 = 16;
@@ -71,7 +70,7 @@ impl<S: Store> Mailer<S> {
             if let Err(failure) = &delivered
                 && !store_is_away
             {
-                warn!(error = chain(failure), "the outbox can't be read; mail waits");
+                warn!(error = %Chain(failure), "the outbox can't be read; mail waits");
             } else if delivered.is_ok() && store_is_away {
                 info!("the outbox can be read again");
             }
@@ -113,7 +112,7 @@ impl<S: Store> Mailer<S> {
             Ok(true) => {}
             Ok(false) => debug!(message.id = %id, attempts, "another mailer has claimed the message since"),
             Err(failure) => {
-                warn!(message.id = %id, attempts, error = chain(&failure), "can't settle the message; it will be claimed again");
+                warn!(message.id = %id, attempts, error = %Chain(&failure), "can't settle the message; it will be claimed again");
             }
         }
     }

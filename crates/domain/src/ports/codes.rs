@@ -56,7 +56,7 @@ pub trait CodeWrites {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Takes one use of whichever of a tenant's codes is [`Active`](CodeStatus::Active) at `now`: the one that expires first, then the
-    /// oldest. `None` when there is none that no other transaction holds.
+    /// oldest. `None` when there is none. Racing calls each take another code as long as there are enough.
     fn consume_next_code(
         &mut self,
         tenant: TenantId,

@@ -3,7 +3,7 @@
 use tracing::{info, warn};
 
 use crate::{
-    Action, AuditEvent, CalendarMonth, Code, CodeHasher, CodeId, CodeStatus, Context, Entitlement, Id, PlainCode, Project,
+    Action, AuditEvent, CalendarMonth, Chain, Code, CodeHasher, CodeId, CodeStatus, Context, Entitlement, Id, PlainCode, Project,
     ProjectId, ProjectStatus, Quota, Redemption, StoreError, SubscriptionState, Target, TenantAction, TenantId, Timestamp,
     ports::*,
 };
@@ -229,6 +229,6 @@ async fn audit_refusal<S: Store>(store: &S, cx: &Context<'_>, request: &Activate
         tx.commit().await
     };
     if let Err(failure) = appended.await {
-        warn!(tenant.id = %tenant, error = &failure as &dyn std::error::Error, "could not audit a refused activation");
+        warn!(tenant.id = %tenant, error = %Chain(&failure), "could not audit a refused activation");
     }
 }

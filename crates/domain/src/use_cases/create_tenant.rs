@@ -1,8 +1,8 @@
 use tracing::{error, info};
 
 use crate::{
-    Action, AuditEvent, Branding, CodeHasher, CodeOrder, Context, Email, GenerateCodesError, Id, IssuedBatch, Label, PlanId,
-    Quota, Slug, StoreError, Subscription, SubscriptionState, Target, Tenant, TenantName, generate_codes, ports::*,
+    Action, AuditEvent, Branding, Chain, CodeHasher, CodeOrder, Context, Email, GenerateCodesError, Id, IssuedBatch, Label,
+    PlanId, Quota, Slug, StoreError, Subscription, SubscriptionState, Target, Tenant, TenantName, generate_codes, ports::*,
 };
 
 /// What a new tenant's first codes are labelled.
@@ -65,9 +65,9 @@ pub async fn create_tenant<S: Store>(
     info!(tenant.id = %tenant.id, "created tenant");
     let issued = generate_codes(store, cx, hasher, tenant.id, first_codes(quota)).await;
     if let Err(failure) = &issued {
-        error!(tenant.id = %tenant.id, error = failure as &dyn std::error::Error, "could not issue a new tenant's codes");
+        error!(tenant.id = %tenant.id, error = %Chain(failure), "could not issue a new tenant's codes");
         if let Err(failure) = audit_failure(store, cx, &tenant).await {
-            error!(tenant.id = %tenant.id, error = &failure as &dyn std::error::Error, "could not audit it either");
+            error!(tenant.id = %tenant.id, error = %Chain(&failure), "could not audit it either");
         }
     }
     Ok(CreatedTenant { tenant, subscription, issued })

@@ -1,8 +1,8 @@
 use tracing::info;
 
 use crate::{
-    Action, AuditEvent, Context, Entitlement, Id, Project, ProjectDetails, ProjectId, ProjectStatus, Slug, StoreError,
-    SubscriptionState, Target, TenantAction, TenantId, Transition, ports::*,
+    Action, AuditEvent, Context, Entitlement, Id, Project, ProjectChange, ProjectDetails, ProjectId, ProjectStatus, Slug,
+    StoreError, SubscriptionState, Target, TenantAction, TenantId, Transition, ports::*,
 };
 
 /// What to make.
@@ -92,7 +92,7 @@ pub async fn create_project<S: Store>(
     Ok(project)
 }
 
-/// Replaces what a tenant says of its project.
+/// Changes what a tenant says of its project. Racing changes of different details all take place.
 ///
 /// # Errors
 /// [`UnknownProject`](ProjectError::UnknownProject), [`SubscriptionInactive`](ProjectError::SubscriptionInactive),
@@ -102,11 +102,13 @@ pub async fn change_project<S: Store>(
     cx: &Context<'_>,
     tenant: TenantId,
     id: ProjectId,
-    details: &ProjectDetails,
+    change: ProjectChange,
 ) -> Result<Project, ProjectError> {
     let mut tx = store.begin().await?;
     permit(tx.hold_tenant(tenant).await?, TenantAction::ChangeProject)?;
-    let changed = tx.change_project(tenant, id, details, cx.now).await?.ok_or(ProjectError::UnknownProject)?;
+    let project = tx.lock_project(tenant, id).await?.ok_or(ProjectError::UnknownProject)?;
+    let details = change.apply(project.details);
+    let changed = tx.change_project(tenant, id, &details, cx.now).await?.ok_or(ProjectError::UnknownProject)?;
     tx.append_audit(&AuditEvent::new(cx, Action::ProjectChanged, Some(tenant), Some(Target::Project(id)))).await?;
     tx.commit().await?;
     Ok(changed)

@@ -27,7 +27,7 @@ fn every_change_is_audited_once_with_who_and_from_where() {
         let store = &portal.store;
         let cx = |seconds| operator(&portal, seconds);
         generate_codes(store, &cx(1), &PlainHasher, tenant, CodeOrder::default()).await.unwrap();
-        change_project(store, &cx(2), tenant, project, &details("New")).await.unwrap();
+        change_project(store, &cx(2), tenant, project, details("New").into()).await.unwrap();
         let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable };
         activate_project(store, &cx(3), &PlainHasher, &request).await.unwrap();
         for (seconds, transition) in [(4, Transition::Pause), (5, Transition::Resume), (6, Transition::Complete)] {

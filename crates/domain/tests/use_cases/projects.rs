@@ -15,7 +15,7 @@ async fn allowed(portal: &Portal, tenant: TenantId) -> [bool; 4] {
     let project = create.as_ref().map_or(unknown, |project| project.id);
     let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable };
     let activate = activate_project(store, cx, &PlainHasher, &request).await;
-    let change = change_project(store, cx, tenant, unknown, &details("New")).await;
+    let change = change_project(store, cx, tenant, unknown, details("New").into()).await;
     let delete = delete_project(store, cx, tenant, unknown).await;
     [
         !create.is_err_and(|error| gated(&error)),
@@ -125,7 +125,7 @@ fn another_tenants_project_is_as_good_as_missing() {
         let [(owner, _), (stranger, _)] = [portal.tenant("acme").await, portal.tenant("globex").await];
         let project = portal.create_project(owner, None).await.unwrap().id;
         let (store, cx) = (&portal.store, &portal.cx(noon()));
-        let change = change_project(store, cx, stranger, project, &details("Mine")).await;
+        let change = change_project(store, cx, stranger, project, details("Mine").into()).await;
         let pause = transition_project(store, cx, stranger, project, Transition::Pause).await;
         let delete = delete_project(store, cx, stranger, project).await;
         for refusal in [change.unwrap_err(), pause.unwrap_err(), delete.unwrap_err()] {

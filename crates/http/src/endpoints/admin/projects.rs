@@ -23,7 +23,7 @@ use crate::{
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct LegacyQuery {
+pub(crate) struct AllProjectsQuery {
     tenant: Option<String>,
     search: Option<String>,
     status: Option<String>,
@@ -61,7 +61,7 @@ fn ownership(tenant: Option<&str>) -> Result<Ownership, Problem> {
 }
 
 /// Projects of everybody, of one tenant, or of nobody.
-pub(crate) async fn list<S: Store>(state: State<S>, _who: Operator<S>, query: Query<LegacyQuery>) -> Answer {
+pub(crate) async fn list<S: Store>(state: State<S>, _who: Operator<S>, query: Query<AllProjectsQuery>) -> Answer {
     let ownership = ownership(query.tenant.as_deref())?;
     let filter = project_filter(query.search.as_deref(), query.status.as_deref())?;
     let page = page_request(query.limit, query.cursor.as_deref())?;

@@ -6,8 +6,8 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{
-    Branding, DomainName, Email, HexColor, HttpsUrl, NewTenant, PlanId, Slug, Subscription, Tenant, TenantId, TenantName,
-    Timestamp, create_tenant, delete_tenant,
+    Branding, DomainName, Email, HexColor, HttpsUrl, NewTenant, PlanId, SearchText, Slug, Subscription, Tenant, TenantId,
+    TenantName, Timestamp, create_tenant, delete_tenant,
     ports::{Store, TenantReads as _},
     resume_tenant, suspend_tenant,
 };
@@ -134,8 +134,8 @@ pub(crate) struct TenantsQuery {
 pub(crate) async fn list<S: Store>(state: State<S>, _who: Operator<S>, query: Query<TenantsQuery>) -> Answer {
     let page = page_request(query.limit, query.cursor.as_deref())?;
     let search = query.search.as_deref().map(str::trim).filter(|search| !search.is_empty());
-    let search = search.map(TenantName::parse).transpose().map_err(|invalid| Problem::field("?search", invalid))?;
-    let page = state.store.reader().tenants_page(search.as_ref().map(TenantName::as_str), page).await?;
+    let search = search.map(SearchText::parse).transpose().map_err(|invalid| Problem::field("?search", invalid))?;
+    let page = state.store.reader().tenants_page(search.as_ref().map(SearchText::as_str), page).await?;
     Ok(HttpResponse::Ok().json(List::new(page, |tenant| tenant.id, TenantJson::from)))
 }
 

@@ -2,7 +2,8 @@
 
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, http::header::USER_AGENT};
 use serde::{Deserialize, Serialize};
-use tenantry_domain::{Actor, Id, Slug, TenantId, Timestamp, ports::Store};
+use tenantry_auth::VerifyOtpError;
+use tenantry_domain::{Actor, Slug, TenantId, Timestamp, ports::Store};
 
 use crate::{
     body::JsonBody,
@@ -64,8 +65,7 @@ pub(crate) async fn verify_otp<S: Store>(state: State<S>, request: HttpRequest, 
     let presented: VerifyJson = body.read().await?;
     let info = request_info(&request)?;
     let cx = state.context(&info, Actor::Anonymous);
-    // A challenge that can't be read is one that doesn't exist: a new one of nobody's.
-    let challenge = presented.challenge_id.parse().unwrap_or_else(|_| Id::generate(cx.now, cx.entropy));
+    let challenge = presented.challenge_id.parse().map_err(|_| VerifyOtpError::InvalidOtp)?;
     let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     let (store, keys, policy) = (&state.store, &state.keys, &state.policy);
     let signed_in = tenantry_auth::verify_otp(store, &cx, keys, policy, challenge, &presented.otp_code, agent).await?;

@@ -6,8 +6,8 @@ use actix_web::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use tenantry_domain::{
-    ClientName, CodeId, Description, NewProject, Priority, Project, ProjectDetails, ProjectId, ProjectStatus, Slug, Timestamp,
-    Transition, change_project, create_project, delete_project,
+    ClientName, CodeId, Description, InvalidValue, NewProject, Priority, Project, ProjectChange, ProjectDetails, ProjectId,
+    ProjectStatus, SearchText, Slug, Timestamp, Transition, change_project, create_project, delete_project,
     ports::{ProjectFilter, ProjectReads as _, Store},
     transition_project,
 };
@@ -93,53 +93,66 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<S
     Option::deserialize(deserializer).map(Some)
 }
 
-/// The details that the fields make, with a note for each that can't be taken.
-fn details(
+/// A description, objectives, or a priority that may be absent, parsed, with a note if it can't be taken.
+fn optional<T>(
     fields: &mut Fields,
-    client_name: &str,
-    description: Option<&str>,
-    objectives: Option<&str>,
-    priority: Option<&str>,
-) -> Option<ProjectDetails> {
-    let client_name = fields.take("/client_name", ClientName::parse(client_name));
-    let description = fields.take_optional("/description", description.map(Description::parse));
-    let objectives = fields.take_optional("/objectives", objectives.map(Description::parse));
-    let priority = fields.take_optional("/priority", priority.map(Priority::parse));
-    Some(ProjectDetails { client_name: client_name?, description: description?, objectives: objectives?, priority: priority? })
+    pointer: &str,
+    text: Option<&String>,
+    parse: fn(&str) -> Result<T, InvalidValue>,
+) -> Option<Option<T>> {
+    fields.take_optional(pointer, text.map(|text| parse(text)))
+}
+
+impl ReplaceJson {
+    fn parse(&self, fields: &mut Fields) -> Option<ProjectDetails> {
+        let client_name = fields.take("/client_name", ClientName::parse(&self.client_name));
+        let description = optional(fields, "/description", self.description.as_ref(), Description::parse);
+        let objectives = optional(fields, "/objectives", self.objectives.as_ref(), Description::parse);
+        let priority = optional(fields, "/priority", self.priority.as_ref(), Priority::parse);
+        Some(ProjectDetails {
+            client_name: client_name?,
+            description: description?,
+            objectives: objectives?,
+            priority: priority?,
+        })
+    }
 }
 
 impl NewProjectJson {
-    fn parse(&self) -> Result<NewProject, Problem> {
+    fn parse(self) -> Result<NewProject, Problem> {
         let mut fields = Fields::default();
-        let slug = fields.take_optional("/project_id", self.project_id.as_deref().map(Slug::parse));
-        let (description, objectives) = (self.description.as_deref(), self.objectives.as_deref());
-        match (slug, details(&mut fields, &self.client_name, description, objectives, self.priority.as_deref())) {
+        let slug = optional(&mut fields, "/project_id", self.project_id.as_ref(), Slug::parse);
+        let Self { client_name, description, objectives, priority, .. } = self;
+        match (slug, ReplaceJson { client_name, description, objectives, priority }.parse(&mut fields)) {
             (Some(slug), Some(details)) => Ok(NewProject { slug, details }),
             _ => Err(fields.into_problem()),
         }
     }
 }
 
-impl ReplaceJson {
-    fn parse(&self) -> Result<ProjectDetails, Problem> {
-        let mut fields = Fields::default();
-        let (description, objectives) = (self.description.as_deref(), self.objectives.as_deref());
-        let details = details(&mut fields, &self.client_name, description, objectives, self.priority.as_deref());
-        details.ok_or_else(|| fields.into_problem())
-    }
-}
-
 impl ChangeJson {
-    fn apply(self, to: ProjectDetails) -> Result<ProjectDetails, Problem> {
-        let text = |value: Option<String>, or: Option<Description>| value.or_else(|| or.map(|text| text.to_string()));
-        let keep = |change: Option<Option<String>>, or| change.unwrap_or_else(|| text(None, or));
-        ReplaceJson {
-            client_name: self.client_name.unwrap_or_else(|| to.client_name.to_string()),
-            description: keep(self.description, to.description),
-            objectives: keep(self.objectives, to.objectives),
-            priority: self.priority.unwrap_or_else(|| to.priority.map(|text| text.to_string())),
+    fn parse(&self) -> Result<ProjectChange, Problem> {
+        /// A detail that is absent stays, one that is null is cleared, and one that is text is parsed.
+        fn change<T>(
+            fields: &mut Fields,
+            pointer: &str,
+            sent: Option<&Option<String>>,
+            parse: fn(&str) -> Result<T, InvalidValue>,
+        ) -> Option<Option<Option<T>>> {
+            let Some(text) = sent else { return Some(None) };
+            optional(fields, pointer, text.as_ref(), parse).map(Some)
         }
-        .parse()
+        let mut fields = Fields::default();
+        let client_name = optional(&mut fields, "/client_name", self.client_name.as_ref(), ClientName::parse);
+        let description = change(&mut fields, "/description", self.description.as_ref(), Description::parse);
+        let objectives = change(&mut fields, "/objectives", self.objectives.as_ref(), Description::parse);
+        let priority = change(&mut fields, "/priority", self.priority.as_ref(), Priority::parse);
+        match (client_name, description, objectives, priority) {
+            (Some(client_name), Some(description), Some(objectives), Some(priority)) => {
+                Ok(ProjectChange { client_name, description, objectives, priority })
+            }
+            _ => Err(fields.into_problem()),
+        }
     }
 }
 
@@ -157,7 +170,7 @@ pub(crate) fn project_filter(search: Option<&str>, status: Option<&str>) -> Resu
     let mut fields = Fields::default();
     let status = fields.take_optional("?status", status.map(ProjectStatus::parse));
     let search = search.map(str::trim).filter(|search| !search.is_empty());
-    let search = fields.take_optional("?search", search.map(ClientName::parse));
+    let search = fields.take_optional("?search", search.map(SearchText::parse));
     match (search, status) {
         (Some(search), Some(status)) => Ok(ProjectFilter { search: search.map(|search| search.to_string()), status }),
         _ => Err(fields.into_problem()),
@@ -188,17 +201,16 @@ pub(crate) async fn read<S: Store>(state: State<S>, who: TenantSession<S>, id: P
 
 /// Changes the fields that are sent.
 pub(crate) async fn change<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>, body: JsonBody) -> Answer {
-    let change = body.read::<ChangeJson>().await?;
-    let project = state.store.reader().project(who.id(), *id).await?.ok_or_else(Problem::not_found)?;
-    let details = change.apply(project.details)?;
-    let project = change_project(&state.store, &who.context(&state), who.id(), *id, &details).await?;
+    let change = body.read::<ChangeJson>().await?.parse()?;
+    let project = change_project(&state.store, &who.context(&state), who.id(), *id, change).await?;
     Ok(HttpResponse::Ok().json(ProjectJson::from(project)))
 }
 
 /// Replaces all that a tenant says of its project.
 pub(crate) async fn replace<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>, body: JsonBody) -> Answer {
-    let details = body.read::<ReplaceJson>().await?.parse()?;
-    let project = change_project(&state.store, &who.context(&state), who.id(), *id, &details).await?;
+    let mut fields = Fields::default();
+    let details = body.read::<ReplaceJson>().await?.parse(&mut fields).ok_or_else(|| fields.into_problem())?;
+    let project = change_project(&state.store, &who.context(&state), who.id(), *id, details.into()).await?;
     Ok(HttpResponse::Ok().json(ProjectJson::from(project)))
 }
 

@@ -89,7 +89,7 @@ pub(crate) async fn list<S: Store>(state: State<S>, who: TenantSession<S>, query
 
 /// Ends one of the tenant's sessions.
 pub(crate) async fn revoke<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<SessionId>) -> Answer {
-    if tenantry_auth::revoke_other_session(&state.store, &who.context(&state), who.id(), *id).await? {
+    if tenantry_auth::revoke_session(&state.store, &who.context(&state), who.id(), *id).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Problem::not_found())
