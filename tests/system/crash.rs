@@ -70,6 +70,15 @@ on_both_databases! {
         assert_eq!((&usage["used_this_month"], &usage["codes"]["exhausted"]), (&json!(CODES), &json!(CODES)));
     }
 
+    async fn a_server_that_is_asked_to_end_says_so_before_it_takes_no_more(world: World) {
+        let mut server = world.builder().env("TENANTRY__HTTP__DRAIN_SECONDS", 2).start().await;
+        server.signal(tenantry_tests::Signal::Term);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        server.api().get("/health/ready").await.expect_problem(503, "unavailable");
+        server.api().get("/health/live").await.expect(200);
+        assert_eq!(server.wait(Duration::from_secs(20)).await, 0);
+    }
+
     async fn a_server_that_is_asked_to_end_finishes_what_it_has(world: World) {
         let mut server = world.server().await;
         let acme = world.tenant(&server, "acme").await;

@@ -75,15 +75,29 @@ pub struct DatabaseReadiness {
     store: DatabaseStore,
     url: DatabaseUrl,
     schema_seen: Mutex<Instant>,
+    last: tokio::sync::Mutex<Option<(Instant, Result<(), String>)>>,
 }
 
 impl DatabaseReadiness {
     /// How long a schema that was complete is taken to be so: looking costs a connection.
     const TRUSTED: Duration = Duration::from_secs(30);
+    /// How long an answer is given again: anyone may ask, and asking must cost the database nothing to speak of.
+    const FRESH: Duration = Duration::from_secs(1);
 
     /// Watches a store that [`open`] has just found complete.
     pub fn new(store: DatabaseStore, url: DatabaseUrl) -> Self {
-        Self { store, url, schema_seen: Mutex::new(Instant::now()) }
+        Self { store, url, schema_seen: Mutex::new(Instant::now()), last: tokio::sync::Mutex::default() }
+    }
+
+    /// What was last found out, or, after [`FRESH`](Self::FRESH), a new look: one for all who ask meanwhile, however many they are.
+    async fn look(&self) -> Result<(), String> {
+        let mut last = self.last.lock().await;
+        if let Some((_, found)) = last.as_ref().filter(|(at, _)| at.elapsed() < Self::FRESH) {
+            return found.clone();
+        }
+        let found = self.find_out().await;
+        *last = Some((Instant::now(), found.clone()));
+        found
     }
 
     async fn find_out(&self) -> Result<(), String> {
@@ -112,7 +126,7 @@ impl DatabaseReadiness {
 
 impl Readiness for DatabaseReadiness {
     fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
-        Box::pin(self.find_out())
+        Box::pin(self.look())
     }
 }
 
@@ -135,9 +149,9 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(made.parent().unwrap()), mode(&made)), (0o700, 0o600));
         let readiness = DatabaseReadiness::new(store.clone(), config.url.clone());
-        assert_eq!(readiness.check().await, Ok(()));
+        assert_eq!(readiness.find_out().await, Ok(()));
         store.close().await;
-        assert_eq!(readiness.check().await, Err("the database does not answer".to_owned()));
+        assert_eq!(readiness.find_out().await, Err("the database does not answer".to_owned()));
         open(&config).await.unwrap().close().await;
     }
 
@@ -149,9 +163,9 @@ mod tests {
         let Some(long_ago) = Instant::now().checked_sub(DatabaseReadiness::TRUSTED) else { return };
         let readiness =
             DatabaseReadiness { schema_seen: Mutex::new(long_ago), ..DatabaseReadiness::new(store, config.url.clone()) };
-        assert_eq!(readiness.check().await, Ok(()));
+        assert_eq!(readiness.find_out().await, Ok(()));
         *readiness.schema_seen.lock().unwrap() = long_ago;
         tenantry_migration::down(config.url.reveal(), 1).await.unwrap();
-        assert_eq!(readiness.check().await, Err("the database lacks steps of its schema".to_owned()));
+        assert_eq!(readiness.find_out().await, Err("the database lacks steps of its schema".to_owned()));
     }
 }

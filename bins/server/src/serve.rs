@@ -12,7 +12,7 @@ use tenantry_domain::{Clock, Entropy, SystemClock, SystemEntropy};
 use tenantry_http::{AppState, Health};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tracing::{info, warn};
 
@@ -110,7 +110,10 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         () = signals.next() => {
             info!("stopping: the requests at hand are finished");
             health.drain();
-            stop(&handle, &mut signals).await;
+            tokio::select! {
+                () = sleep(config.http.drain) => stop(&handle, &mut signals).await,
+                () = signals.next() => handle.stop(false).await,
+            }
             serving.await
         }
     };

@@ -55,7 +55,9 @@ pub fn without_password(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else {
         return if address.contains(['@', '?']) { HIDDEN.to_owned() } else { address.to_owned() };
     };
-    let rest = match rest.rsplit_once('@') {
+    // An `@` behind a server that parses as one stands in the query, and belongs to no login.
+    let server_first = Url::parse(address).is_ok_and(|url| url.username().is_empty() && url.password().is_none());
+    let rest = match rest.rsplit_once('@').filter(|_| !server_first) {
         Some((login, server)) => match login.split_once(':') {
             Some((user, _)) => format!("{user}:{HIDDEN}@{server}"),
             None => rest.to_owned(),
@@ -109,6 +111,7 @@ mod tests {
     #[test]
     fn a_password_is_never_shown() {
         for (address, shown) in [
+            ("postgres://h:5432/db?user=a&password=p@ssw0rd", "postgres://h:5432/db?user=a&password=***"),
             ("postgres://ana:hunter2@db.example:5432/tenantry", "postgres://ana:***@db.example:5432/tenantry"),
             ("postgres://ana:hunter2/hunter2@db.example/tenantry", "postgres://ana:***@db.example/tenantry"),
             ("postgres://ana:hunter2?x@hunter2@db.example/tenantry", "postgres://ana:***@db.example/tenantry"),

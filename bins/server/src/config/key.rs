@@ -30,6 +30,7 @@ keys! {
     HTTP_TRUSTED_PROXIES = "http.trusted_proxies",
     HTTP_MAX_IN_FLIGHT = "http.max_in_flight",
     HTTP_REQUEST_TIMEOUT_SECONDS = "http.request_timeout_seconds",
+    HTTP_DRAIN_SECONDS = "http.drain_seconds",
     HTTP_WORKERS = "http.workers",
     MAIL_URL = "mail.url",
     MAIL_FROM = "mail.from",

@@ -60,7 +60,7 @@ impl Config {
         let config = Self {
             environment,
             database: DatabaseConfig::read(&values, &data_dir)?,
-            http: HttpConfig::read(&values, bind)?,
+            http: HttpConfig::read(&values, bind, environment)?,
             mail: MailConfig::read(&values, environment)?,
             keys_file,
             data_dir,

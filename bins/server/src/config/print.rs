@@ -41,6 +41,7 @@ fn shown(config: &Config, key: Key) -> Option<String> {
         }
         Key::HTTP_MAX_IN_FLIGHT => http.max_in_flight.to_string(),
         Key::HTTP_REQUEST_TIMEOUT_SECONDS => http.request_timeout.as_secs().to_string(),
+        Key::HTTP_DRAIN_SECONDS => http.drain.as_secs().to_string(),
         Key::HTTP_WORKERS => http.workers.to_string(),
         Key::MAIL_URL => quoted(&mail.url),
         Key::MAIL_FROM => quoted(&mail.from),

@@ -22,6 +22,12 @@ pub fn check(config: &Config) -> Result<(), ConfigError> {
             config.mail.url
         ));
     }
+    if let Some(everyone) = config.http.trusted_proxies.iter().find(|network| network.prefix_len() == 0) {
+        return refused(format!(
+            "{} has {everyone}, by which every client chooses its own address and its own limits: name the proxies alone",
+            Key::HTTP_TRUSTED_PROXIES
+        ));
+    }
     if config.mail.from.to_string() == MailConfig::FROM {
         return refused(format!("{} is missing: set it to a sender that your mail server accepts", Key::MAIL_FROM));
     }
@@ -49,6 +55,22 @@ mod tests {
     const MAIL: (&str, &str) = ("TENANTRY__MAIL__URL", "smtps://mail.example.com");
     const FROM: (&str, &str) = ("TENANTRY__MAIL__FROM", "no-reply@example.com");
     const PRODUCTION: (&str, &str) = ("TENANTRY__ENVIRONMENT", "production");
+
+    #[test]
+    fn a_proxy_that_could_be_anyone_is_refused() {
+        for everyone in ["0.0.0.0/0", "::/0", "10.0.0.0/8,0.0.0.0/0"] {
+            let refusal =
+                config(&[BIND, URL, MAIL, FROM, ("TENANTRY__HTTP__TRUSTED_PROXIES", everyone)]).unwrap_err().to_string();
+            assert!(refusal.contains("http.trusted_proxies"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_server_says_that_it_goes_before_it_goes() {
+        assert_eq!(config(&[BIND, URL, MAIL, FROM]).unwrap().http.drain.as_secs(), 5);
+        assert_eq!(config(&[]).unwrap().http.drain.as_secs(), 0);
+        assert!(config(&[("TENANTRY__HTTP__DRAIN_SECONDS", "301")]).is_err());
+    }
 
     #[test]
     fn a_complete_configuration_is_accepted() {

@@ -36,6 +36,8 @@ pub struct HttpConfig {
     pub trusted_proxies: Vec<IpNet>,
     pub max_in_flight: usize,
     pub request_timeout: Duration,
+    /// How long a server that is to stop says that it isn't ready, before it takes no more connections.
+    pub drain: Duration,
     pub workers: usize,
 }
 
@@ -64,7 +66,10 @@ impl DatabaseConfig {
 }
 
 impl HttpConfig {
-    pub(super) fn read(values: &Values, bind: SocketAddr) -> Result<Self, ConfigError> {
+    /// A balancer that asks every other second has seen it by then.
+    const DRAIN: Duration = Duration::from_secs(5);
+
+    pub(super) fn read(values: &Values, bind: SocketAddr, environment: Environment) -> Result<Self, ConfigError> {
         let defaults = HttpSettings::default();
         let proxies = "addresses or networks such as 10.0.0.0/8, separated by commas";
         let cores = available_parallelism().map_or(1, std::num::NonZero::get);
@@ -76,6 +81,9 @@ impl HttpConfig {
             request_timeout: values
                 .number::<u64>(Key::HTTP_REQUEST_TIMEOUT_SECONDS, 1..=3600)?
                 .map_or(defaults.request_timeout, Duration::from_secs),
+            drain: values
+                .number::<u64>(Key::HTTP_DRAIN_SECONDS, 0..=300)?
+                .map_or(if environment == Environment::Production { Self::DRAIN } else { Duration::ZERO }, Duration::from_secs),
             // A worker holds a megabyte or two; four serve more than one database answers.
             workers: values.number(Key::HTTP_WORKERS, 1..=256)?.unwrap_or_else(|| cores.min(4)),
         })
