@@ -12,6 +12,7 @@ mod limits;
 mod main_path;
 mod migrations;
 mod operators;
+mod outage;
 mod readme;
 mod secrets;
 mod sessions;

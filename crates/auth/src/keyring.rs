@@ -306,6 +306,25 @@ mod tests {
         assert_eq!(ring.otp_mac_by(&KeyId::parse("k9").unwrap(), OtpPurpose::TenantSignIn, tenant, challenge, &otp), None);
     }
 
+    /// Attack 7, its second half: who has the database and not the key tries every password, keyed otherwise and not at all.
+    #[test]
+    fn without_the_key_a_million_guesses_find_no_password() {
+        let entropy = SeededEntropy::new(5);
+        let ring = KeyRing::parse(&line("k1", 1)).unwrap();
+        let thief = KeyRing::parse(&line("k1", 2)).unwrap();
+        let now = tenantry_domain::Timestamp::MIN;
+        let (tenant, challenge) = (Some(Id::generate(now, &entropy)), Id::generate(now, &entropy));
+        let (mac, key) = ring.otp_mac(OtpPurpose::TenantSignIn, tenant, challenge, &PlainOtp::six_digits(&entropy));
+        let mut hits = 0;
+        for number in 0..1_000_000 {
+            let guess = PlainOtp::parse(&format!("{number:06}")).unwrap();
+            let by = |ring: &KeyRing| ring.otp_mac_by(&key, OtpPurpose::TenantSignIn, tenant, challenge, &guess) == Some(mac);
+            assert!(!by(&thief) && blake3::hash(guess.as_bytes()).as_bytes() != mac.as_bytes(), "{number}");
+            hits += u32::from(by(&ring));
+        }
+        assert_eq!(hits, 1, "with the key, one of them is right");
+    }
+
     #[test]
     fn one_ipv6_network_is_one_bucket() {
         let ring = KeyRing::parse(&line("k1", 1)).unwrap();

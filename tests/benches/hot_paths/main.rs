@@ -76,7 +76,7 @@ async fn main() -> ExitCode {
     }
     let complaints = report.complaints();
     for complaint in &complaints {
-        println!("**Worthless.** {complaint}\n");
+        println!("**Not valid.** {complaint}\n");
     }
     if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

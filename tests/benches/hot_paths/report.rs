@@ -21,7 +21,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// What makes the figures worthless: requests that failed, and a driver that does other work than the server.
+    /// What makes figures invalid: requests that failed, and a driver that does other work than the server.
     pub fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         for measured in &self.measured {

@@ -79,20 +79,23 @@ pub fn sign_in(kind: DatabaseKind, item: &SignIn) -> Vec<Step> {
     ];
     let attempts = Value::Number(policy.otp_budget.attempts.into());
     let event = AuditEvent::new(&cx, Action::SignInSucceeded, Some(item.tenant), Some(Target::Session(session)));
-    let lock = (kind == DatabaseKind::Postgres).then(|| read(sql::LOCK_TENANT, 1, vec![tenant()]));
+    let lock_tenant = || (kind == DatabaseKind::Postgres).then(|| read(sql::LOCK_TENANT, 1, vec![tenant()]));
     let find = read(sql::CHALLENGE, 1, vec![challenge(), text(OtpPurpose::TenantSignIn.as_str())]);
     let claim = [
         read(sql::FAILURES, 1, vec![tenant(), time(cx.now - policy.otp_budget.window)]),
         read(sql::CLAIM_ATTEMPT, 1, vec![Value::Number(1), challenge(), now(), attempts]),
     ];
-    let sign_in = vec![
-        hold_tenant(kind, item.tenant),
+    let sign_in = [
+        read(sql::ENTITLEMENT, 1, vec![tenant()]),
         read(sql::TENANT, 1, vec![tenant()]),
         write(sql::CONSUME_CHALLENGE, vec![now(), challenge(), now()]),
         write(sql::INSERT_SESSION, new_session),
         audit(event),
     ];
-    vec![Step::Together([find].into_iter().chain(lock).chain(claim).collect()), Step::Together(sign_in)]
+    vec![
+        Step::Together([find].into_iter().chain(lock_tenant()).chain(claim).collect()),
+        Step::Together(lock_tenant().into_iter().chain(sign_in).collect()),
+    ]
 }
 
 /// POST /api/tenant/projects/{id}/activate
@@ -100,7 +103,10 @@ pub fn activation(kind: DatabaseKind, who: &SignedIn, item: &Activation) -> Vec<
     let cx = context(who.tenant, who.session);
     let (tenant, project, code) = (|| uuid(who.tenant), || uuid(item.project), || uuid(item.code));
     let now = || time(cx.now);
-    let lock_project = if kind == DatabaseKind::Postgres { sql::LOCK_PROJECT } else { sql::PROJECT };
+    let (hold_tenant, lock_project) = match kind {
+        DatabaseKind::Sqlite => (sql::ENTITLEMENT, sql::PROJECT),
+        DatabaseKind::Postgres => (sql::HOLD_TENANT, sql::LOCK_PROJECT),
+    };
     let redemption: RedemptionId = Id::generate(cx.now, cx.entropy);
     let month = cx.now.month();
     let counted = vec![
@@ -114,7 +120,7 @@ pub fn activation(kind: DatabaseKind, who: &SignedIn, item: &Activation) -> Vec<
     ];
     let event = AuditEvent::new(&cx, Action::ProjectActivated, Some(who.tenant), Some(Target::Project(item.project)));
     let activate = vec![
-        hold_tenant(kind, who.tenant),
+        read(hold_tenant, 1, vec![tenant()]),
         read(lock_project, 1, vec![project(), tenant()]),
         read(sql::CODE, 1, vec![Value::Bytes(item.digest.as_bytes().to_vec())]),
         write(sql::CONSUME_CODE, vec![Value::Number(1), now(), now(), code(), tenant(), now()]),
@@ -128,11 +134,6 @@ pub fn activation(kind: DatabaseKind, who: &SignedIn, item: &Activation) -> Vec<
 
 fn session_check(who: &SignedIn) -> Statement {
     read(sql::SESSION_AND_TENANT, 1, vec![Value::Bytes(who.digest.as_bytes().to_vec())])
-}
-
-fn hold_tenant(kind: DatabaseKind, tenant: TenantId) -> Statement {
-    let sql = if kind == DatabaseKind::Postgres { sql::HOLD_TENANT } else { sql::ENTITLEMENT };
-    read(sql, 1, vec![uuid(tenant)])
 }
 
 fn audit(event: AuditEvent) -> Statement {

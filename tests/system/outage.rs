@@ -1,0 +1,47 @@
+//! PostgreSQL goes away and comes back.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tenantry_tests::{PostgresCluster, Server, World, otp_in};
+
+/// Attack 12, its second half: a mistyped token never reaches the database. Attack 27, as far as there are verifications: no session without a
+/// database, and the server recovers alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_database_a_server_says_so_and_recovers_alone() {
+    let cluster = PostgresCluster::start().await;
+    let world = World::on(&cluster).await;
+    let server = world.server().await;
+    let acme = world.tenant(&server, "acme").await;
+    let challenge = server.api().ask_for_otp("acme").await;
+    let mails = world.mail().wait_for(&acme.email, 2, Duration::from_secs(30)).await;
+    let otp = otp_in(&mails[1].text).unwrap();
+
+    cluster.crash().await;
+    let token = acme.api.bearer().unwrap();
+    for place in [4, 20, token.len() - 1] {
+        let mut mistyped = token.to_owned().into_bytes();
+        mistyped[place] = if mistyped[place] == b'A' { b'B' } else { b'A' };
+        let api = server.api().with_bearer(std::str::from_utf8(&mistyped).unwrap());
+        api.get("/api/tenant/projects").await.expect_problem(401, "unauthenticated");
+    }
+    for reply in [acme.api.get("/api/tenant/projects").await, server.api().verify_otp(&challenge, otp).await] {
+        assert!(reply.expect_problem(503, "unavailable").header("retry-after").is_some());
+    }
+    server.api().get("/health/live").await.expect(200);
+    readiness(&server, 503).await;
+    cluster.start_again().await;
+    readiness(&server, 200).await;
+    assert_eq!(acme.api.get("/api/tenant/auth/sessions").await.expect(200).body["items"].as_array().unwrap().len(), 1);
+    server.api().verify_otp(&challenge, otp).await.expect(200);
+    acme.api.post("/api/tenant/projects", &json!({ "client_name": "Client" })).await.expect(201);
+}
+
+/// Waits until the server answers so: an answer may be a second old.
+async fn readiness(server: &Server, status: u16) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while server.api().get("/health/ready").await.status != status {
+        assert!(Instant::now() < deadline, "/health/ready does not become {status}:\n{}", server.logs());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
