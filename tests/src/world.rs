@@ -166,6 +166,15 @@ impl World {
         rows[0]["attempts"].as_i64().expect("a number of tries")
     }
 
+    /// An identifier (`ten_..`) as SQL writes it.
+    pub fn uuid_literal(&self, id: &str) -> String {
+        let hex = id.split_once('_').expect("an identifier").1;
+        match self.kind {
+            DatabaseKind::Postgres => format!("'{hex}'"),
+            DatabaseKind::Sqlite => format!("x'{hex}'"),
+        }
+    }
+
     /// Inserts a project as an older system left it: without a tenant, its identifier given in the form `8-4-4-4-12`.
     pub async fn insert_legacy_project(&self, id: &str, slug: &str, client_name: &str) {
         let (id, now) = match self.kind {

@@ -112,6 +112,17 @@ on_both_databases! {
         assert_eq!((&usage["used_this_month"], &usage["codes"]["exhausted"]), (&json!(3), &json!(3)), "a refused activation takes no code");
     }
 
+    async fn a_foreign_code_is_unknown_however_it_stands(world: World) {
+        let server = world.server().await;
+        let admin = world.admin(&server);
+        let acme = world.tenant(&server, "acme").await;
+        let beta = world.tenant(&server, "beta").await;
+        let short = admin.issue_codes(beta.tenant["id"].as_str().unwrap(), &json!({ "count": 1, "ttl_seconds": 1 })).await;
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        let project = acme.api.create_project("Client").await;
+        acme.api.activate(project["id"].as_str().unwrap(), &json!({ "code": short[0] })).await.expect_problem(422, "code_unknown");
+    }
+
     async fn a_refused_activation_says_why_and_leaves_the_code_unused(world: World) {
         let server = world.server().await;
         let admin = world.admin(&server);

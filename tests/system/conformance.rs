@@ -48,12 +48,20 @@ mod sqlite {
 }
 
 mod postgres {
+    use tenantry_domain::ports::Store as _;
     use tenantry_persistence::{DatabaseStore, Options};
     use tenantry_tests::PostgresCluster;
 
     async fn on_a_fresh_database(rule: impl AsyncFnOnce(DatabaseStore)) {
         let url = PostgresCluster::shared().await.migrated_database().await;
-        let store = DatabaseStore::connect(&Options::new(url.as_str())).await.expect("a store");
+        let options = Options::new(url.as_str());
+        let store = DatabaseStore::connect(&options).await.expect("a store");
+        // All connections open before the rule, or its racers come one by one, as they open.
+        let mut open = Vec::new();
+        for _ in 0..options.max_connections {
+            open.push(store.begin().await.expect("a connection"));
+        }
+        drop(open);
         rule(store.clone()).await;
         store.close().await;
     }

@@ -70,6 +70,39 @@ on_both_databases! {
         assert_eq!((&usage["used_this_month"], &usage["codes"]["exhausted"]), (&json!(CODES), &json!(CODES)));
     }
 
+    /// Killed in the moment of its first answer, with others under way.
+    async fn a_server_killed_at_its_first_acknowledgement_loses_nothing(world: World) {
+        let mut servers = world.servers().await;
+        let acme = world.tenant(&servers[0], "acme").await;
+        let mut projects = Vec::new();
+        for number in 0..10 {
+            projects.push(acme.api.create_project(&format!("Client {number}")).await["id"].as_str().unwrap().to_owned());
+        }
+        for round in 0..2 {
+            let victim = round % servers.len();
+            let client = acme.api.at(servers[victim].url());
+            let (sender, mut acknowledged) = tokio::sync::mpsc::unbounded_channel();
+            for (project, code) in projects.iter().zip(&acme.codes).skip(5 * round).take(5) {
+                let (client, project, code, sender) = (client.clone(), project.clone(), code.clone(), sender.clone());
+                tokio::spawn(async move {
+                    let request = client.request(reqwest::Method::POST, &format!("/api/tenant/projects/{project}/activate"));
+                    if client.try_send(request.json(&json!({ "code": code }))).await.is_ok_and(|reply| reply.status == 200) {
+                        sender.send(project).ok();
+                    }
+                });
+            }
+            drop(sender);
+            let mut all = vec![acknowledged.recv().await.expect("one is acknowledged")];
+            servers[victim].kill9().await;
+            while let Some(project) = acknowledged.recv().await { all.push(project); }
+            servers[victim].restart().await;
+            for project in all {
+                let read = acme.api.at(servers[victim].url()).get(&format!("/api/tenant/projects/{project}")).await.expect(200).body;
+                assert_eq!(read["project_status"], "active", "an acknowledged activation was lost");
+            }
+        }
+    }
+
     async fn a_server_that_is_asked_to_end_says_so_before_it_takes_no_more(world: World) {
         let mut server = world.builder().env("TENANTRY__HTTP__DRAIN_SECONDS", 2).start().await;
         server.signal(tenantry_tests::Signal::Term);

@@ -34,6 +34,11 @@ on_both_databases! {
         ask(&server, "more", Some("2001:db8:1:2:ffff:ffff:ffff:ffff")).await.expect_problem(429, "rate_limited");
         ask(&server, "more", Some("2001:db8:1:3::1")).await.expect(202);
         ask(&server, "more", Some("evil, 198.51.100.7")).await.expect(202);
+        // What a client writes itself stands on the left, and moves nothing.
+        for number in 0..5 {
+            ask(&server, &format!("left-{number}"), Some(&format!("203.0.113.{number}, 198.51.100.8"))).await.expect(202);
+        }
+        ask(&server, "left", Some("203.0.113.99, 198.51.100.8")).await.expect_problem(429, "rate_limited");
     }
 
     async fn a_restart_forgets_no_limit(world: World) {

@@ -187,3 +187,41 @@ impl ResponseError for Finished {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{App, http::StatusCode, middleware::from_fn, test, web};
+    use tenantry_domain::{SeededEntropy, SystemClock};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_panic_is_answered_500_and_the_next_request_is_served() {
+        let shared = Arc::new(Envelope {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SeededEntropy::new(1)),
+            trusted_proxies: Vec::new(),
+            in_flight: Arc::new(Semaphore::new(1)),
+            request_timeout: std::time::Duration::from_secs(1),
+            hsts: false,
+        });
+        async fn boom() -> HttpResponse {
+            panic!("the code is 042137")
+        }
+        let app = App::new()
+            .wrap(from_fn(move |request, next| envelope(Arc::clone(&shared), request, next)))
+            .route("/boom", web::get().to(boom))
+            .route("/fine", web::get().to(|| async { HttpResponse::NoContent().finish() }));
+        let app = test::init_service(app).await;
+        let request = test::TestRequest::get().uri("/boom").to_request();
+        let Err(failure) = test::try_call_service(&app, request).await else { panic!("a panic is a problem") };
+        let answer = failure.error_response();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(answer.headers().contains_key("x-request-id"));
+        let body = String::from_utf8(actix_web::body::to_bytes(answer.into_body()).await.unwrap().to_vec()).unwrap();
+        assert!(!body.contains("042137"), "{body}");
+        // The permit of the request that panicked is given back.
+        let fine = test::try_call_service(&app, test::TestRequest::get().uri("/fine").to_request()).await;
+        assert_eq!(fine.unwrap().status(), StatusCode::NO_CONTENT);
+    }
+}

@@ -21,7 +21,7 @@ impl<C: ConnectionTrait + Send> OtpReads for Handle<C> {
     async fn otp_failures(&mut self, tenant: TenantId, since: Timestamp) -> Result<u32, StoreError> {
         const COUNT: &str = "
             SELECT CAST(COALESCE(SUM(attempts - CASE WHEN consumed_at IS NULL OR attempts = 0 THEN 0 ELSE 1 END), 0) AS bigint)
-            FROM otp_challenges WHERE tenant_id = $1 AND created_at >= $2 AND strength = 'six_digits'";
+            FROM otp_challenges WHERE tenant_id = $1 AND created_at >= $2 AND attempts > 0 AND strength = 'six_digits'";
 
         let counted = self.value::<i64>(FAILURES, self.sql(COUNT, [tenant.uuid().into(), DbTime::from(since).into()])).await?;
         row::count(counted.unwrap_or(0)).map_err(|source| StoreError::Corrupt { what: FAILURES, source })

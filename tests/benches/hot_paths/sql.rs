@@ -29,7 +29,7 @@ pub const LOCK_TENANT: &str = "SELECT id FROM tenants WHERE id = $1 FOR NO KEY U
 
 pub const FAILURES: &str = "
     SELECT CAST(COALESCE(SUM(attempts - CASE WHEN consumed_at IS NULL OR attempts = 0 THEN 0 ELSE 1 END), 0) AS bigint)
-    FROM otp_challenges WHERE tenant_id = $1 AND created_at >= $2 AND strength = 'six_digits'";
+    FROM otp_challenges WHERE tenant_id = $1 AND created_at >= $2 AND attempts > 0 AND strength = 'six_digits'";
 
 pub const CLAIM_ATTEMPT: &str = r#"
     UPDATE "otp_challenges" SET "attempts" = "attempts" + $1

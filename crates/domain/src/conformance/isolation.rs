@@ -76,6 +76,7 @@ pub async fn a_stranger_writes_nothing<S: Store>(store: S) {
         .write(async |tx| {
             assert!(!tx.consume_code(stranger, code.id, later(1)).await?);
             assert!(!tx.revoke_code(stranger, code.id, later(1)).await?);
+            assert_eq!(tx.lock_project(stranger, pending.id).await?, None);
             assert_eq!(tx.change_project(stranger, pending.id, &details("Mine"), later(1)).await?, None);
             assert_eq!(tx.start_project(stranger, pending.id, strangers_code.id, later(1)).await?, None);
             for transition in [Transition::Pause, Transition::Complete] {
