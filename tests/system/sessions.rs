@@ -115,8 +115,8 @@ async fn a_suspension_ends_a_sign_in_that_is_under_way() {
     let world = World::postgres().await;
     let server = world.server().await;
     let acme = world.tenant(&server, "acme").await;
-    // Between a session's insertion and its commit lies half a second.
-    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END';
+    // Between a session's insertion and its commit lie two seconds.
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); RETURN NEW; END';
         CREATE TRIGGER slow BEFORE INSERT ON audit_events FOR EACH ROW WHEN (NEW.action = 'sign_in.succeeded') EXECUTE FUNCTION slow()";
     database::execute(world.database_url(), slow).await.unwrap();
 
@@ -126,7 +126,7 @@ async fn a_suspension_ends_a_sign_in_that_is_under_way() {
     let otp = otp_in(&mails[1].text).unwrap().to_owned();
     let path = format!("/api/admin/tenants/{}", acme.tenant["id"].as_str().unwrap());
     let signing_in = tokio::spawn(async move { api.verify_otp(&challenge, &otp).await });
-    tokio::time::sleep(Duration::from_millis(250)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let admin = world.admin(&server);
     admin.post(&format!("{path}/suspend"), &json!({})).await.expect(204);
     admin.post(&format!("{path}/resume"), &json!({})).await.expect(204);

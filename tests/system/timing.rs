@@ -36,6 +36,7 @@ on_both_databases! {
             }
         }
         let auc = area_under_curve(&known, &unknown);
+        println!("area under the curve of {} pairs: {auc:.3}", pairs());
         // Two equal distributions of n values stay within 0.5 +- 3 / sqrt(6 n) in all but 3 of 1,000 runs.
         let chance = 3.0 / (6.0 * pairs() as f64).sqrt();
         assert!((auc - 0.5).abs() <= 0.05 + chance, "area under the curve: {auc:.3}");
