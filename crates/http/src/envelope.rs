@@ -50,15 +50,29 @@ pub(crate) async fn envelope<B: MessageBody>(
 
     let span = info_span!("request", request.id = %id);
     let outcome = answer(&shared, request, next).instrument(span.clone()).await;
-    let status = outcome.as_ref().map_or_else(|problem| problem.code.status(), |(response, _)| response.status());
-    let route = outcome.as_ref().ok().and_then(|(_, route)| route.clone());
+    let (status, route) = match &outcome {
+        Ok(response) => (response.status(), response.request().match_pattern()),
+        Err(refusal) => (refusal.problem.code.status(), refusal.route.clone()),
+    };
     span.in_scope(|| log(&method, route.as_deref(), &path, status, started));
     match outcome {
-        Ok((mut response, _)) => {
+        Ok(mut response) => {
             secure(response.headers_mut(), &id, shared.hsts);
             Ok(response)
         }
-        Err(problem) => Err(Finished { problem: *problem, request_id: id, hsts: shared.hsts }.into()),
+        Err(refusal) => Err(Finished { problem: *refusal.problem, request_id: id, hsts: shared.hsts }.into()),
+    }
+}
+
+/// A problem, and the route that it came up on, where that is known.
+struct Refusal {
+    problem: Box<Problem>,
+    route: Option<String>,
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self { problem: Box::new(problem), route: None }
     }
 }
 
@@ -66,7 +80,7 @@ async fn answer<B: MessageBody>(
     shared: &Envelope,
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<(ServiceResponse<B>, Option<String>), Box<Problem>> {
+) -> Result<ServiceResponse<B>, Refusal> {
     // A probe must be answered when the server is full, or a full server is taken for a dead one.
     if !request.path().starts_with("/health/") {
         let place = Place::take(&shared.in_flight)?;
@@ -77,7 +91,7 @@ async fn answer<B: MessageBody>(
             "secret_in_url",
             "tokens and codes don't go into URLs, which end up in logs; this one should be revoked",
         );
-        return Err(Box::new(Problem::field("?", invalid)));
+        return Err(Problem::field("?", invalid).into());
     }
     let handled = AssertUnwindSafe(next.call(request)).catch_unwind();
     match tokio::time::timeout(shared.request_timeout, handled).await {
@@ -85,17 +99,14 @@ async fn answer<B: MessageBody>(
             let seconds = shared.request_timeout.as_secs();
             let slow =
                 Problem::new(ErrorCode::Unavailable, format!("the request was not done within {seconds} s and was given up"));
-            Err(Box::new(slow.retry_after(time::Duration::SECOND)))
+            Err(slow.retry_after(time::Duration::SECOND).into())
         }
         // The panic hook has logged where; the request's other writes were rolled back when its transaction was dropped.
-        Ok(Err(_panic)) => Err(Box::new(Problem::internal())),
-        Ok(Ok(Err(error))) => Err(Box::new(problem_of(&error))),
+        Ok(Err(_panic)) => Err(Problem::internal().into()),
+        Ok(Ok(Err(error))) => Err(problem_of(&error).into()),
         Ok(Ok(Ok(response))) => match response.response().error() {
-            Some(error) => Err(Box::new(problem_of(error))),
-            None => {
-                let route = response.request().match_pattern();
-                Ok((response, route))
-            }
+            Some(error) => Err(Refusal { problem: Box::new(problem_of(error)), route: response.request().match_pattern() }),
+            None => Ok(response),
         },
     }
 }
