@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
-use crate::{CodeId, Context, Id, PlanId, ProjectId, SessionId, TenantId, Timestamp, id::Kind};
+use crate::{BatchId, CodeId, Context, Id, PlanId, ProjectId, SessionId, TenantId, Timestamp, id::Kind};
 
 /// One event of the audit trail. Append-only; it outlives what it speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +136,48 @@ pub enum Action {
     ProjectDeleted,
     /// A legacy project was assigned to a tenant.
     ProjectAssigned,
+    /// A plan's name or quota changed.
+    PlanChanged,
+    /// A plan takes no new tenants from now on.
+    PlanArchived,
+    /// An archived plan takes new tenants again.
+    PlanRestored,
+    /// A plan that nobody was on was deleted.
+    PlanDeleted,
+    /// What is known of a tenant changed.
+    TenantChanged,
+    /// A tenant's plan, state or period changed.
+    SubscriptionChanged,
+    /// A streamed issue ended before its time, with what it had issued by then.
+    CodesIssueCancelled,
+    /// Codes that came from elsewhere were taken in.
+    CodesImported,
+    /// A list of codes was exported, without their texts.
+    CodesExported,
+    /// All codes of an issue were revoked.
+    CodesRevoked,
+    /// A code was revoked.
+    CodeRevoked,
+    /// A code was given a new text; the old one is worth nothing.
+    CodeReissued,
+    /// A code's expiry was moved.
+    CodeExpiryChanged,
+    /// An activation was undone: the project is pending again, the code's use given back.
+    ActivationReturned,
+    /// The first operator was made, by the one-time link.
+    OperatorBootstrapped,
+    /// An operator was made.
+    OperatorCreated,
+    /// An operator's name or role changed.
+    OperatorChanged,
+    /// An operator was removed.
+    OperatorDeleted,
+    /// An API key was made.
+    ApiKeyCreated,
+    /// An API key was revoked.
+    ApiKeyRevoked,
+    /// An API key was used; written at most once an hour for each key.
+    ApiKeyUsed,
 }
 
 impl Action {
@@ -166,6 +208,27 @@ impl Action {
             Self::ProjectCompleted => "project.completed",
             Self::ProjectDeleted => "project.deleted",
             Self::ProjectAssigned => "project.assigned",
+            Self::PlanChanged => "plan.changed",
+            Self::PlanArchived => "plan.archived",
+            Self::PlanRestored => "plan.restored",
+            Self::PlanDeleted => "plan.deleted",
+            Self::TenantChanged => "tenant.changed",
+            Self::SubscriptionChanged => "subscription.changed",
+            Self::CodesIssueCancelled => "codes.issue_cancelled",
+            Self::CodesImported => "codes.imported",
+            Self::CodesExported => "codes.exported",
+            Self::CodesRevoked => "codes.revoked",
+            Self::CodeRevoked => "code.revoked",
+            Self::CodeReissued => "code.reissued",
+            Self::CodeExpiryChanged => "code.expiry_changed",
+            Self::ActivationReturned => "activation.returned",
+            Self::OperatorBootstrapped => "operator.bootstrapped",
+            Self::OperatorCreated => "operator.created",
+            Self::OperatorChanged => "operator.changed",
+            Self::OperatorDeleted => "operator.deleted",
+            Self::ApiKeyCreated => "api_key.created",
+            Self::ApiKeyRevoked => "api_key.revoked",
+            Self::ApiKeyUsed => "api_key.used",
         }
     }
 }
@@ -183,6 +246,8 @@ pub enum Target {
     Project(ProjectId),
     /// A session.
     Session(SessionId),
+    /// The codes of one issue.
+    Batch(BatchId),
 }
 
 impl fmt::Display for Target {
@@ -193,6 +258,7 @@ impl fmt::Display for Target {
             Self::Code(id) => id.fmt(f),
             Self::Project(id) => id.fmt(f),
             Self::Session(id) => id.fmt(f),
+            Self::Batch(id) => id.fmt(f),
         }
     }
 }

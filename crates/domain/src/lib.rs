@@ -79,6 +79,7 @@ mod plan;
 pub mod ports;
 mod project;
 mod redemption;
+mod scope;
 mod session;
 mod slug;
 mod subscription;
@@ -110,6 +111,7 @@ pub use {
     ports::StoreError,
     project::{Project, ProjectChange, ProjectDetails, ProjectId, ProjectStatus, Transition},
     redemption::{Redemption, RedemptionId},
+    scope::{Role, Scope, Scopes},
     session::{Session, SessionId, TokenDigest},
     slug::Slug,
     subscription::{Entitlement, Subscription, SubscriptionId, SubscriptionState, TenantAction},
