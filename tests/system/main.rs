@@ -11,6 +11,7 @@ mod legacy;
 mod limits;
 mod main_path;
 mod migrations;
+mod openapi;
 mod operators;
 mod outage;
 mod readme;

@@ -155,9 +155,13 @@ fn log(method: &Method, route: Option<&str>, path: &str, status: StatusCode, sta
 
 /// The headers of every answer.
 fn secure(headers: &mut HeaderMap, request_id: &str, hsts: bool) {
-    let fixed: [(HeaderName, &'static str); 5] = [
+    // A page brings a policy of its own; an answer that isn't one loads nothing.
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+        headers.insert(header::CONTENT_SECURITY_POLICY, nothing);
+    }
+    let fixed: [(HeaderName, &'static str); 4] = [
         (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),

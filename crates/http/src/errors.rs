@@ -4,17 +4,24 @@ use actix_web::http::StatusCode;
 use tenantry_auth::{AuthError, RequestOtpError, VerifyOtpError};
 use tenantry_domain::{
     ActivateError, AssignError, Chain, CreatePlanError, CreateTenantError, GenerateCodesError, InvalidValue, ManageTenantError,
-    ProjectError, StoreError, SubscriptionState,
+    ProjectError, Scope, StoreError, SubscriptionState,
 };
 use time::Duration;
 use tracing::error;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ObjectBuilder, RefOr,
+        schema::{Schema, SchemaType, Type},
+    },
+};
 
 use crate::problem::Problem;
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:ident, $title:literal;)*) => {
         /// The closed list of error codes. Programs rely on them: a code never changes its meaning or its status.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ErrorCode {
             $($(#[$doc])* $variant,)*
         }
@@ -43,6 +50,15 @@ macro_rules! error_codes {
         }
     };
 }
+
+impl PartialSchema for ErrorCode {
+    fn schema() -> RefOr<Schema> {
+        let words = Self::ALL.iter().map(|code| code.as_str());
+        ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).enum_values(Some(words)).into()
+    }
+}
+
+impl ToSchema for ErrorCode {}
 
 error_codes! {
     /// The body is no JSON.
@@ -83,6 +99,12 @@ error_codes! {
     QuotaExceeded = "quota_exceeded", FORBIDDEN, "Quota exceeded";
     /// The tenant's subscription doesn't let it.
     SubscriptionInactive = "subscription_inactive", FORBIDDEN, "Subscription inactive";
+    /// The item has another version than the one that the edit is for.
+    PreconditionFailed = "precondition_failed", PRECONDITION_FAILED, "Precondition failed";
+    /// The idempotency key belongs to another request.
+    IdempotencyMismatch = "idempotency_mismatch", UNPROCESSABLE_ENTITY, "Idempotency key of another request";
+    /// The first request with the idempotency key is still under way.
+    IdempotencyInFlight = "idempotency_in_flight", CONFLICT, "Request under way";
     /// The body took too long to arrive.
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "Request timeout";
     /// Too often.
@@ -123,6 +145,11 @@ impl From<StoreError> for Problem {
 impl Problem {
     pub fn internal() -> Self {
         Self::new(ErrorCode::Internal, "the server failed; `instance` names the request in its log")
+    }
+
+    /// The caller is known, and lacks a scope.
+    pub fn lacks(scope: Scope) -> Self {
+        Self::new(ErrorCode::Forbidden, format!("this needs the scope `{scope}`, which you don't have"))
     }
 
     pub fn unauthenticated() -> Self {

@@ -1,6 +1,6 @@
 //! Tenantry's HTTP API.
 //!
-//! `routes` is the table of all paths. An endpoint extracts, calls one use case, and answers; `errors` alone decides which status and code
+//! `routes` is the table of all operations, and `openapi` the document that is made of it. An endpoint extracts, calls one use case, and answers; `errors` alone decides which status and code
 //! an error gets; `envelope` is what every request goes through: its id, its limits, the headers of its answer, its line in the log.
 //!
 //! The crate knows stores by their ports alone, and takes its configuration as values: reading it is the server's affair.
@@ -12,14 +12,19 @@ mod envelope;
 mod errors;
 mod extract;
 mod in_flight;
+mod openapi;
+mod operation;
 mod paging;
 mod problem;
 mod routes;
+mod schema;
 mod serve;
 mod state;
 
 pub use {
     errors::ErrorCode,
+    openapi::openapi,
+    routes::operator_routes,
     serve::{HttpSettings, serve},
     state::{AppState, Health, Readiness},
 };

@@ -1,22 +1,63 @@
 //! Lists over HTTP: `?limit=` and `?cursor=`, answered as `{items, next_cursor}`.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{Id, InvalidValue, Page, PageLimit, PageRequest, id::Kind};
+
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{
+        ArrayBuilder, ObjectBuilder, Ref, RefOr,
+        schema::{Schema, SchemaType, Type},
+    },
+};
 
 use crate::problem::{Fields, Problem};
 
 /// The page that a query asks for. The cursor is the last item's id, which clients take as it comes.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PageQuery {
+    /// How many items at the most; 20 unless told otherwise.
+    #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u16>,
+    /// `next_cursor` of the page before.
     pub cursor: Option<String>,
 }
 
+/// A page of a list.
 #[derive(Debug, Serialize)]
 pub(crate) struct List<T> {
     items: Vec<T>,
     next_cursor: Option<String>,
+}
+
+impl<T: ToSchema> PartialSchema for List<T> {
+    fn schema() -> RefOr<Schema> {
+        let item = Ref::from_schema_name(T::name());
+        let cursor = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .description(Some("The next page's `cursor`; null on the last page."));
+        ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::Object))
+            .property("items", ArrayBuilder::new().items(item))
+            .required("items")
+            .property("next_cursor", cursor)
+            .required("next_cursor")
+            .into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for List<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}List", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
 }
 
 /// The page request that a limit and a cursor make.

@@ -9,6 +9,7 @@ use actix_web::{
 use serde::Serialize;
 use tenantry_domain::InvalidValue;
 use time::Duration;
+use utoipa::ToSchema;
 
 use crate::errors::ErrorCode;
 
@@ -24,23 +25,37 @@ pub(crate) struct Problem {
 }
 
 /// What is wrong with one field of the input.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FieldProblem)]
 pub(crate) struct FieldProblem {
     /// Where: a JSON pointer into the body, or `?name` for a parameter of the query.
     pub pointer: String,
+    /// What is wrong, for programs.
     pub code: Cow<'static, str>,
+    /// What is wrong, and what would be right.
     pub detail: String,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// An error.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemJson<'a> {
+    /// The code as a URI.
     r#type: String,
+    /// The code in words, the same each time.
     title: &'static str,
+    /// The answer's status.
     status: u16,
+    /// What went wrong this time, and what to do.
     detail: &'a str,
+    /// The request's id.
     instance: &'a str,
+    /// One of a closed list; programs rely on it.
+    #[schema(value_type = ErrorCode)]
     code: &'static str,
+    /// What is wrong with which fields of the input.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
     errors: &'a [FieldProblem],
 }
 
@@ -86,7 +101,7 @@ impl Problem {
     pub fn render(&self, request_id: &str) -> HttpResponse {
         let status = self.code.status();
         let code = self.code.as_str();
-        let body = Body {
+        let body = ProblemJson {
             r#type: format!("urn:tenantry:problem:{code}"),
             title: self.code.title(),
             status: status.as_u16(),

@@ -1,4 +1,6 @@
-//! The table of all paths.
+//! The table of all operations, and how actix is told of it.
+//!
+//! Each endpoint file names its operations; here stands which files there are, and under which heading the document shows them.
 
 use std::future::ready;
 
@@ -7,93 +9,100 @@ use actix_web::{
     http::Method,
     web::{self, ServiceConfig},
 };
-use tenantry_domain::{Transition, ports::Store};
+use tenantry_domain::ports::Store;
 
 use crate::{
-    endpoints::{
-        admin::{codes, plans, projects as all_projects, tenants},
-        health,
-        tenant::{activation, auth, codes as own_codes, projects, sessions, usage},
-    },
+    endpoints::{admin, docs, health, tenant},
+    operation::{Access, Operation},
     problem::Problem,
 };
 
-/// Registers every path.
-pub(crate) fn configure<S: Store>(config: &mut ServiceConfig) {
-    config
-        .service(resource("/health/live", [get(web::to(health::live))]))
-        .service(resource("/health/ready", [get(web::to(health::ready::<S>))]))
-        // Tenants
-        .service(resource("/api/tenant/auth/otp/generate", [post(web::to(auth::generate_otp::<S>))]))
-        .service(resource("/api/tenant/auth/otp/verify", [post(web::to(auth::verify_otp::<S>))]))
-        .service(resource("/api/tenant/auth/session", [get(web::to(sessions::current::<S>))]))
-        .service(resource("/api/tenant/auth/refresh", [post(web::to(sessions::refresh::<S>))]))
-        .service(resource("/api/tenant/auth/logout", [post(web::to(sessions::sign_out::<S>))]))
-        .service(resource("/api/tenant/auth/sessions", [get(web::to(sessions::list::<S>))]))
-        .service(resource("/api/tenant/auth/sessions/revoke-all", [post(web::to(sessions::revoke_all::<S>))]))
-        .service(resource("/api/tenant/auth/sessions/{id}", [delete(web::to(sessions::revoke::<S>))]))
-        .service(resource("/api/tenant/usage", [get(web::to(usage::read::<S>))]))
-        .service(resource("/api/tenant/codes", [get(web::to(own_codes::list::<S>))]))
-        .service(resource("/api/tenant/projects", [get(web::to(projects::list::<S>)), post(web::to(projects::create::<S>))]))
-        .service(resource(
-            "/api/tenant/projects/{id}",
-            [
-                get(web::to(projects::read::<S>)),
-                patch(web::to(projects::change::<S>)),
-                put(web::to(projects::replace::<S>)),
-                delete(web::to(projects::delete::<S>)),
-            ],
-        ))
-        .service(resource("/api/tenant/projects/{id}/activate", [post(web::to(activation::activate::<S>))]))
-        .service(resource("/api/tenant/projects/{id}/pause", [post(transition::<S>(Transition::Pause))]))
-        .service(resource("/api/tenant/projects/{id}/resume", [post(transition::<S>(Transition::Resume))]))
-        .service(resource("/api/tenant/projects/{id}/complete", [post(transition::<S>(Transition::Complete))]))
-        // Operators
-        .service(resource("/api/admin/plans", [get(web::to(plans::list::<S>)), post(web::to(plans::create::<S>))]))
-        .service(resource("/api/admin/plans/{id}", [get(web::to(plans::read::<S>))]))
-        .service(resource("/api/admin/tenants", [get(web::to(tenants::list::<S>)), post(web::to(tenants::create::<S>))]))
-        .service(resource("/api/admin/tenants/{id}", [get(web::to(tenants::read::<S>)), delete(web::to(tenants::delete::<S>))]))
-        .service(resource("/api/admin/tenants/{id}/suspend", [post(web::to(tenants::suspend::<S>))]))
-        .service(resource("/api/admin/tenants/{id}/resume", [post(web::to(tenants::resume::<S>))]))
-        .service(resource("/api/admin/tenants/{id}/codes", [post(web::to(codes::issue::<S>))]))
-        .service(resource("/api/admin/projects", [get(web::to(all_projects::list::<S>))]))
-        .service(resource("/api/admin/projects/{id}/assign", [post(web::to(all_projects::assign::<S>))]))
-        .default_service(web::to(|| ready(Err::<HttpResponse, _>(Problem::not_found()))));
+/// Operations that belong together.
+pub(crate) struct Section {
+    pub name: &'static str,
+    pub says: &'static str,
+    pub operations: Vec<Operation>,
 }
 
-fn transition<S: Store>(transition: Transition) -> Route {
-    web::to(move |state, session, path| projects::transition::<S>(state, session, path, transition))
+fn section(name: &'static str, says: &'static str, operations: Vec<Operation>) -> Section {
+    Section { name, says, operations }
+}
+
+/// Every operation.
+pub(crate) fn table<S: Store>() -> Vec<Section> {
+    vec![
+        section("Sign-in", "A tenant signs in with a one-time password from its mailbox.", tenant::auth::operations::<S>()),
+        section("Sessions", "A tenant's sessions.", tenant::sessions::operations::<S>()),
+        section("Usage", "A tenant's quota and codes at a glance.", tenant::usage::operations::<S>()),
+        section("Own codes", "A tenant's codes, without their texts.", tenant::codes::operations::<S>()),
+        section("Projects", "A tenant's projects.", tenant::projects::operations::<S>()),
+        section("Activation", "One code activates one project, exactly once.", tenant::activation::operations::<S>()),
+        section("Plans", "What is sold.", admin::plans::operations::<S>()),
+        section("Tenants", "To whom.", admin::tenants::operations::<S>()),
+        section("Codes", "What activates projects.", admin::codes::operations::<S>()),
+        section("All projects", "Everybody's projects, and those of nobody.", admin::projects::operations::<S>()),
+        section("Health", "Whether the server is alive, and whether it is ready.", health::operations::<S>()),
+        section("Document", "What this API can do.", docs::operations()),
+    ]
+}
+
+/// Registers every path.
+pub(crate) fn configure<S: Store>(config: &mut ServiceConfig) {
+    let mut operations: Vec<_> = table::<S>().into_iter().flat_map(|section| section.operations).collect();
+    // A brace sorts behind every letter: a path with a word in a place comes before one with a parameter there, and is found first.
+    operations.sort_by_key(|operation| operation.path);
+    let mut rest = operations.into_iter().peekable();
+    while let Some(first) = rest.next() {
+        let path = first.path;
+        let mut methods = vec![first];
+        while let Some(next) = rest.next_if(|operation| operation.path == path) {
+            methods.push(next);
+        }
+        config.service(resource(path, methods));
+    }
+    docs::configure(config);
+    config.default_service(web::to(|| ready(Err::<HttpResponse, _>(Problem::not_found()))));
+}
+
+/// Who may call the methods of a path. Extractors look here, and refuse what they don't find.
+pub(crate) struct PathAccess(Vec<(Method, Access)>);
+
+impl PathAccess {
+    /// Who may call the method.
+    pub fn of(&self, method: &Method) -> Option<Access> {
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        self.0.iter().find(|(named, _)| named == method).map(|&(_, access)| access)
+    }
 }
 
 /// A path with its methods; another method is answered 405, with the ones that there are.
-fn resource<const N: usize>(path: &str, methods: [(Method, Route); N]) -> Resource {
-    let names: Vec<&str> =
-        methods.iter().map(|(method, _)| if method == Method::GET { "GET, HEAD" } else { method.as_str() }).collect();
+fn resource(path: &str, operations: Vec<Operation>) -> Resource {
+    let names: Vec<&str> = operations
+        .iter()
+        .map(|operation| if operation.method == Method::GET { "GET, HEAD" } else { operation.method.as_str() })
+        .collect();
     let allow = names.join(", ");
     let wrong = web::to(move || ready(Err::<HttpResponse, _>(Problem::method_not_allowed(&allow))));
-    let resource = methods.into_iter().fold(web::resource(path), |resource, (method, route)| match method {
+    let access = operations.iter().map(|operation| (operation.method.clone(), operation.access)).collect();
+    let resource = web::resource(path).app_data(PathAccess(access));
+    let route = |resource: Resource, method: Method, route: Route| match method {
         Method::GET => resource.route(route.guard(guard::Any(guard::Get()).or(guard::Head()))),
         method => resource.route(route.method(method)),
-    });
+    };
+    let resource =
+        operations.into_iter().fold(resource, |resource, operation| route(resource, operation.method, operation.route));
     resource.default_service(wrong)
 }
 
-fn get(route: Route) -> (Method, Route) {
-    (Method::GET, route)
-}
-
-fn post(route: Route) -> (Method, Route) {
-    (Method::POST, route)
-}
-
-fn put(route: Route) -> (Method, Route) {
-    (Method::PUT, route)
-}
-
-fn patch(route: Route) -> (Method, Route) {
-    (Method::PATCH, route)
-}
-
-fn delete(route: Route) -> (Method, Route) {
-    (Method::DELETE, route)
+/// Every operation of the operators' API with the scope that it asks for, for tests that walk them; `None`: any operator.
+#[must_use]
+pub fn operator_routes<S: Store>() -> Vec<(Method, &'static str, Option<tenantry_domain::Scope>)> {
+    let operations = table::<S>().into_iter().flat_map(|section| section.operations);
+    operations
+        .filter_map(|operation| match operation.access {
+            Access::Operator(scope) => Some((operation.method, operation.path, Some(scope))),
+            Access::AnyOperator => Some((operation.method, operation.path, None)),
+            Access::Tenant | Access::Public => None,
+        })
+        .collect()
 }

@@ -8,6 +8,7 @@ use tenantry_domain::ports::Store;
 use tokio::sync::Semaphore;
 
 use crate::{
+    endpoints::docs::Document,
     envelope::{Envelope, envelope},
     problem::Problem,
     routes,
@@ -65,10 +66,12 @@ pub fn serve<S: Store>(state: AppState<S>, settings: HttpSettings, listener: Tcp
         hsts: settings.hsts,
     });
     let state = web::Data::new(state);
+    let document = web::Data::new(Document::new::<S>());
     let app = move || {
         let shared = Arc::clone(&shared);
         App::new()
             .app_data(state.clone())
+            .app_data(document.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
             .app_data(web::QueryConfig::default().error_handler(|error, _| Problem::bad_query(&error).into()))
             .wrap(from_fn(move |request, next| envelope(Arc::clone(&shared), request, next)))

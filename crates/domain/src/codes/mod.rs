@@ -5,5 +5,5 @@ mod record;
 mod text;
 
 pub use digest::{CodeDigest, CodeHasher, KeyId, KeyedCodeDigest};
-pub use record::{BatchId, Code, CodeId, CodeStatus, NewCode};
+pub use record::{Batch, BatchId, Code, CodeId, CodeStatus, NewCode};
 pub use text::PlainCode;

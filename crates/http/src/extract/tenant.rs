@@ -5,7 +5,7 @@ use tenantry_auth::{SignedIn, authenticate};
 use tenantry_domain::{Actor, Context, Session, Tenant, TenantId, ports::Store};
 
 use super::bearer::bearer;
-use crate::{client::RequestInfo, problem::Problem, state::AppState};
+use crate::{client::RequestInfo, operation::Access, problem::Problem, routes::PathAccess, state::AppState};
 
 /// A signed-in tenant, by its session token.
 pub(crate) struct TenantSession<S> {
@@ -23,8 +23,11 @@ impl<S: Store> FromRequest for TenantSession<S> {
         let state = request.app_data::<Data<AppState<S>>>().cloned();
         let info = request.extensions().get::<RequestInfo>().cloned();
         let token = bearer(request).map(str::to_owned);
+        let access = request.app_data::<PathAccess>().and_then(|access| access.of(request.method()));
         Box::pin(async move {
-            let (Some(state), Some(request)) = (state, info) else { return Err(Problem::internal()) };
+            let (Some(state), Some(request), Some(Access::Tenant)) = (state, info, access) else {
+                return Err(Problem::internal());
+            };
             let token = token.ok_or_else(Problem::unauthenticated)?;
             let now = state.clock.now();
             let SignedIn { session, tenant } = authenticate(&state.store, now, &state.keys, &state.policy, &token).await?;

@@ -1,43 +1,83 @@
 //! Issuing codes.
 
-use actix_web::{HttpResponse, web::Path};
+use actix_web::{
+    HttpResponse,
+    http::StatusCode,
+    web::{self, Path},
+};
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{
-    BatchId, CodeId, CodeOrder, InvalidValue, IssuedBatch, Label, TenantId, Timestamp, generate_codes, ports::Store,
+    BatchId, CodeId, CodeOrder, InvalidValue, IssuedBatch, Label, Scope, TenantId, Timestamp, generate_codes, ports::Store,
 };
 use time::Duration;
+use utoipa::ToSchema;
 
 use crate::{
     body::JsonBody,
     endpoints::{Answer, State},
     extract::Operator,
+    operation::{Operation, post},
     problem::Fields,
+    schema,
 };
+
+pub(crate) fn operations<S: Store>() -> Vec<Operation> {
+    vec![
+        post("/api/admin/tenants/{id}/codes", web::to(issue::<S>))
+            .scope(Scope::CodesWrite)
+            .says("Issue codes", "All that are asked for, or none. Their texts are shown in this answer, and never again.")
+            .id::<schema::TenantId>()
+            .body::<IssueJson>()
+            .answers::<BatchJson<'_>>(StatusCode::CREATED),
+    ]
+}
 
 /// The most codes that one JSON answer carries.
 const MOST: u32 = 1_000;
 
-#[derive(Deserialize)]
+/// Which codes to issue.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = IssueCodes)]
 #[serde(deny_unknown_fields)]
 struct IssueJson {
+    /// How many.
+    #[schema(minimum = 1, maximum = 1_000)]
     count: i64,
+    /// What they are for.
+    #[schema(min_length = 1, max_length = 100, example = "Spring campaign")]
     label: Option<String>,
+    /// How long they are valid; absent: for ever.
+    #[schema(minimum = 1, maximum = 3_155_760_000_u64)]
     ttl_seconds: Option<i64>,
+    /// How many projects each can activate; 1 unless told otherwise.
+    #[schema(minimum = 1, maximum = 1_000_000)]
     max_uses: Option<i64>,
 }
 
 /// A code as it is shown once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = IssuedCode)]
 pub(super) struct IssuedCodeJson<'a> {
+    #[schema(value_type = schema::CodeId)]
     id: CodeId,
+    /// Its text: keep it, nobody can show it again.
+    #[schema(value_type = schema::CodeText)]
     code: String,
+    /// What it is for.
+    #[schema(value_type = Option<String>)]
     label: Option<&'a Label>,
+    /// Valid until then, exclusive; null: for ever.
+    #[schema(value_type = Option<schema::Moment>)]
     expires_at: Option<Timestamp>,
+    /// How many projects it can activate.
     max_uses: u32,
 }
 
-#[derive(Serialize)]
+/// The codes of one issue.
+#[derive(Serialize, ToSchema)]
+#[schema(as = IssuedCodes)]
 struct BatchJson<'a> {
+    #[schema(value_type = schema::BatchId)]
     batch_id: BatchId,
     activation_codes: Vec<IssuedCodeJson<'a>>,
 }

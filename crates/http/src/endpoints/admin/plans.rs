@@ -2,36 +2,79 @@
 
 use actix_web::{
     HttpResponse,
-    web::{Path, Query},
+    http::StatusCode,
+    web::{self, Path, Query},
 };
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{
-    Plan, PlanId, PlanName, Quota, Timestamp, create_plan,
+    Plan, PlanId, PlanName, Quota, Scope, Timestamp, create_plan,
     ports::{PlanReads as _, Store},
 };
+use utoipa::ToSchema;
 
 use crate::{
     body::JsonBody,
     endpoints::{Answer, State},
+    errors::ErrorCode,
     extract::Operator,
+    operation::{Operation, get, post},
     paging::{List, PageQuery, page_request},
     problem::{Fields, Problem},
+    schema,
 };
 
-#[derive(Deserialize)]
+pub(crate) fn operations<S: Store>() -> Vec<Operation> {
+    vec![
+        get("/api/admin/plans", web::to(list::<S>))
+            .scope(Scope::PlansRead)
+            .says("List plans", "All plans, newest first.")
+            .query::<PageQuery>()
+            .answers::<List<PlanJson>>(StatusCode::OK),
+        post("/api/admin/plans", web::to(create::<S>))
+            .scope(Scope::PlansWrite)
+            .says("Make a plan", "Its quota is how many activations a tenant on it has each calendar month (UTC).")
+            .body::<NewPlanJson>()
+            .answers::<PlanJson>(StatusCode::CREATED)
+            .refuses(&[ErrorCode::Conflict]),
+        get("/api/admin/plans/{id}", web::to(read::<S>))
+            .scope(Scope::PlansRead)
+            .says("Read a plan", "Archived plans too.")
+            .id::<schema::PlanId>()
+            .answers::<PlanJson>(StatusCode::OK),
+    ]
+}
+
+/// A plan to be made.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewPlan)]
 #[serde(deny_unknown_fields)]
 struct NewPlanJson {
+    /// What it is called, unlike every other plan.
+    #[schema(min_length = 1, max_length = 100, example = "Basic")]
     name: String,
+    /// Activations a calendar month (UTC).
+    #[schema(minimum = 1, maximum = 1_000_000, example = 100)]
     monthly_run_quota: i64,
 }
 
-#[derive(Serialize)]
+/// A plan.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Plan)]
 struct PlanJson {
+    #[schema(value_type = schema::PlanId)]
     id: PlanId,
+    /// What it is called.
+    #[schema(value_type = String, example = "Basic")]
     name: PlanName,
+    /// Activations a calendar month (UTC).
+    #[schema(example = 100)]
     monthly_run_quota: u32,
+    /// Since when it takes no new tenants.
+    #[schema(value_type = Option<schema::Moment>)]
     archived_at: Option<Timestamp>,
+    #[schema(value_type = schema::Moment)]
     created_at: Timestamp,
+    #[schema(value_type = schema::Moment)]
     updated_at: Timestamp,
 }
 

@@ -2,13 +2,15 @@
 
 use actix_web::{
     HttpResponse,
-    web::{Path, Query},
+    http::StatusCode,
+    web::{self, Path, Query},
 };
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{
-    InvalidValue, Project, ProjectId, TenantId, assign_project,
+    InvalidValue, Project, ProjectId, Scope, TenantId, assign_project,
     ports::{Ownership, ProjectReads as _, Store},
 };
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     body::JsonBody,
@@ -16,32 +18,69 @@ use crate::{
         Answer, State,
         tenant::projects::{ProjectJson, project_filter},
     },
+    errors::ErrorCode,
     extract::Operator,
+    operation::{Operation, get, post},
     paging::{List, page_request},
     problem::Problem,
+    schema,
 };
 
-#[derive(Deserialize)]
+pub(crate) fn operations<S: Store>() -> Vec<Operation> {
+    vec![
+        get("/api/admin/projects", web::to(list::<S>))
+            .scope(Scope::ProjectsRead)
+            .says("List everybody's projects", "Those of one tenant, or, with `tenant=none`, the legacy projects that have none.")
+            .query::<AllProjectsQuery>()
+            .answers::<List<OwnedProjectJson>>(StatusCode::OK),
+        post("/api/admin/projects/{id}/assign", web::to(assign::<S>))
+            .scope(Scope::ProjectsWrite)
+            .says("Assign a legacy project", "Gives a project without a tenant to one. Doing so again changes nothing.")
+            .id::<schema::ProjectId>()
+            .body::<AssignJson>()
+            .answers::<OwnedProjectJson>(StatusCode::OK)
+            .refuses(&[ErrorCode::Conflict]),
+    ]
+}
+
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AllProjectsQuery {
+    /// A tenant's id, or `none`.
+    #[param(value_type = Option<String>, pattern = "^(none|ten_[0-9a-f]{32})$")]
     tenant: Option<String>,
+    /// Those whose name, `project_id` or description contains this, in any case.
+    #[param(max_length = 200)]
     search: Option<String>,
+    /// Those that stand so.
+    #[param(value_type = Option<schema::ProjectStatus>)]
     status: Option<String>,
+    /// How many items at the most; 20 unless told otherwise.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// To whom a project is assigned.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = AssignProject)]
 #[serde(deny_unknown_fields)]
 struct AssignJson {
+    #[schema(value_type = schema::TenantId)]
     tenant_id: String,
 }
 
-#[derive(Serialize)]
+/// A project as operators see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwnedProject)]
 struct OwnedProjectJson {
     #[serde(flatten)]
     project: ProjectJson,
+    /// Whose it is; null: a legacy project.
+    #[schema(value_type = Option<schema::TenantId>)]
     tenant_id: Option<TenantId>,
+    /// Who made it, as text for people.
     created_by: Option<String>,
 }
 

@@ -2,77 +2,174 @@
 
 use actix_web::{
     HttpResponse,
-    web::{Path, Query},
+    http::StatusCode,
+    web::{self, Path, Query},
 };
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{
-    Branding, DomainName, Email, HexColor, HttpsUrl, NewTenant, PlanId, SearchText, Slug, Subscription, Tenant, TenantId,
+    Branding, DomainName, Email, HexColor, HttpsUrl, NewTenant, PlanId, Scope, SearchText, Slug, Subscription, Tenant, TenantId,
     TenantName, Timestamp, create_tenant, delete_tenant,
     ports::{Store, TenantReads as _},
     resume_tenant, suspend_tenant,
 };
+use utoipa::{IntoParams, ToSchema};
 
 use super::codes::{IssuedCodeJson, shown};
 use crate::{
     body::JsonBody,
     endpoints::{Answer, State},
+    errors::ErrorCode,
     extract::Operator,
+    operation::{Operation, delete as delete_operation, get, post},
     paging::{List, page_request},
     problem::{Fields, Problem},
+    schema,
 };
 
-#[derive(Deserialize)]
+pub(crate) fn operations<S: Store>() -> Vec<Operation> {
+    vec![
+        get("/api/admin/tenants", web::to(list::<S>))
+            .scope(Scope::TenantsRead)
+            .says("List tenants", "Newest first.")
+            .query::<TenantsQuery>()
+            .answers::<List<TenantJson>>(StatusCode::OK),
+        post("/api/admin/tenants", web::to(create::<S>))
+            .scope(Scope::TenantsWrite)
+            .says(
+                "Create a tenant",
+                "Puts it on a plan, and issues its first codes: a tenth of the plan's quota, at least one. Their texts are shown in this \
+                answer, and never again. Where they can't be issued, the tenant stands all the same, and `warnings` says so.",
+            )
+            .body::<NewTenantJson>()
+            .answers::<CreatedTenantJson<'_>>(StatusCode::CREATED)
+            .refuses(&[ErrorCode::Conflict]),
+        get("/api/admin/tenants/{id}", web::to(read::<S>))
+            .scope(Scope::TenantsRead)
+            .says("Read a tenant", "With its subscription.")
+            .id::<schema::TenantId>()
+            .answers::<TenantWithSubscriptionJson>(StatusCode::OK),
+        delete_operation("/api/admin/tenants/{id}", web::to(delete::<S>))
+            .scope(Scope::TenantsWrite)
+            .says("Delete a tenant", "With everything that it owns. Its audit trail stays.")
+            .id::<schema::TenantId>()
+            .answers_nothing(),
+        post("/api/admin/tenants/{id}/suspend", web::to(suspend::<S>))
+            .scope(Scope::TenantsWrite)
+            .says("Suspend a tenant", "It can't sign in, and its sessions end at once. Doing so again changes nothing.")
+            .id::<schema::TenantId>()
+            .answers_nothing(),
+        post("/api/admin/tenants/{id}/resume", web::to(resume::<S>))
+            .scope(Scope::TenantsWrite)
+            .says("Resume a tenant", "It can sign in again; its old sessions stay ended. Doing so again changes nothing.")
+            .id::<schema::TenantId>()
+            .answers_nothing(),
+    ]
+}
+
+/// A tenant to be created.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewTenant)]
 #[serde(deny_unknown_fields)]
 struct NewTenantJson {
+    /// What it signs in with, unlike every other tenant.
+    #[schema(value_type = schema::Slug)]
     slug: String,
+    /// What it is called.
+    #[schema(min_length = 1, max_length = 200, example = "Acme")]
     name: String,
+    /// Where its one-time passwords go.
+    #[schema(format = Email, example = "it@acme.example")]
     contact_email: String,
+    /// The plan that it is put on.
+    #[schema(value_type = schema::PlanId)]
     plan_id: String,
+    /// Where its logo is: an https address.
+    #[schema(example = "https://acme.example/logo.svg")]
     logo_url: Option<String>,
+    /// Its main colour.
+    #[schema(example = "#1a2b3c")]
     primary_color: Option<String>,
+    /// The domain that it is known by.
+    #[schema(example = "acme.example")]
     domain: Option<String>,
 }
 
-#[derive(Serialize)]
+/// A tenant.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tenant)]
 struct TenantJson {
+    #[schema(value_type = schema::TenantId)]
     id: TenantId,
+    /// What it signs in with.
+    #[schema(value_type = schema::Slug)]
     slug: Slug,
+    /// What it is called.
+    #[schema(value_type = String, example = "Acme")]
     name: TenantName,
+    /// Where its one-time passwords go.
+    #[schema(value_type = String, example = "it@acme.example")]
     contact_email: Email,
+    /// Where its logo is.
+    #[schema(value_type = Option<String>)]
     logo_url: Option<HttpsUrl>,
+    /// Its main colour.
+    #[schema(value_type = Option<String>)]
     primary_color: Option<HexColor>,
+    /// The domain that it is known by.
+    #[schema(value_type = Option<String>)]
     domain: Option<DomainName>,
+    /// Since when it can't sign in.
+    #[schema(value_type = Option<schema::Moment>)]
     suspended_at: Option<Timestamp>,
+    #[schema(value_type = schema::Moment)]
     created_at: Timestamp,
+    #[schema(value_type = schema::Moment)]
     updated_at: Timestamp,
 }
 
-#[derive(Serialize)]
+/// Which plan a tenant is on, and how its payments stand.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subscription)]
 struct SubscriptionJson {
+    #[schema(value_type = schema::PlanId)]
     plan_id: PlanId,
+    #[schema(value_type = schema::SubscriptionState)]
     state: &'static str,
+    /// Inclusive.
+    #[schema(value_type = schema::Moment)]
     current_period_start: Timestamp,
+    /// Exclusive.
+    #[schema(value_type = schema::Moment)]
     current_period_end: Timestamp,
 }
 
-#[derive(Serialize)]
+/// A tenant and its subscription.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TenantWithSubscription)]
 struct TenantWithSubscriptionJson {
     #[serde(flatten)]
     tenant: TenantJson,
     subscription: Option<SubscriptionJson>,
 }
 
-#[derive(Serialize)]
+/// A tenant that was created, and its first codes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CreatedTenant)]
 struct CreatedTenantJson<'a> {
     #[serde(flatten)]
     tenant: TenantWithSubscriptionJson,
     activation_codes: Vec<IssuedCodeJson<'a>>,
+    /// What didn't go as it should, though the tenant was created.
     warnings: Vec<WarningJson>,
 }
 
-#[derive(Serialize)]
+/// What didn't go as it should.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Warning)]
 struct WarningJson {
+    /// `codes_not_issued`.
     code: &'static str,
+    /// What to do about it.
     detail: String,
 }
 
@@ -122,11 +219,16 @@ impl NewTenantJson {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TenantsQuery {
+    /// Those whose slug or name contains this, in any case.
+    #[param(max_length = 200)]
     search: Option<String>,
+    /// How many items at the most; 20 unless told otherwise.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 

@@ -1,22 +1,62 @@
 //! Activation of a project.
 
-use actix_web::{HttpResponse, web::Path};
+use actix_web::{
+    HttpResponse,
+    http::StatusCode,
+    web::{self, Path},
+};
 use serde::Deserialize;
 use tenantry_domain::{ActivateProject, ActivateWith, InvalidValue, PlainCode, ProjectId, activate_project, ports::Store};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::projects::ProjectJson;
 use crate::{
     body::JsonBody,
     endpoints::{Answer, State},
+    errors::ErrorCode,
     extract::TenantSession,
+    operation::{Operation, post},
     problem::Problem,
+    schema,
 };
 
-#[derive(Default, Deserialize)]
+pub(crate) fn operations<S: Store>() -> Vec<Operation> {
+    vec![
+        post("/api/tenant/projects/{id}/activate", web::to(activate::<S>))
+            .tenant()
+            .says(
+                "Activate a project",
+                "With a code's text, with the id of one of the tenant's codes, or, without either, with whichever is available. Takes one use \
+                of the code and makes the project active, both or neither. Repeating it answers the same and takes nothing more.",
+            )
+            .id::<schema::ProjectId>()
+            .optional_body::<ActivateJson>()
+            .answers::<ProjectJson>(StatusCode::OK)
+            .refuses(&[
+                ErrorCode::CodeMalformed,
+                ErrorCode::CodeUnknown,
+                ErrorCode::CodeRevoked,
+                ErrorCode::CodeExpired,
+                ErrorCode::CodeExhausted,
+                ErrorCode::NoCodeAvailable,
+                ErrorCode::ProjectAlreadyActive,
+                ErrorCode::QuotaExceeded,
+                ErrorCode::SubscriptionInactive,
+            ]),
+    ]
+}
+
+/// What to activate with: one of these, or nothing for whichever code is available.
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = Activate)]
 #[serde(deny_unknown_fields)]
 struct ActivateJson {
+    /// A code's text.
+    #[schema(value_type = Option<schema::CodeText>)]
     code: Option<Zeroizing<String>>,
+    /// The id of one of the tenant's codes.
+    #[schema(value_type = Option<schema::CodeId>)]
     activation_code_id: Option<String>,
 }
 

@@ -1,50 +1,109 @@
 //! Sign-in.
 
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, http::header::USER_AGENT};
+use actix_web::{
+    HttpMessage as _, HttpRequest, HttpResponse,
+    http::{StatusCode, header::USER_AGENT},
+    web,
+};
 use serde::{Deserialize, Serialize};
 use tenantry_auth::VerifyOtpError;
 use tenantry_domain::{Actor, Slug, TenantId, Timestamp, ports::Store};
+use utoipa::ToSchema;
 
 use crate::{
     body::JsonBody,
     client::RequestInfo,
     endpoints::{Answer, State},
+    errors::ErrorCode,
+    operation::{Operation, post},
     problem::Problem,
+    schema,
 };
 
-#[derive(Deserialize)]
+pub(crate) fn operations<S: Store>() -> Vec<Operation> {
+    vec![
+        post("/api/tenant/auth/otp/generate", web::to(generate_otp::<S>))
+            .public()
+            .says(
+                "Ask for a one-time password",
+                "Mails a one-time password to the tenant. The answer is the same whether there is such a tenant or not.",
+            )
+            .body::<GenerateJson>()
+            .answers::<ChallengeJson>(StatusCode::ACCEPTED)
+            .refuses(&[ErrorCode::RateLimited]),
+        post("/api/tenant/auth/otp/verify", web::to(verify_otp::<S>))
+            .public()
+            .says(
+                "Sign in",
+                "Takes the challenge and the one-time password that answers it, once. Wrong, expired, used and unknown are refused alike.",
+            )
+            .body::<VerifyJson>()
+            .answers::<SignedInJson<'_>>(StatusCode::OK)
+            .refuses(&[ErrorCode::InvalidOtp]),
+    ]
+}
+
+/// Who wants to sign in.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = GenerateOtp)]
 #[serde(deny_unknown_fields)]
 struct GenerateJson {
+    #[schema(value_type = schema::Slug)]
     tenant_slug: String,
 }
 
-#[derive(Serialize)]
-struct ChallengeJson {
-    challenge_id: String,
-    expires_in: i64,
+/// What a one-time password is to be presented with.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Challenge)]
+pub(crate) struct ChallengeJson {
+    #[schema(value_type = schema::ChallengeId)]
+    pub challenge_id: String,
+    /// How long the password is valid, in seconds.
+    #[schema(example = 600)]
+    pub expires_in: i64,
 }
 
-#[derive(Deserialize)]
+/// A challenge and its answer.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = VerifyOtp)]
 #[serde(deny_unknown_fields)]
-struct VerifyJson {
-    challenge_id: String,
-    otp_code: String,
+pub(crate) struct VerifyJson {
+    #[schema(value_type = schema::ChallengeId)]
+    pub challenge_id: String,
+    /// The one-time password as the mail shows it; blanks and hyphens are forgiven.
+    #[schema(example = "042137")]
+    pub otp_code: String,
 }
 
-#[derive(Serialize)]
+/// A session that was made.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignedIn)]
 struct SignedInJson<'a> {
+    /// Goes into `Authorization: Bearer ..`. Shown once.
     session_token: &'a str,
+    /// Valid until then, exclusive, if it isn't used before; use moves it.
+    #[schema(value_type = schema::Moment)]
     expires_at: Timestamp,
+    /// Valid until then at the most, however it is used.
+    #[schema(value_type = schema::Moment)]
     absolute_expires_at: Timestamp,
+    /// How long it lives unused, in seconds.
+    #[schema(example = 1800)]
     idle_timeout: i64,
+    #[schema(inline)]
     tenant: TenantJson<'a>,
 }
 
 /// What a tenant is told of itself when it signs in.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignedInTenant)]
 pub(crate) struct TenantJson<'a> {
+    #[schema(value_type = schema::TenantId)]
     pub id: TenantId,
+    #[schema(value_type = schema::Slug)]
     pub slug: &'a Slug,
+    /// What it is called.
+    #[schema(example = "Acme")]
     pub name: &'a str,
 }
 

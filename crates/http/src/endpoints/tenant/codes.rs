@@ -1,37 +1,74 @@
 //! A tenant's own codes: never their texts.
 
-use actix_web::{HttpResponse, web::Query};
+use actix_web::{
+    HttpResponse,
+    http::StatusCode,
+    web::{self, Query},
+};
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{
     Code, CodeId, CodeStatus, Label, Timestamp,
     ports::{CodeReads as _, Store},
 };
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     endpoints::{Answer, State},
     extract::TenantSession,
+    operation::{Operation, get},
     paging::{List, page_request},
     problem::Problem,
+    schema,
 };
 
-#[derive(Deserialize)]
+pub(crate) fn operations<S: Store>() -> Vec<Operation> {
+    vec![
+        get("/api/tenant/codes", web::to(list::<S>))
+            .tenant()
+            .says("List own codes", "The tenant's codes, newest first, without their texts.")
+            .query::<CodesQuery>()
+            .answers::<List<CodeJson>>(StatusCode::OK),
+    ]
+}
+
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CodesQuery {
+    /// Those that are so at the moment.
+    #[param(value_type = Option<schema::CodeStatus>)]
     status: Option<String>,
+    /// How many items at the most; 20 unless told otherwise.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+/// A code as its tenant sees it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwnCode)]
 struct CodeJson {
+    #[schema(value_type = schema::CodeId)]
     id: CodeId,
+    /// The last group of its text.
+    #[schema(example = "KP2J")]
     hint: String,
+    /// What it is for.
+    #[schema(value_type = Option<String>)]
     label: Option<Label>,
+    #[schema(value_type = schema::CodeStatus)]
     status: &'static str,
+    /// How many projects it can activate.
     max_uses: u32,
+    /// How many it has activated.
     use_count: u32,
+    /// Valid until then, exclusive; null: for ever.
+    #[schema(value_type = Option<schema::Moment>)]
     expires_at: Option<Timestamp>,
+    /// When it was last used.
+    #[schema(value_type = Option<schema::Moment>)]
     used_at: Option<Timestamp>,
+    #[schema(value_type = schema::Moment)]
     created_at: Timestamp,
 }
 

@@ -2,7 +2,8 @@
 
 use actix_web::{
     HttpResponse,
-    web::{Path, Query},
+    http::StatusCode,
+    web::{self, Path, Query},
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use tenantry_domain::{
@@ -11,29 +12,111 @@ use tenantry_domain::{
     ports::{ProjectFilter, ProjectReads as _, Store},
     transition_project,
 };
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     body::JsonBody,
     endpoints::{Answer, State},
+    errors::ErrorCode,
     extract::TenantSession,
+    operation::{Operation, delete as delete_operation, get, patch, post, put},
     paging::{List, page_request},
     problem::{Fields, Problem},
+    schema,
 };
 
+pub(crate) fn operations<S: Store>() -> Vec<Operation> {
+    let moves = |path, summary, says, to| {
+        post(path, web::to(move |state, session, path| transition::<S>(state, session, path, to)))
+            .tenant()
+            .says(summary, says)
+            .id::<schema::ProjectId>()
+            .answers::<ProjectJson>(StatusCode::OK)
+            .refuses(&[ErrorCode::InvalidTransition, ErrorCode::SubscriptionInactive])
+    };
+    vec![
+        get("/api/tenant/projects", web::to(list::<S>))
+            .tenant()
+            .says("List projects", "The tenant's projects, newest first.")
+            .query::<ProjectsQuery>()
+            .answers::<List<ProjectJson>>(StatusCode::OK),
+        post("/api/tenant/projects", web::to(create::<S>))
+            .tenant()
+            .says("Create a project", "It is pending until a code activates it.")
+            .body::<NewProjectJson>()
+            .answers::<ProjectJson>(StatusCode::CREATED)
+            .refuses(&[ErrorCode::Conflict, ErrorCode::QuotaExceeded, ErrorCode::SubscriptionInactive]),
+        get("/api/tenant/projects/{id}", web::to(read::<S>))
+            .tenant()
+            .says("Read a project", "One of the tenant's projects.")
+            .id::<schema::ProjectId>()
+            .answers::<ProjectJson>(StatusCode::OK),
+        patch("/api/tenant/projects/{id}", web::to(change::<S>))
+            .tenant()
+            .says("Change a project", "What is absent stays as it is; what is null is cleared.")
+            .id::<schema::ProjectId>()
+            .body::<ChangeJson>()
+            .answers::<ProjectJson>(StatusCode::OK)
+            .refuses(&[ErrorCode::SubscriptionInactive]),
+        put("/api/tenant/projects/{id}", web::to(replace::<S>))
+            .tenant()
+            .says("Replace a project's details", "What is absent is cleared.")
+            .id::<schema::ProjectId>()
+            .body::<ReplaceJson>()
+            .answers::<ProjectJson>(StatusCode::OK)
+            .refuses(&[ErrorCode::SubscriptionInactive]),
+        delete_operation("/api/tenant/projects/{id}", web::to(delete::<S>))
+            .tenant()
+            .says("Delete a project", "The use of the code that activated it is not given back.")
+            .id::<schema::ProjectId>()
+            .answers_nothing()
+            .refuses(&[ErrorCode::SubscriptionInactive]),
+        moves("/api/tenant/projects/{id}/pause", "Pause a project", "From active to paused.", Transition::Pause),
+        moves("/api/tenant/projects/{id}/resume", "Resume a project", "From paused to active.", Transition::Resume),
+        moves(
+            "/api/tenant/projects/{id}/complete",
+            "Complete a project",
+            "From active to completed, for good.",
+            Transition::Complete,
+        ),
+    ]
+}
+
 /// A project as its tenant sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Project)]
 pub(crate) struct ProjectJson {
+    #[schema(value_type = schema::ProjectId)]
     id: ProjectId,
+    /// Its short name, unlike that of the tenant's other projects.
+    #[schema(value_type = String, example = "globex-7k2m")]
     project_id: Slug,
+    /// Whom it is for.
+    #[schema(value_type = String, example = "Globex")]
     client_name: ClientName,
+    /// What it is about.
+    #[schema(value_type = Option<String>)]
     description: Option<Description>,
+    /// What it is to reach.
+    #[schema(value_type = Option<String>)]
     objectives: Option<Description>,
+    /// How pressing it is.
+    #[schema(value_type = Option<String>)]
     priority: Option<Priority>,
+    #[schema(value_type = schema::ProjectStatus)]
     project_status: &'static str,
+    /// The code that activated it.
+    #[schema(value_type = Option<schema::CodeId>)]
     activation_code_id: Option<CodeId>,
+    /// When it was activated.
+    #[schema(value_type = Option<schema::Moment>)]
     started_at: Option<Timestamp>,
+    /// When it was completed.
+    #[schema(value_type = Option<schema::Moment>)]
     completed_at: Option<Timestamp>,
+    #[schema(value_type = schema::Moment)]
     created_at: Timestamp,
+    #[schema(value_type = schema::Moment)]
     updated_at: Timestamp,
 }
 
@@ -56,35 +139,66 @@ impl From<Project> for ProjectJson {
     }
 }
 
-#[derive(Deserialize)]
+/// A project to be made.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewProject)]
 #[serde(deny_unknown_fields)]
 struct NewProjectJson {
+    /// Its short name; absent: made from the client's name.
+    #[schema(value_type = Option<schema::Slug>)]
     project_id: Option<String>,
+    /// Whom it is for.
+    #[schema(min_length = 1, max_length = 200, example = "Globex")]
     client_name: String,
+    /// What it is about.
+    #[schema(min_length = 1, max_length = 4000)]
     description: Option<String>,
+    /// What it is to reach.
+    #[schema(min_length = 1, max_length = 4000)]
     objectives: Option<String>,
+    /// How pressing it is, in the tenant's own words.
+    #[schema(min_length = 1, max_length = 40)]
     priority: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// All that a tenant says of a project.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ReplaceProject)]
 #[serde(deny_unknown_fields)]
 struct ReplaceJson {
+    /// Whom it is for.
+    #[schema(min_length = 1, max_length = 200, example = "Globex")]
     client_name: String,
+    /// What it is about.
+    #[schema(min_length = 1, max_length = 4000)]
     description: Option<String>,
+    /// What it is to reach.
+    #[schema(min_length = 1, max_length = 4000)]
     objectives: Option<String>,
+    /// How pressing it is, in the tenant's own words.
+    #[schema(min_length = 1, max_length = 40)]
     priority: Option<String>,
 }
 
 /// A change: what is absent stays, what is null is cleared.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ChangeProject)]
 #[serde(deny_unknown_fields)]
 struct ChangeJson {
+    /// Whom it is for.
+    #[schema(min_length = 1, max_length = 200, example = "Globex")]
     client_name: Option<String>,
+    /// What it is about.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 4000)]
     description: Option<Option<String>>,
+    /// What it is to reach.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 4000)]
     objectives: Option<Option<String>>,
+    /// How pressing it is, in the tenant's own words.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 40)]
     priority: Option<Option<String>>,
 }
 
@@ -156,12 +270,19 @@ impl ChangeJson {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProjectsQuery {
+    /// Those whose name, `project_id` or description contains this, in any case.
+    #[param(max_length = 200)]
     search: Option<String>,
+    /// Those that stand so.
+    #[param(value_type = Option<schema::ProjectStatus>)]
     status: Option<String>,
+    /// How many items at the most; 20 unless told otherwise.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 

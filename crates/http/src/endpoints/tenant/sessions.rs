@@ -2,44 +2,106 @@
 
 use actix_web::{
     HttpResponse,
-    web::{Path, Query},
+    http::StatusCode,
+    web::{self, Path, Query},
 };
 use serde::Serialize;
-use serde_json::json;
 use tenantry_domain::{
     Session, SessionId, Timestamp,
     ports::{SessionReads as _, Store},
 };
+use utoipa::ToSchema;
 
 use super::auth::TenantJson;
 use crate::{
     endpoints::{Answer, State},
     extract::TenantSession,
+    operation::{Operation, delete, get, post},
     paging::{List, PageQuery, page_request},
     problem::Problem,
+    schema,
     state::AppState,
 };
 
-#[derive(Serialize)]
+pub(crate) fn operations<S: Store>() -> Vec<Operation> {
+    vec![
+        get("/api/tenant/auth/session", web::to(current::<S>))
+            .tenant()
+            .says("Read this session", "The session that the request came by, and whose it is.")
+            .answers::<CurrentJson<'_>>(StatusCode::OK),
+        post("/api/tenant/auth/refresh", web::to(refresh::<S>))
+            .tenant()
+            .says("Refresh this session", "Lengthens it as its use does, never past its absolute limit.")
+            .answers::<CurrentJson<'_>>(StatusCode::OK),
+        post("/api/tenant/auth/logout", web::to(sign_out::<S>))
+            .tenant()
+            .says("Sign out", "Ends this session: its token is worth nothing from the next request on.")
+            .answers_nothing(),
+        get("/api/tenant/auth/sessions", web::to(list::<S>))
+            .tenant()
+            .says("List sessions", "The tenant's live sessions, newest first.")
+            .query::<PageQuery>()
+            .answers::<List<SessionJson>>(StatusCode::OK),
+        post("/api/tenant/auth/sessions/revoke-all", web::to(revoke_all::<S>))
+            .tenant()
+            .says("Sign out everywhere", "Ends all of the tenant's sessions, this one too.")
+            .answers::<SessionsEndedJson>(StatusCode::OK),
+        delete("/api/tenant/auth/sessions/{id}", web::to(revoke::<S>))
+            .tenant()
+            .says("End a session", "One of the tenant's live sessions, this one or another.")
+            .id::<schema::SessionId>()
+            .answers_nothing(),
+    ]
+}
+
+/// A session, and whose it is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CurrentSession)]
 struct CurrentJson<'a> {
+    #[schema(value_type = schema::SessionId)]
     id: SessionId,
+    #[schema(value_type = schema::Moment)]
     created_at: Timestamp,
+    /// Valid until then, exclusive, if it isn't used before; use moves it.
+    #[schema(value_type = schema::Moment)]
     expires_at: Timestamp,
+    /// Valid until then at the most, however it is used.
+    #[schema(value_type = schema::Moment)]
     absolute_expires_at: Timestamp,
+    /// How long it lives unused, in seconds.
+    #[schema(example = 1800)]
     idle_timeout: i64,
+    #[schema(inline)]
     tenant: TenantJson<'a>,
 }
 
 /// A session in a list: never its token.
-#[derive(Serialize)]
-struct SessionJson {
-    id: SessionId,
-    created_at: Timestamp,
-    last_activity: Timestamp,
-    expires_at: Timestamp,
-    client_ip: Option<String>,
-    user_agent: Option<String>,
-    current: bool,
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
+pub(crate) struct SessionJson {
+    #[schema(value_type = schema::SessionId)]
+    pub id: SessionId,
+    /// When it was signed in.
+    #[schema(value_type = schema::Moment)]
+    pub created_at: Timestamp,
+    /// When it was last used; written at most once a minute.
+    #[schema(value_type = schema::Moment)]
+    pub last_activity: Timestamp,
+    #[schema(value_type = schema::Moment)]
+    pub expires_at: Timestamp,
+    /// From where it was signed in.
+    pub client_ip: Option<String>,
+    /// By which program.
+    pub user_agent: Option<String>,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// How many sessions were ended.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SessionsEnded)]
+pub(crate) struct SessionsEndedJson {
+    pub sessions_ended: u64,
 }
 
 fn current_json<S: Store>(state: &AppState<S>, who: &TenantSession<S>, session: &Session) -> HttpResponse {
@@ -99,5 +161,5 @@ pub(crate) async fn revoke<S: Store>(state: State<S>, who: TenantSession<S>, id:
 /// Ends all of the tenant's sessions, this one too.
 pub(crate) async fn revoke_all<S: Store>(state: State<S>, who: TenantSession<S>) -> Answer {
     let ended = tenantry_auth::sign_out_everywhere(&state.store, &who.context(&state), who.id()).await?;
-    Ok(HttpResponse::Ok().json(json!({ "sessions_ended": ended })))
+    Ok(HttpResponse::Ok().json(SessionsEndedJson { sessions_ended: ended }))
 }

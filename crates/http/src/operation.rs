@@ -1,0 +1,258 @@
+//! One operation of the API: what serves it, who may call it, and what the document says of it.
+//!
+//! The same value is registered with actix and read by `openapi`, so that what is served and what is documented can't differ.
+
+use std::collections::BTreeSet;
+
+use actix_web::{
+    Route,
+    http::{Method, StatusCode},
+};
+use tenantry_domain::Scope;
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{
+        Content, ContentBuilder, Header, HeaderBuilder, Ref, RefOr, Required, ResponseBuilder,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        request_body::{RequestBody, RequestBodyBuilder},
+        response::Response,
+        schema::Schema,
+    },
+};
+
+use crate::errors::ErrorCode;
+
+/// Who may call an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Anybody.
+    Public,
+    /// A tenant that is signed in.
+    Tenant,
+    /// An operator who is signed in, whatever it may do.
+    AnyOperator,
+    /// An operator, or an API key, that has the scope.
+    Operator(Scope),
+}
+
+/// A named schema, as the document's components hold it.
+pub(crate) type NamedSchema = (String, RefOr<Schema>);
+
+/// An operation.
+pub(crate) struct Operation {
+    pub method: Method,
+    pub path: &'static str,
+    pub route: Route,
+    pub access: Access,
+    pub doc: Doc,
+}
+
+/// What the document says of an operation.
+#[derive(Default)]
+pub(crate) struct Doc {
+    pub summary: &'static str,
+    pub description: &'static str,
+    pub parameters: Vec<Parameter>,
+    pub body: Option<RequestBody>,
+    pub answers: Vec<(StatusCode, Response)>,
+    pub refusals: BTreeSet<ErrorCode>,
+    pub schemas: Vec<NamedSchema>,
+}
+
+pub(crate) fn get(path: &'static str, route: Route) -> Operation {
+    Operation::new(Method::GET, path, route)
+}
+
+pub(crate) fn post(path: &'static str, route: Route) -> Operation {
+    Operation::new(Method::POST, path, route)
+}
+
+pub(crate) fn put(path: &'static str, route: Route) -> Operation {
+    Operation::new(Method::PUT, path, route)
+}
+
+pub(crate) fn patch(path: &'static str, route: Route) -> Operation {
+    Operation::new(Method::PATCH, path, route)
+}
+
+pub(crate) fn delete(path: &'static str, route: Route) -> Operation {
+    Operation::new(Method::DELETE, path, route)
+}
+
+#[expect(dead_code, reason = "what uses the rest lands with the operators' API")]
+impl Operation {
+    /// Until an operation says otherwise, it is for a scope that is only an owner's: forgetting to say so opens nothing.
+    fn new(method: Method, path: &'static str, route: Route) -> Self {
+        let doc = Doc {
+            refusals: [ErrorCode::BadRequest, ErrorCode::ValidationFailed, ErrorCode::Internal, ErrorCode::Unavailable].into(),
+            ..Doc::default()
+        };
+        Self { method, path, route, access: Access::Operator(Scope::OperatorsWrite), doc }
+    }
+
+    /// Anybody may call it.
+    pub fn public(mut self) -> Self {
+        self.access = Access::Public;
+        self
+    }
+
+    /// A tenant that is signed in may call it.
+    pub fn tenant(mut self) -> Self {
+        self.access = Access::Tenant;
+        self.refuses(&[ErrorCode::Unauthenticated])
+    }
+
+    /// Every operator who is signed in may call it.
+    pub fn any_operator(mut self) -> Self {
+        self.access = Access::AnyOperator;
+        self.refuses(&[ErrorCode::Unauthenticated])
+    }
+
+    /// An operator with this scope may call it.
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.access = Access::Operator(scope);
+        self.refuses(&[ErrorCode::Unauthenticated, ErrorCode::Forbidden])
+    }
+
+    /// What it does, in a few words that also name it in clients (`List plans` is `list_plans`), and in some more.
+    pub fn says(mut self, summary: &'static str, description: &'static str) -> Self {
+        self.doc.summary = summary;
+        self.doc.description = description;
+        self
+    }
+
+    /// The kind of the path's `{id}`.
+    pub fn id<K: ToSchema>(self) -> Self {
+        self.path_parameter::<K>("id")
+    }
+
+    /// A parameter of the path.
+    pub fn path_parameter<T: ToSchema>(mut self, name: &str) -> Self {
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
+        let schema = self.schema::<T>();
+        self.doc.parameters.push(parameter.schema(Some(schema)).build());
+        self.refuses(&[ErrorCode::NotFound])
+    }
+
+    /// The parameters of the query.
+    pub fn query<Q: IntoParams>(mut self) -> Self {
+        self.doc.parameters.extend(Q::into_params(|| Some(ParameterIn::Query)));
+        self
+    }
+
+    /// A header that may be sent.
+    pub fn header(mut self, name: &str, says: &str) -> Self {
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).description(Some(says));
+        self.doc.parameters.push(parameter.required(Required::False).schema(Some(String::schema())).build());
+        self
+    }
+
+    /// The JSON that is sent.
+    pub fn body<B: ToSchema>(self) -> Self {
+        self.takes::<B>("application/json", Required::True).refuses(&[ErrorCode::MalformedJson])
+    }
+
+    /// The JSON that may be sent.
+    pub fn optional_body<B: ToSchema>(self) -> Self {
+        self.takes::<B>("application/json", Required::False).refuses(&[ErrorCode::MalformedJson])
+    }
+
+    /// A body of another media type than JSON.
+    pub fn takes<B: ToSchema>(mut self, media_type: &str, required: Required) -> Self {
+        let content = ContentBuilder::new().schema(Some(self.schema::<B>())).build();
+        self.doc.body = Some(RequestBodyBuilder::new().content(media_type, content).required(Some(required)).build());
+        self.refuses(&[ErrorCode::PayloadTooLarge, ErrorCode::UnsupportedMediaType, ErrorCode::RequestTimeout])
+    }
+
+    /// The JSON that is answered with this status.
+    pub fn answers<T: ToSchema>(mut self, status: StatusCode) -> Self {
+        let content = ContentBuilder::new().schema(Some(self.schema::<T>())).build();
+        let mut response = success(status).content("application/json", content);
+        if status == StatusCode::CREATED && !self.path.contains("/api/tenant/auth/") {
+            response = response.header("Location", text_header("Where what was made is, if it has an address."));
+        }
+        self.doc.answers.push((status, response.build()));
+        self
+    }
+
+    /// The last answer also as CSV, for a request whose `Accept` asks for `text/csv`.
+    pub fn or_csv(mut self) -> Self {
+        if let Some((_, response)) = self.doc.answers.last_mut() {
+            response.content.insert("text/csv".to_owned(), RefOr::T(text_content()));
+        }
+        self
+    }
+
+    /// CSV that is answered.
+    pub fn answers_csv(mut self) -> Self {
+        let response = success(StatusCode::OK).content("text/csv", text_content()).build();
+        self.doc.answers.push((StatusCode::OK, response));
+        self
+    }
+
+    /// An answer without a body.
+    pub fn answers_nothing(mut self) -> Self {
+        self.doc.answers.push((StatusCode::NO_CONTENT, success(StatusCode::NO_CONTENT).build()));
+        self
+    }
+
+    /// A header of the last answer that was named.
+    pub fn with_header(mut self, name: &str, says: &str) -> Self {
+        if let Some((_, response)) = self.doc.answers.last_mut() {
+            response.headers.insert(name.to_owned(), RefOr::T(text_header(says)));
+        }
+        self
+    }
+
+    /// It has a version: the answer carries an `ETag`, and `If-None-Match` is heeded.
+    pub fn versioned(self) -> Self {
+        let mut versioned = self.with_header("ETag", "The version that was answered.");
+        versioned.doc.answers.push((StatusCode::NOT_MODIFIED, success(StatusCode::NOT_MODIFIED).build()));
+        versioned.header("If-None-Match", "An `ETag`: answers 304 without a body while that is still the version.")
+    }
+
+    /// It is an edit that `If-Match` can make conditional; the answer carries the new `ETag`.
+    pub fn conditional(self) -> Self {
+        self.header("If-Match", "An `ETag`: the edit takes place only while that is still the version, else 412.")
+            .refuses(&[ErrorCode::PreconditionFailed])
+    }
+
+    /// It heeds `Idempotency-Key`.
+    pub fn idempotent(self) -> Self {
+        self.header(
+            "Idempotency-Key",
+            "1 to 255 visible ASCII characters. The first answer of success is kept for 24 hours and replayed for the same request, with \
+            `Idempotency-Replayed: true`.",
+        )
+        .refuses(&[ErrorCode::IdempotencyMismatch, ErrorCode::IdempotencyInFlight])
+    }
+
+    /// Errors that it may answer beside those that all of its kind have.
+    pub fn refuses(mut self, codes: &[ErrorCode]) -> Self {
+        self.doc.refusals.extend(codes);
+        self
+    }
+
+    /// A reference to a schema, which the document then holds.
+    fn schema<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        let name = T::name();
+        T::schemas(&mut self.doc.schemas);
+        self.doc.schemas.push((name.to_string(), T::schema()));
+        RefOr::Ref(Ref::from_schema_name(name))
+    }
+}
+
+fn success(status: StatusCode) -> ResponseBuilder {
+    let description = status.canonical_reason().unwrap_or_default();
+    let builder = ResponseBuilder::new().description(description);
+    builder.header("X-Request-Id", text_header("Names the request, in the log and in the audit trail too."))
+}
+
+fn text_content() -> Content {
+    ContentBuilder::new().schema(Some(String::schema())).build()
+}
+
+/// A header whose value is text.
+pub(crate) fn text_header(says: &str) -> Header {
+    HeaderBuilder::new().schema(Some(String::schema())).description(Some(says)).build()
+}

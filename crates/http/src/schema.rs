@@ -1,0 +1,110 @@
+//! Schemas of the values that the domain's types write: the domain knows no OpenAPI, so a field names one of these as its `value_type`.
+
+use std::borrow::Cow;
+
+use tenantry_domain::id::Kind;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        KnownFormat, ObjectBuilder, RefOr, SchemaFormat,
+        schema::{Schema, SchemaType, Type},
+    },
+};
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::new(Type::String))
+}
+
+macro_rules! named {
+    ($name:ident, $schema:expr) => {
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                $schema.into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    };
+}
+
+macro_rules! ids {
+    ($($name:ident: $kind:ty;)*) => {$(
+        #[doc = concat!("`", stringify!($name), "`: the prefix of its kind, and 32 hexadecimal digits.")]
+        pub(crate) struct $name;
+
+        named!($name, {
+            let prefix = <$kind as Kind>::PREFIX;
+            text()
+                .pattern(Some(format!("^{prefix}_[0-9a-f]{{32}}$")))
+                .examples([format!("{prefix}_018bcfe568007000800000000000000a")])
+        });
+    )*};
+}
+
+ids! {
+    PlanId: tenantry_domain::Plan;
+    TenantId: tenantry_domain::Tenant;
+    CodeId: tenantry_domain::Code;
+    BatchId: tenantry_domain::Batch;
+    ProjectId: tenantry_domain::Project;
+    SessionId: tenantry_domain::Session;
+    ChallengeId: tenantry_domain::OtpChallenge;
+}
+
+/// A moment, in UTC, by RFC 3339.
+pub(crate) struct Moment;
+
+named!(
+    Moment,
+    text()
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .description(Some("A moment in UTC, by RFC 3339, with up to six digits of a second."))
+        .examples(["2026-11-25T09:30:00Z"])
+);
+
+/// A tenant's or a project's short name.
+pub(crate) struct Slug;
+
+named!(
+    Slug,
+    text()
+        .min_length(Some(1))
+        .max_length(Some(tenantry_domain::Slug::MAX))
+        .pattern(Some("^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"))
+        .description(Some("Letters, digits and hyphens, none of these at either end; kept in lower case."))
+        .examples(["acme"])
+);
+
+/// An activation code's text.
+pub(crate) struct CodeText;
+
+named!(
+    CodeText,
+    text()
+        .description(Some(
+            "16 symbols of Crockford's base32, the last of which checks the others. Case, blanks and hyphens are forgiven, and O for 0, I and L for 1."
+        ))
+        .examples(["12RY-S55W-4MZR-KP2J"])
+);
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident: $all:expr;)*) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        named!($name, text().enum_values(Some($all.iter().map(|word| word.as_str()))));
+    )*};
+}
+
+words! {
+    /// How a project stands.
+    ProjectStatus: tenantry_domain::ProjectStatus::ALL;
+    /// What a code is at the moment.
+    CodeStatus: tenantry_domain::CodeStatus::ALL;
+    /// How a subscription stands.
+    SubscriptionState: tenantry_domain::SubscriptionState::ALL;
+}
