@@ -4,7 +4,9 @@ use crate::{MigrateError, StepState, down, fresh, status, up};
 use sea_orm_migration::sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement, TryGetable};
 use tempfile::TempDir;
 
-const STEPS: usize = 6;
+const STEPS: usize = 7;
+#[expect(clippy::cast_possible_truncation, reason = "a handful")]
+const BUT_THE_FIRST: u32 = STEPS as u32 - 1;
 
 fn address(folder: &TempDir) -> String {
     format!("sqlite://{}/tenantry.db", folder.path().display())
@@ -31,7 +33,7 @@ async fn column<T: TryGetable>(url: &str, sql: &str) -> Vec<T> {
 async fn legacy_database(folder: &TempDir) -> String {
     let url = address(folder);
     up(&url).await.unwrap();
-    down(&url, u32::try_from(STEPS - 1).unwrap()).await.unwrap();
+    down(&url, BUT_THE_FIRST).await.unwrap();
     run(
         &url,
         "INSERT INTO llm_project_config (id, project_id, client_name, description) VALUES
@@ -52,7 +54,7 @@ async fn legacy_projects_survive_up_down_and_up() {
         let without_tenant =
             "SELECT project_status FROM llm_project_config WHERE tenant_id IS NULL AND activation_code_id IS NULL";
         assert_eq!(column::<String>(&url, without_tenant).await, ["active", "active"]);
-        assert_eq!(down(&url, 5).await.unwrap().len(), 5);
+        assert_eq!(down(&url, BUT_THE_FIRST).await.unwrap().len(), STEPS - 1);
         assert_eq!(
             column::<String>(&url, "SELECT client_name FROM llm_project_config ORDER BY project_id").await,
             ["MÜLLER", "Acme"]
@@ -71,12 +73,12 @@ async fn slugs_that_tenants_share_keep_the_schema_as_it_is() {
         SELECT randomblob(16), value, value, value, '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00' FROM json_each('[\"a\", \"b\"]');
         INSERT INTO llm_project_config (id, project_id, client_name, tenant_id) SELECT randomblob(16), 'website', slug, id FROM tenants";
     run(&url, tenants).await;
-    let refusal = down(&url, 5).await.unwrap_err();
+    let refusal = down(&url, BUT_THE_FIRST).await.unwrap_err();
     assert!(matches!(&refusal, MigrateError::StepRefused { reason } if reason.contains("`website`")), "{refusal}");
     assert_eq!(status(&url).await.unwrap().applied().len(), STEPS, "not even the steps before it are taken back");
     run(&url, "DELETE FROM tenants WHERE slug = 'a'").await;
     assert_eq!(column::<i64>(&url, "SELECT count(*) FROM llm_project_config").await, [3], "a tenant takes its projects along");
-    assert_eq!(down(&url, 5).await.unwrap().len(), 5);
+    assert_eq!(down(&url, BUT_THE_FIRST).await.unwrap().len(), STEPS - 1);
 }
 
 #[tokio::test]

@@ -68,6 +68,7 @@ mod context;
 mod email;
 mod entropy;
 pub mod id;
+mod idempotency;
 mod invalid;
 mod limit;
 #[cfg(feature = "memory")]
@@ -102,6 +103,7 @@ pub use {
     email::Email,
     entropy::{Entropy, SeededEntropy},
     id::Id,
+    idempotency::{Fingerprint, IdempotencyKey, KeyClaim, KeyClaimId, KeyState},
     invalid::InvalidValue,
     limit::{BucketKey, Rate, RateDecision},
     otp::{ChallengeId, OtpBudget, OtpChallenge, OtpMac, OtpPurpose, OtpStrength},

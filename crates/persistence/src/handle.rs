@@ -4,7 +4,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult, QueryTrait, Select,
     Statement, TryGetable, UpdateMany, Value, sea_query::Query,
 };
-use tenantry_domain::{Page, PageRequest, StoreError};
+use tenantry_domain::{Page, PageRequest, StoreError, ports::Parking};
 use uuid::Uuid;
 
 use crate::{error::store_error, row::Row};
@@ -14,11 +14,13 @@ pub struct Handle<C> {
     pub(crate) connection: C,
     /// Whether a statement failed: PostgreSQL goes on to answer COMMIT with a silent rollback then.
     pub(crate) failed: bool,
+    /// Where a transaction is parked when it is committed.
+    pub(crate) parking: Option<Parking<Self>>,
 }
 
 impl<C> Handle<C> {
     pub(crate) const fn new(connection: C) -> Self {
-        Self { connection, failed: false }
+        Self { connection, failed: false, parking: None }
     }
 }
 

@@ -16,6 +16,7 @@ mod connect_error;
 mod entities;
 mod error;
 mod handle;
+mod idempotency;
 mod ledger;
 mod limits;
 mod options;

@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use tenantry_domain::{
     StoreError,
-    ports::{Store, Transaction},
+    ports::{Parking, Store, Transaction},
 };
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
 pub struct DatabaseStore {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    parking: Option<Parking<Handle<DatabaseTransaction>>>,
 }
 
 impl DatabaseStore {
@@ -29,7 +30,7 @@ impl DatabaseStore {
     /// See [`ConnectError`].
     pub async fn connect(options: &Options) -> Result<Self, ConnectError> {
         let pools = connect(options).await?;
-        Ok(Self { reader: pools.reader, writer: pools.writer })
+        Ok(Self { reader: pools.reader, writer: pools.writer, parking: None })
     }
 
     /// Asks the database for an answer, for readiness.
@@ -69,18 +70,42 @@ impl Store for DatabaseStore {
     }
 
     async fn begin(&self) -> Result<Self::Transaction, StoreError> {
-        // A deferred transaction on SQLite asks for its turn to write at its first write, and fails where another came between.
-        let mode = (self.writer.get_database_backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
-        let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
-        let transaction = self.writer.begin_with_options(options).await;
-        transaction.map(Handle::new).map_err(|failure| store_error("transaction", &failure))
+        let parked = self.parking.as_ref().and_then(|parking| Some((parking, parking.take()?)));
+        let begun = match parked {
+            Some((parking, parked)) => {
+                let savepoint = parked.connection.begin().await;
+                parking.park(parked);
+                savepoint
+            }
+            None => {
+                // A deferred transaction on SQLite asks for its turn to write at its first write, and fails where another came between.
+                let sqlite = self.writer.get_database_backend() == DbBackend::Sqlite;
+                let mode = sqlite.then_some(SqliteTransactionMode::Immediate);
+                let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
+                self.writer.begin_with_options(options).await
+            }
+        };
+        let connection = begun.map_err(|failure| store_error("transaction", &failure))?;
+        Ok(Handle { parking: self.parking.clone(), ..Handle::new(connection) })
+    }
+
+    fn parking(&self, parking: Parking<Self::Transaction>) -> Self {
+        Self { parking: Some(parking), ..self.clone() }
     }
 }
 
 impl Transaction for Handle<DatabaseTransaction> {
-    async fn commit(self) -> Result<(), StoreError> {
+    async fn commit(mut self) -> Result<(), StoreError> {
         if self.failed {
             return Err(StoreError::Conflict(Box::new(Cause::new("a statement of the transaction failed before"))));
+        }
+        if let Some(parking) = self.parking.take() {
+            let Some(parked) = parking.take() else {
+                parking.park(self);
+                return Ok(());
+            };
+            // This one is a savepoint inside the parked one, which its release leaves behind.
+            parking.park(parked);
         }
         self.connection.commit().await.map_err(|failure| store_error("transaction", &failure))
     }

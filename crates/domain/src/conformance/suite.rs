@@ -120,6 +120,23 @@ macro_rules! conformance_rules {
                 racing_deletions_of_a_tenant_have_one_winner,
                 a_deletion_that_races_activations_leaves_nothing,
             }
+            idempotency {
+                an_answer_is_read_as_it_was_written,
+                a_key_that_is_in_use_says_for_what,
+                racing_claims_of_a_key_have_one_winner,
+                racing_claims_of_a_key_whose_lock_ran_out_have_one_winner,
+                a_lock_runs_out_at_its_moment_and_not_before,
+                an_overtaken_claimant_answers_nothing,
+                a_key_is_answered_once,
+                a_released_key_is_new,
+                an_answered_key_is_not_released,
+                an_expired_key_is_new_at_its_moment_and_not_before,
+                keys_are_apart,
+                racing_attempts_of_a_request_carry_it_out_once,
+                an_overtaken_attempt_leaves_no_trace,
+                a_refused_attempt_leaves_its_audit_and_a_free_key,
+                an_abandoned_attempt_leaves_a_free_key_and_no_more,
+            }
             isolation {
                 a_stranger_reads_nothing,
                 a_stranger_writes_nothing,
@@ -176,6 +193,14 @@ macro_rules! conformance_rules {
                 pages_of_sessions_are_complete,
                 pages_of_audit_events_are_complete,
                 a_page_is_stable_while_the_list_changes,
+            }
+            parking {
+                what_is_parked_is_seen_when_it_is_committed_and_not_before,
+                what_is_parked_and_dropped_leaves_no_trace,
+                what_follows_goes_on_inside_what_is_parked,
+                what_is_dropped_beside_what_is_parked_takes_nothing_along,
+                what_fails_beside_what_is_parked_takes_nothing_along,
+                a_tenant_is_created_with_its_codes_in_one_commit,
             }
             projects {
                 a_project_is_read_as_it_was_written,

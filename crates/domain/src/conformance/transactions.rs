@@ -8,8 +8,9 @@ use super::{
     world::{World, first_page, later, noon},
 };
 use crate::{
-    Action, AuditEvent, BucketKey, Code, CodeDigest, Context, KeyId, NewCode, OtpChallenge, OutboxMessage, Plan, Project,
-    ProjectStatus, Quota, Rate, RateDecision, Redemption, Session, SubscriptionState, Tenant, TenantId, Transition, ports::*,
+    Action, AuditEvent, BucketKey, Code, CodeDigest, Context, KeyClaim, KeyId, KeyState, NewCode, OtpChallenge, OutboxMessage,
+    Plan, Project, ProjectStatus, Quota, Rate, RateDecision, Redemption, Session, SubscriptionState, Tenant, TenantId,
+    Transition, ports::*,
 };
 
 /// Everything that readers can see of the rows that [`Rows::write_all`] writes to.
@@ -40,6 +41,7 @@ struct Rows {
     challenges: [OtpChallenge; 2],
     message: OutboxMessage,
     bucket: BucketKey,
+    keys: [KeyClaim; 3],
     new_plan: Plan,
     new_tenant: Tenant,
     new_project: Project,
@@ -72,6 +74,7 @@ impl<S: Store> World<S> {
             challenges: [self.challenge(Some(tenant), noon()).await, self.challenge(Some(tenant), noon()).await],
             message: self.message(noon()).await,
             bucket: BucketKey::from_bytes(self.bytes()),
+            keys: [self.claim_of_new_key(noon()).await, self.claim_of_new_key(noon()).await, self.new_claim(later(1))],
             new_plan: self.new_plan(5),
             new_tenant: self.new_tenant("new-tenant", noon()),
             new_project: self.new_project(Some(tenant), "new-project", noon()),
@@ -166,6 +169,10 @@ impl Rows {
         tx.insert_challenge(&self.new_challenge).await?;
 
         assert_eq!(tx.take_token(self.bucket, RATE, now).await?, RateDecision::Allowed);
+        let [answered, released, claimed] = &self.keys;
+        assert!(tx.answer_key(answered.key, answered.id, &self.message.payload).await?);
+        assert!(tx.release_key(released.key, released.id).await?);
+        assert_eq!(tx.claim_key(claimed).await?, KeyState::Claimed);
         tx.append_audit(&AuditEvent::new(cx, Action::OtpRequested, Some(tenant), None)).await?;
         let claimed = tx.claim_messages(now, Duration::HOUR, 9).await?;
         assert_eq!(claimed.len(), 1);
@@ -196,6 +203,11 @@ pub async fn a_dropped_transaction_leaves_no_trace<S: Store>(store: S) {
             let new = &rows.new_challenge;
             assert_eq!(tx.claim_otp_attempt(new.id, new.purpose, BUDGET, later(1)).await?, None);
             assert_eq!(tx.take_token(rows.bucket, RATE, later(1)).await?, RateDecision::Allowed);
+            let [unanswered, unreleased, unclaimed] = &rows.keys;
+            for key in [unanswered, unreleased] {
+                assert_eq!(tx.claim_key(&world.again(key, later(1))).await?, KeyState::InFlight);
+            }
+            assert_eq!(tx.claim_key(&world.again(unclaimed, later(1))).await?, KeyState::Claimed);
             let messages = tx.claim_messages(later(1), Duration::HOUR, 9).await?;
             let claims: Vec<_> = messages.iter().map(|message| (message.id, message.attempts)).collect();
             assert_eq!(claims, [(rows.message.id, 1)]);

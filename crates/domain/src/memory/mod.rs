@@ -10,6 +10,7 @@
 mod audit;
 mod codes;
 mod hasher;
+mod idempotency;
 mod ledger;
 mod limits;
 mod otps;

@@ -8,12 +8,15 @@ use futures_util::lock::{Mutex, OwnedMutexGuard};
 use super::tables::Tables;
 use crate::{
     StoreError,
-    ports::{Store, Transaction},
+    ports::{Parking, Store, Transaction},
 };
 
 /// A store in memory. Its clones are handles to the same store; see the [module](super) for what it is good for.
 #[derive(Clone, Default)]
-pub struct MemoryStore(Arc<Shared>);
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+    parking: Option<Parking<MemoryTransaction>>,
+}
 
 /// Reads of a [`MemoryStore`]: each sees what was committed last.
 pub type MemoryReader = View<Committed>;
@@ -63,7 +66,9 @@ pub struct Committed(Arc<Shared>);
 pub struct Turn {
     tables: Arc<Tables>,
     shared: Arc<Shared>,
-    _guard: OwnedMutexGuard<()>,
+    /// Where it goes on inside a parked transaction, that one has the turn.
+    guard: Option<OwnedMutexGuard<()>>,
+    parking: Option<Parking<MemoryTransaction>>,
 }
 
 impl Mode for Committed {
@@ -103,19 +108,40 @@ impl Store for MemoryStore {
     type Transaction = MemoryTransaction;
 
     fn reader(&self) -> Self::Reader {
-        View(Committed(Arc::clone(&self.0)))
+        View(Committed(Arc::clone(&self.shared)))
     }
 
     async fn begin(&self) -> Result<Self::Transaction, StoreError> {
-        let guard = Arc::clone(&self.0.turn).lock_owned().await;
-        Ok(View(Turn { tables: self.0.committed(), shared: Arc::clone(&self.0), _guard: guard }))
+        let (shared, parking) = (Arc::clone(&self.shared), self.parking.clone());
+        if let Some(parking) = &self.parking
+            && let Some(parked) = parking.take()
+        {
+            let tables = parked.tables();
+            parking.park(parked);
+            return Ok(View(Turn { tables, shared, guard: None, parking: Some(parking.clone()) }));
+        }
+        let guard = Arc::clone(&self.shared.turn).lock_owned().await;
+        Ok(View(Turn { tables: self.shared.committed(), shared, guard: Some(guard), parking }))
+    }
+
+    fn parking(&self, parking: Parking<Self::Transaction>) -> Self {
+        Self { shared: Arc::clone(&self.shared), parking: Some(parking) }
     }
 }
 
 impl Transaction for MemoryTransaction {
-    async fn commit(self) -> Result<(), StoreError> {
-        let Turn { tables, shared, _guard } = self.0;
-        *shared.committed.write().unwrap_or_else(PoisonError::into_inner) = tables;
+    async fn commit(mut self) -> Result<(), StoreError> {
+        let Some(parking) = self.0.parking.take() else {
+            let Turn { tables, shared, guard, .. } = self.0;
+            *shared.committed.write().unwrap_or_else(PoisonError::into_inner) = tables;
+            drop(guard);
+            return Ok(());
+        };
+        let outermost = match parking.take() {
+            Some(View(parked)) => View(Turn { tables: self.0.tables, ..parked }),
+            None => self,
+        };
+        parking.park(outermost);
         Ok(())
     }
 }

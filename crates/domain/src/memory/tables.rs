@@ -2,9 +2,9 @@
 
 use super::table::Table;
 use crate::{
-    AuditEvent, AuditEventId, BucketKey, CalendarMonth, ChallengeId, Code, CodeId, MessageId, OtpChallenge, OutboxMessage, Plan,
-    PlanId, Project, ProjectId, Redemption, RedemptionId, Session, SessionId, StoreError, Subscription, Tenant, TenantId,
-    Timestamp,
+    AuditEvent, AuditEventId, BucketKey, CalendarMonth, ChallengeId, Code, CodeId, IdempotencyKey, KeyClaim, MessageId,
+    OtpChallenge, OutboxMessage, Plan, PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session, SessionId,
+    StoreError, Subscription, Tenant, TenantId, Timestamp,
 };
 
 /// The state of a store. A clone costs one reference count a table.
@@ -23,6 +23,7 @@ pub struct Tables {
     pub challenges: Table<ChallengeId, OtpChallenge>,
     /// For each bucket the time when it will be full again.
     pub buckets: Table<BucketKey, Timestamp>,
+    pub idempotency_keys: Table<IdempotencyKey, (KeyClaim, Option<SealedPayload>)>,
     pub audit: Table<AuditEventId, AuditEvent>,
     pub outbox: Table<MessageId, OutboxMessage>,
 }

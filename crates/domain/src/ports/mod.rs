@@ -13,10 +13,12 @@
 mod audit;
 mod codes;
 mod error;
+mod idempotency;
 mod ledger;
 mod limits;
 mod otps;
 mod outbox;
+mod parking;
 mod plans;
 mod projects;
 mod sessions;
@@ -27,10 +29,12 @@ use std::future::Future;
 pub use audit::{AuditReads, AuditWrites};
 pub use codes::{CodeIssue, CodeReads, CodeWrites};
 pub use error::StoreError;
+pub use idempotency::IdempotencyWrites;
 pub use ledger::{LedgerReads, LedgerWrites};
 pub use limits::LimitWrites;
 pub use otps::{OtpReads, OtpWrites};
 pub use outbox::OutboxWrites;
+pub use parking::Parking;
 pub use plans::{PlanReads, PlanWrites};
 pub use projects::{Ownership, ProjectFilter, ProjectReads, ProjectWrites};
 pub use sessions::{SessionReads, SessionTouch, SessionWrites};
@@ -51,6 +55,15 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`] where the store can't be reached in time.
     fn begin(&self) -> impl Future<Output = Result<Self::Transaction, StoreError>> + Send;
+
+    /// The same store, whose transactions end in one commit of the caller's: for use cases, which commit by themselves, when what they
+    /// write must last together with something else.
+    ///
+    /// A transaction that is committed is parked. The next one goes on inside it: it sees what is parked, joins it when it is committed,
+    /// and leaves it as it was when it is dropped, also after a statement of it failed. Nobody else sees anything, the store's own
+    /// readers included, until the caller [takes](Parking::take) the parked transaction and commits it. One transaction at a time.
+    #[must_use]
+    fn parking(&self, parking: Parking<Self::Transaction>) -> Self;
 }
 
 /// All reads.
@@ -79,6 +92,7 @@ pub trait Transaction:
     + SessionWrites
     + OtpWrites
     + LimitWrites
+    + IdempotencyWrites
     + AuditWrites
     + OutboxWrites
 {

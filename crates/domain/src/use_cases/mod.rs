@@ -5,6 +5,7 @@
 
 mod activate_project;
 mod assign_project;
+mod attempt;
 mod create_tenant;
 mod generate_codes;
 mod manage_tenant;
@@ -13,6 +14,7 @@ mod projects;
 
 pub use activate_project::{ActivateError, ActivateProject, ActivateWith, activate_project};
 pub use assign_project::{AssignError, assign_project};
+pub use attempt::{ANSWERS_ARE_KEPT, Attempt, AttemptError, Begun, KeyedRequest};
 pub use create_tenant::{AUTO_LABEL, CreateTenantError, CreatedTenant, NewTenant, create_tenant};
 pub use generate_codes::{CodeOrder, GenerateCodesError, IssuedBatch, IssuedCode, MAX_CODES, MAX_USES, generate_codes};
 pub use manage_tenant::{ManageTenantError, delete_tenant, resume_tenant, suspend_tenant};

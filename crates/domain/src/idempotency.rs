@@ -1,0 +1,91 @@
+//! Requests that may be sent again: what is known of one by its key.
+
+use std::fmt;
+
+use crate::{Id, SealedPayload, Timestamp, id::Kind};
+
+/// Who sends a request, and by which key of its own: a keyed digest of both, so that a store holds neither.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdempotencyKey([u8; 32]);
+
+impl IdempotencyKey {
+    /// Takes the digest.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes, as a store writes them.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdempotencyKey(..)")
+    }
+}
+
+/// What a request asks for, a keyed digest of all of it: two requests with the same fingerprint are the same request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Takes the digest.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes, as a store writes them.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprint(..)")
+    }
+}
+
+/// A key that one request wants for itself, so that it is carried out once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyClaim {
+    /// Its identifier: it tells the claimant from one that comes after it.
+    pub id: KeyClaimId,
+    /// The key.
+    pub key: IdempotencyKey,
+    /// What the request asks for.
+    pub fingerprint: Fingerprint,
+    /// When it is claimed.
+    pub claimed_at: Timestamp,
+    /// From then on another may claim the key, unless there is an answer: the claimant was killed.
+    pub locked_until: Timestamp,
+    /// From then on the key is as good as new.
+    pub expires_at: Timestamp,
+}
+
+/// A claim's identifier.
+pub type KeyClaimId = Id<KeyClaim>;
+
+impl Kind for KeyClaim {
+    const PREFIX: &'static str = "clm";
+}
+
+/// What became of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum KeyState {
+    /// The key is the claimant's: until it answers, nobody else's.
+    Claimed,
+    /// The same request was answered.
+    Answered(SealedPayload),
+    /// The same request is under way.
+    InFlight,
+    /// Another request has the key.
+    Mismatch,
+}

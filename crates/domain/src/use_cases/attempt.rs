@@ -1,0 +1,142 @@
+//! Requests that are carried out once, however often they are sent.
+
+use std::fmt;
+
+use time::Duration;
+
+use crate::{
+    Context, Fingerprint, Id, IdempotencyKey, KeyClaim, KeyClaimId, KeyState, SealedPayload, StoreError,
+    ports::{IdempotencyWrites as _, Parking, Store, Transaction as _},
+};
+
+/// How long an answer is kept for whoever sends its request again.
+pub const ANSWERS_ARE_KEPT: Duration = Duration::DAY;
+
+/// A request with a key.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyedRequest {
+    /// Who sends it, and by which key.
+    pub key: IdempotencyKey,
+    /// What it asks for.
+    pub fingerprint: Fingerprint,
+    /// How long it may take: for so long a server that was killed leaves the key locked. One that takes longer does nothing.
+    pub patience: Duration,
+}
+
+/// How a keyed request goes on.
+#[derive(Debug)]
+#[must_use]
+pub enum Begun<S: Store> {
+    /// It is to be carried out.
+    First(Attempt<S>),
+    /// It was carried out before, and answered so.
+    Again(SealedPayload),
+}
+
+/// Why a keyed request isn't carried out. It did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum AttemptError {
+    /// Another request has the key.
+    #[error("the key belongs to another request")]
+    Mismatch,
+    /// The same request is under way.
+    #[error("the same request is under way")]
+    InFlight,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A request that is being carried out, and has its key for itself.
+///
+/// Run use cases on [`store`](Self::store), then [`answer`](Self::answer): all that they wrote and the answer become lasting together. A
+/// request that was refused is [released](Self::release), one that was given up [abandoned](Self::abandon). An attempt that is dropped, or
+/// whose server is killed, leaves no trace but the lock, which runs out.
+pub struct Attempt<S: Store> {
+    outside: S,
+    inside: S,
+    parking: Parking<S::Transaction>,
+    key: IdempotencyKey,
+    claim: KeyClaimId,
+}
+
+impl<S: Store> Attempt<S> {
+    /// Claims the request's key, in a transaction of its own.
+    ///
+    /// # Errors
+    /// See [`AttemptError`].
+    pub async fn begin(store: &S, cx: &Context<'_>, request: &KeyedRequest) -> Result<Begun<S>, AttemptError> {
+        let claim = KeyClaim {
+            id: Id::generate(cx.now, cx.entropy),
+            key: request.key,
+            fingerprint: request.fingerprint,
+            claimed_at: cx.now,
+            locked_until: cx.now + request.patience,
+            expires_at: cx.now + ANSWERS_ARE_KEPT,
+        };
+        let mut tx = store.begin().await?;
+        match tx.claim_key(&claim).await? {
+            KeyState::Claimed => tx.commit().await?,
+            KeyState::Answered(answer) => return Ok(Begun::Again(answer)),
+            KeyState::InFlight => return Err(AttemptError::InFlight),
+            KeyState::Mismatch => return Err(AttemptError::Mismatch),
+        }
+        let parking = Parking::new();
+        let inside = store.parking(parking.clone());
+        Ok(Begun::First(Self { outside: store.clone(), inside, parking, key: claim.key, claim: claim.id }))
+    }
+
+    /// The store on which the request is carried out.
+    #[must_use]
+    pub const fn store(&self) -> &S {
+        &self.inside
+    }
+
+    /// Commits what the request wrote, and its answer with it.
+    ///
+    /// # Errors
+    /// [`AttemptError::InFlight`] where it took so long that another has the key by now, [`AttemptError::Store`] where the store failed.
+    /// Nothing that the request wrote is lasting then, unless the store left that open.
+    pub async fn answer(&self, answer: &SealedPayload) -> Result<(), AttemptError> {
+        let mut tx = self.transaction().await?;
+        if !tx.answer_key(self.key, self.claim, answer).await? {
+            return Err(AttemptError::InFlight);
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Commits what the request wrote though it was refused, as an audit event, and gives its key back: sent again, it is judged anew.
+    /// Does nothing where another has the key by now.
+    ///
+    /// # Errors
+    /// Where the store failed.
+    pub async fn release(&self) -> Result<(), StoreError> {
+        let mut tx = self.transaction().await?;
+        if tx.release_key(self.key, self.claim).await? {
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Rolls back what the request wrote, and gives its key back. Does nothing where it was answered.
+    ///
+    /// # Errors
+    /// Where the store failed; the key is free once its lock has run out.
+    pub async fn abandon(self) -> Result<(), StoreError> {
+        drop(self.parking.take());
+        self.release().await
+    }
+
+    async fn transaction(&self) -> Result<S::Transaction, StoreError> {
+        match self.parking.take() {
+            Some(parked) => Ok(parked),
+            None => self.outside.begin().await,
+        }
+    }
+}
+
+impl<S: Store> fmt::Debug for Attempt<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt").field("claim", &self.claim).finish_non_exhaustive()
+    }
+}
