@@ -74,6 +74,7 @@ on_both_databases! {
             (send(Method::GET, "/api/admin/plans?limit=201", json_type, String::new()).await, 422, "validation_failed"),
             (send(Method::GET, "/api/admin/plans?limit=x", json_type, String::new()).await, 422, "validation_failed"),
             (send(Method::GET, "/api/admin/plans?cursor=x", json_type, String::new()).await, 422, "validation_failed"),
+            (send(Method::GET, "/api/admin/plans?count=perhaps", json_type, String::new()).await, 422, "validation_failed"),
             (send(Method::GET, "/api/admin/plans?colour=red", json_type, String::new()).await, 422, "validation_failed"),
             (admin.anonymous().get(plans).await, 401, "unauthenticated"),
             (admin.anonymous().post(plans, &json!({})).await, 401, "unauthenticated"),

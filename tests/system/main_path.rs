@@ -79,6 +79,11 @@ on_both_databases! {
         let cursor = first.text_at("/next_cursor");
         let rest = acme.get(&format!("/api/tenant/projects?limit=3&cursor={cursor}")).await.expect(200).body;
         assert_eq!((rest["items"].as_array().unwrap().len(), &rest["next_cursor"]), (1, &Value::Null));
+        assert_eq!((first.body.get("total"), rest.get("total")), (None, None), "nobody asked");
+        let counted = acme.get(&format!("/api/tenant/projects?limit=3&cursor={cursor}&count=true")).await.expect(200).body;
+        assert_eq!((&counted["total"], &counted["items"]), (&json!(4), &rest["items"]));
+        let counted = acme.get("/api/tenant/projects?search=gamma&count=true").await.expect(200).body;
+        assert_eq!(counted["total"], 1, "what the search finds");
 
         let made = acme.post("/api/tenant/projects", &json!({
             "client_name": "Delta", "project_id": "delta-1", "description": "two\nlines", "priority": "high"

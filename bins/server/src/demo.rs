@@ -64,7 +64,7 @@ async fn plan<S: Store>(store: &S, cx: &Context<'_>) -> Result<PlanId, DemoError
         Err(CreatePlanError::NameTaken) => {}
         Err(error) => return Err(error.into()),
     }
-    let mut request = PageRequest { limit: PageLimit::new(PageLimit::MAX)?, after: None };
+    let mut request = PageRequest { limit: PageLimit::new(PageLimit::MAX)?, after: None, count: false };
     loop {
         let page = store.reader().plans_page(request).await?;
         if let Some(plan) = page.items.iter().find(|plan| plan.name.as_str() == PLAN) {

@@ -10,6 +10,8 @@ pub struct PageRequest<K> {
     pub limit: PageLimit,
     /// The last item of the page before; `None` for the first page.
     pub after: Option<Id<K>>,
+    /// Whether to count the whole list, which costs more the longer it is.
+    pub count: bool,
 }
 
 impl<K> Clone for PageRequest<K> {
@@ -20,7 +22,8 @@ impl<K> Clone for PageRequest<K> {
 impl<K> Copy for PageRequest<K> {}
 impl<K: Kind> fmt::Debug for PageRequest<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PageRequest").field("limit", &self.limit).field("after", &self.after).finish()
+        let Self { limit, after, count } = self;
+        f.debug_struct("PageRequest").field("limit", limit).field("after", after).field("count", count).finish()
     }
 }
 
@@ -61,21 +64,29 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Whether another page follows.
     pub has_more: bool,
+    /// How many items all pages have together, where that was asked for: `Some` exactly then.
+    pub total: Option<u64>,
 }
 
 impl<T> Page<T> {
-    /// Makes a page of up to one item more than `limit`: the extra one says that there are more.
+    /// Makes a page of up to one item more than `limit`: the extra one says that there are more. Nothing is counted.
     #[must_use]
     pub fn from_surplus(mut items: Vec<T>, limit: PageLimit) -> Self {
         let limit = usize::from(limit.get());
         let has_more = items.len() > limit;
         items.truncate(limit);
-        Self { items, has_more }
+        Self { items, has_more, total: None }
+    }
+
+    /// The answer to a request for a list that has nothing.
+    #[must_use]
+    pub fn of_nothing<K>(request: PageRequest<K>) -> Self {
+        Self { items: Vec::new(), has_more: false, total: request.count.then_some(0) }
     }
 
     /// The page with every item turned into another.
     #[must_use]
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(f).collect(), has_more: self.has_more }
+        Page { items: self.items.into_iter().map(f).collect(), has_more: self.has_more, total: self.total }
     }
 }

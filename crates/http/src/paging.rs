@@ -1,4 +1,4 @@
-//! Lists over HTTP: `?limit=` and `?cursor=`, answered as `{items, next_cursor}`.
+//! Lists over HTTP: `?limit=` and `?cursor=`, answered as `{items, next_cursor}`, with `total` where `?count=true` asks for it.
 
 use std::borrow::Cow;
 
@@ -24,6 +24,8 @@ pub(crate) struct PageQuery {
     pub limit: Option<u16>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
+    /// Whether to answer `total`, which takes longer the longer the list is.
+    pub count: Option<bool>,
 }
 
 /// A page of a list.
@@ -31,6 +33,8 @@ pub(crate) struct PageQuery {
 pub(crate) struct List<T> {
     items: Vec<T>,
     next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
 }
 
 impl<T: ToSchema> PartialSchema for List<T> {
@@ -39,12 +43,17 @@ impl<T: ToSchema> PartialSchema for List<T> {
         let cursor = ObjectBuilder::new()
             .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
             .description(Some("The next page's `cursor`; null on the last page."));
+        let total = ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::Integer))
+            .minimum(Some(0))
+            .description(Some("How many items all pages have together; there where `count` asked for it."));
         ObjectBuilder::new()
             .schema_type(SchemaType::new(Type::Object))
             .property("items", ArrayBuilder::new().items(item))
             .required("items")
             .property("next_cursor", cursor)
             .required("next_cursor")
+            .property("total", total)
             .into()
     }
 }
@@ -60,14 +69,18 @@ impl<T: ToSchema> ToSchema for List<T> {
     }
 }
 
-/// The page request that a limit and a cursor make.
-pub(crate) fn page_request<K: Kind>(limit: Option<u16>, cursor: Option<&str>) -> Result<PageRequest<K>, Problem> {
+/// The page request that a query's `limit`, `cursor` and `count` make.
+pub(crate) fn page_request<K: Kind>(
+    limit: Option<u16>,
+    cursor: Option<&str>,
+    count: Option<bool>,
+) -> Result<PageRequest<K>, Problem> {
     let mut fields = Fields::default();
     let limit = fields.take("?limit", limit.map_or(Ok(PageLimit::default()), PageLimit::new));
     let foreign = |_| InvalidValue::new("invalid_cursor", "take the cursor as `next_cursor` gave it");
     let after = fields.take_optional("?cursor", cursor.map(|cursor| cursor.parse::<Id<K>>().map_err(foreign)));
     match (limit, after) {
-        (Some(limit), Some(after)) => Ok(PageRequest { limit, after }),
+        (Some(limit), Some(after)) => Ok(PageRequest { limit, after, count: count.unwrap_or(false) }),
         _ => Err(fields.into_problem()),
     }
 }
@@ -76,6 +89,7 @@ impl<T> List<T> {
     /// The answer that a page makes.
     pub fn new<I, K: Kind>(page: Page<I>, id: impl Fn(&I) -> Id<K>, show: impl FnMut(I) -> T) -> Self {
         let last = page.items.last().map(|item| id(item).to_string());
-        Self { next_cursor: last.filter(|_| page.has_more), items: page.items.into_iter().map(show).collect() }
+        let next_cursor = last.filter(|_| page.has_more);
+        Self { next_cursor, total: page.total, items: page.items.into_iter().map(show).collect() }
     }
 }

@@ -1,8 +1,9 @@
 use std::fmt;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult, QueryTrait, Select,
-    Statement, TryGetable, UpdateMany, Value, sea_query::Query,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait,
+    Select, Statement, TryGetable, UpdateMany, Value,
+    sea_query::{Expr, Query},
 };
 use tenantry_domain::{Page, PageRequest, StoreError, ports::Parking};
 use uuid::Uuid;
@@ -62,7 +63,7 @@ impl<C: ConnectionTrait> Handle<C> {
         rows.iter().map(read_row::<R>).collect()
     }
 
-    /// One page of a query, newest first.
+    /// One page of a query, newest first; counting the whole of it is a statement more, where it isn't all on the page.
     pub(crate) async fn page<E, R, K>(
         &mut self,
         query: Select<E>,
@@ -73,11 +74,22 @@ impl<C: ConnectionTrait> Handle<C> {
         E: EntityTrait,
         R: Row,
     {
+        let all = query.clone();
         let query = query.apply_if(page.after, |query, after| query.filter(id.lt(after.uuid()))).order_by_desc(id);
         let mut statement = query.build(self.backend());
         // A literal: PostgreSQL plans a bound limit anew each time. One item more says whether another page follows.
         statement.sql.push_str(&format!(" LIMIT {}", page.limit.get() + 1));
-        Ok(Page::from_surplus(self.list::<R>(statement).await?, page.limit))
+        let mut answer = Page::from_surplus(self.list::<R>(statement).await?, page.limit);
+        if page.count {
+            let whole = page.after.is_none() && !answer.has_more;
+            answer.total = Some(if whole { answer.items.len() as u64 } else { self.count_all::<E, R>(all).await? });
+        }
+        Ok(answer)
+    }
+
+    async fn count_all<E: EntityTrait, R: Row>(&mut self, query: Select<E>) -> Result<u64, StoreError> {
+        let count = query.select_only().expr(Expr::cust("count(*)"));
+        self.count(R::WHAT, count.build(self.backend())).await
     }
 
     /// The first column of the first row.

@@ -67,7 +67,7 @@ impl<C: ConnectionTrait + Send> ProjectReads for Handle<C> {
             query = query.filter(Column::ProjectStatus.eq(status.as_str()));
         }
         if let Some(search) = &filter.search {
-            let Some(pattern) = search::containing(search) else { return Ok(Page::from_surplus(Vec::new(), page.limit)) };
+            let Some(pattern) = search::containing(search) else { return Ok(Page::of_nothing(page)) };
             query = query.filter(Column::SearchText.like(pattern));
         }
         self.page::<_, ProjectRow, _>(query, Column::Id, page).await

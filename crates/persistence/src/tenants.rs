@@ -35,7 +35,7 @@ impl<C: ConnectionTrait + Send> TenantReads for Handle<C> {
     async fn tenants_page(&mut self, search: Option<&str>, page: PageRequest<Tenant>) -> Result<Page<Tenant>, StoreError> {
         let mut query = Entity::find();
         if let Some(search) = search {
-            let Some(pattern) = search::containing(search) else { return Ok(Page::from_surplus(Vec::new(), page.limit)) };
+            let Some(pattern) = search::containing(search) else { return Ok(Page::of_nothing(page)) };
             query = query.filter(Column::SearchText.like(pattern));
         }
         self.page::<_, Model, _>(query, Column::Id, page).await

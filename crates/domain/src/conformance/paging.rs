@@ -2,7 +2,7 @@
 
 use time::Duration;
 
-use super::world::{World, all_pages, later, noon};
+use super::world::{World, all_pages, first_page, later, noon};
 use crate::{
     Action, AuditEvent, Code, CodeOrder, Id, Page, PageLimit, PageRequest, Plan, Project, ProjectStatus, Session, StoreError,
     Tenant, ports::*,
@@ -10,7 +10,8 @@ use crate::{
 
 const ITEMS: i64 = 11;
 
-/// Holds a list of `newest_first` against pages of every length, also when its length is a multiple of theirs.
+/// Holds a list of `newest_first` against pages of every length, also when its length is a multiple of theirs; each page counts
+/// the whole list where asked to.
 async fn pages_are_complete<K>(
     newest_first: &[Id<K>],
     id: impl Fn(&K) -> Id<K>,
@@ -23,6 +24,13 @@ async fn pages_are_complete<K>(
         let items = all_pages(limit, &id, &read).await;
         let ids: Vec<_> = items.iter().map(&id).collect();
         assert_eq!(ids, newest_first, "pages of {limit}");
+        for after in [None, newest_first.first().copied(), newest_first.last().copied()] {
+            let request = PageRequest { limit: PageLimit::new(limit).unwrap(), after, count: true };
+            let counted = read(request).await.unwrap();
+            assert_eq!(counted.total, Some(newest_first.len() as u64), "pages of {limit}, behind {after:?}");
+            let plain = read(PageRequest { count: false, ..request }).await.unwrap();
+            assert_eq!((plain.total, plain.items.len()), (None, counted.items.len()), "nobody asked");
+        }
     }
 }
 
@@ -130,6 +138,24 @@ pub async fn pages_of_audit_events_are_complete<S: Store>(store: S) {
     pages_are_complete(&its, id, async |page| world.read().audit_page(Some(tenant), page).await).await;
 }
 
+/// A list that has nothing counts nothing, whether there is nothing or a filter finds nothing.
+pub async fn a_list_of_nothing_counts_nothing<S: Store>(store: S) {
+    fn counted<K>() -> PageRequest<K> {
+        PageRequest { count: true, ..first_page() }
+    }
+    let world = World::new(store);
+    assert_eq!(world.read().plans_page(counted()).await.unwrap(), Page::of_nothing(counted::<Plan>()));
+    let tenant = world.tenant().await;
+    world.project(tenant).await;
+    for search in ["no such thing", "\0"] {
+        let tenants = world.read().tenants_page(Some(search), counted()).await.unwrap();
+        assert_eq!(tenants, Page::of_nothing(counted::<Tenant>()), "{search:?}");
+        let filter = ProjectFilter { search: Some(search.to_owned()), status: None };
+        let projects = world.read().projects_page(tenant, &filter, counted()).await.unwrap();
+        assert_eq!(projects, Page::of_nothing(counted::<Project>()), "{search:?}");
+    }
+}
+
 /// Items that are added or deleted between two pages, even the last item of the first, shift nothing in the second.
 pub async fn a_page_is_stable_while_the_list_changes<S: Store>(store: S) {
     let world = World::new(store);
@@ -142,7 +168,7 @@ pub async fn a_page_is_stable_while_the_list_changes<S: Store>(store: S) {
     }
     let filter = ProjectFilter::default();
     let page = async |after| {
-        let request = PageRequest { limit: PageLimit::new(3).unwrap(), after };
+        let request = PageRequest { limit: PageLimit::new(3).unwrap(), after, count: false };
         let page = world.read().projects_page(tenant, &filter, request).await.unwrap();
         (page.items.into_iter().map(|project| project.id).collect::<Vec<_>>(), page.has_more)
     };

@@ -192,6 +192,7 @@ macro_rules! conformance_rules {
                 pages_of_projects_are_complete,
                 pages_of_sessions_are_complete,
                 pages_of_audit_events_are_complete,
+                a_list_of_nothing_counts_nothing,
                 a_page_is_stable_while_the_list_changes,
             }
             parking {

@@ -25,7 +25,7 @@ pub fn later(seconds: i64) -> Timestamp {
 
 /// The first page, as long as pages get.
 pub fn first_page<K>() -> PageRequest<K> {
-    PageRequest { limit: PageLimit::new(PageLimit::MAX).unwrap(), after: None }
+    PageRequest { limit: PageLimit::new(PageLimit::MAX).unwrap(), after: None, count: false }
 }
 
 /// A store under test, and what a rule needs beside it.
@@ -103,7 +103,7 @@ pub async fn all_pages<K>(
     id: impl Fn(&K) -> Id<K>,
     read: impl AsyncFn(PageRequest<K>) -> Result<Page<K>, StoreError>,
 ) -> Vec<K> {
-    let mut request = PageRequest { limit: PageLimit::new(limit).unwrap(), after: None };
+    let mut request = PageRequest { limit: PageLimit::new(limit).unwrap(), after: None, count: false };
     let mut items = Vec::new();
     loop {
         let page = read(request).await.unwrap();

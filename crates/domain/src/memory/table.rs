@@ -93,6 +93,8 @@ impl<V: Clone> Table<Id<V>, V> {
         let end = request.after.map_or(Unbounded, Excluded);
         let rows = self.0.range((Unbounded, end)).rev().map(|(_, row)| row.as_ref()).filter(|row| keep(row));
         let surplus = usize::from(request.limit.get()) + 1;
-        Page::from_surplus(rows.take(surplus).cloned().collect(), request.limit)
+        let page = Page::from_surplus(rows.take(surplus).cloned().collect(), request.limit);
+        let count = || self.rows().filter(|row| keep(row)).fold(0, |count, _| count + 1);
+        Page { total: request.count.then(count), ..page }
     }
 }

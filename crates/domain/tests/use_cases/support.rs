@@ -26,7 +26,7 @@ pub fn details(client_name: &str) -> ProjectDetails {
 }
 
 pub fn first_page<K>() -> PageRequest<K> {
-    PageRequest { limit: PageLimit::new(PageLimit::MAX).unwrap(), after: None }
+    PageRequest { limit: PageLimit::new(PageLimit::MAX).unwrap(), after: None, count: false }
 }
 
 impl Portal {

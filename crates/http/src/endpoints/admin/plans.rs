@@ -93,7 +93,7 @@ impl From<Plan> for PlanJson {
 
 /// All plans.
 pub(crate) async fn list<S: Store>(state: State<S>, _who: Operator<S>, query: Query<PageQuery>) -> Answer {
-    let page = page_request(query.limit, query.cursor.as_deref())?;
+    let page = page_request(query.limit, query.cursor.as_deref(), query.count)?;
     let page = state.store.reader().plans_page(page).await?;
     Ok(HttpResponse::Ok().json(List::new(page, |plan| plan.id, PlanJson::from)))
 }

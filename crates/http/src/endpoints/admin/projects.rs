@@ -60,6 +60,8 @@ pub(crate) struct AllProjectsQuery {
     limit: Option<u16>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Whether to answer `total`, which takes longer the longer the list is.
+    count: Option<bool>,
 }
 
 /// To whom a project is assigned.
@@ -103,7 +105,7 @@ fn ownership(tenant: Option<&str>) -> Result<Ownership, Problem> {
 pub(crate) async fn list<S: Store>(state: State<S>, _who: Operator<S>, query: Query<AllProjectsQuery>) -> Answer {
     let ownership = ownership(query.tenant.as_deref())?;
     let filter = project_filter(query.search.as_deref(), query.status.as_deref())?;
-    let page = page_request(query.limit, query.cursor.as_deref())?;
+    let page = page_request(query.limit, query.cursor.as_deref(), query.count)?;
     let page = state.store.reader().projects_of_anyone_page(ownership, &filter, page).await?;
     Ok(HttpResponse::Ok().json(List::new(page, |project| project.id, OwnedProjectJson::from)))
 }

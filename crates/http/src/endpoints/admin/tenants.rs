@@ -230,11 +230,13 @@ pub(crate) struct TenantsQuery {
     limit: Option<u16>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Whether to answer `total`, which takes longer the longer the list is.
+    count: Option<bool>,
 }
 
 /// All tenants.
 pub(crate) async fn list<S: Store>(state: State<S>, _who: Operator<S>, query: Query<TenantsQuery>) -> Answer {
-    let page = page_request(query.limit, query.cursor.as_deref())?;
+    let page = page_request(query.limit, query.cursor.as_deref(), query.count)?;
     let search = query.search.as_deref().map(str::trim).filter(|search| !search.is_empty());
     let search = search.map(SearchText::parse).transpose().map_err(|invalid| Problem::field("?search", invalid))?;
     let page = state.store.reader().tenants_page(search.as_ref().map(SearchText::as_str), page).await?;

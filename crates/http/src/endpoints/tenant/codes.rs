@@ -42,6 +42,8 @@ pub(crate) struct CodesQuery {
     limit: Option<u16>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Whether to answer `total`, which takes longer the longer the list is.
+    count: Option<bool>,
 }
 
 /// A code as its tenant sees it.
@@ -76,7 +78,7 @@ struct CodeJson {
 pub(crate) async fn list<S: Store>(state: State<S>, who: TenantSession<S>, query: Query<CodesQuery>) -> Answer {
     let status = query.status.as_deref().map(CodeStatus::parse).transpose();
     let status = status.map_err(|invalid| Problem::field("?status", invalid))?;
-    let page = page_request(query.limit, query.cursor.as_deref())?;
+    let page = page_request(query.limit, query.cursor.as_deref(), query.count)?;
     let now = state.clock.now();
     let page = state.store.reader().codes_page(who.id(), status, now, page).await?;
     let show = |code: Code| CodeJson {

@@ -284,6 +284,8 @@ pub(crate) struct ProjectsQuery {
     limit: Option<u16>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Whether to answer `total`, which takes longer the longer the list is.
+    count: Option<bool>,
 }
 
 /// The filter that a query's `search` and `status` make.
@@ -301,7 +303,7 @@ pub(crate) fn project_filter(search: Option<&str>, status: Option<&str>) -> Resu
 /// The tenant's projects.
 pub(crate) async fn list<S: Store>(state: State<S>, who: TenantSession<S>, query: Query<ProjectsQuery>) -> Answer {
     let filter = project_filter(query.search.as_deref(), query.status.as_deref())?;
-    let page = page_request(query.limit, query.cursor.as_deref())?;
+    let page = page_request(query.limit, query.cursor.as_deref(), query.count)?;
     let page = state.store.reader().projects_page(who.id(), &filter, page).await?;
     Ok(HttpResponse::Ok().json(List::new(page, |project| project.id, ProjectJson::from)))
 }

@@ -135,7 +135,7 @@ pub(crate) async fn sign_out<S: Store>(state: State<S>, who: TenantSession<S>) -
 
 /// The tenant's live sessions.
 pub(crate) async fn list<S: Store>(state: State<S>, who: TenantSession<S>, query: Query<PageQuery>) -> Answer {
-    let page = page_request(query.limit, query.cursor.as_deref())?;
+    let page = page_request(query.limit, query.cursor.as_deref(), query.count)?;
     let page = state.store.reader().live_sessions_page(who.id(), state.clock.now(), page).await?;
     let show = |session: Session| SessionJson {
         id: session.id,
