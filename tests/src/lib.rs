@@ -33,6 +33,7 @@ pub mod database;
 mod mail_server;
 mod postgres;
 mod process;
+pub mod python;
 mod server;
 mod world;
 

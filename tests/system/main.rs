@@ -6,6 +6,8 @@ mod activation;
 mod clocked;
 mod conformance;
 mod crash;
+mod document_fuzz;
+mod generated_client;
 mod http_contract;
 mod legacy;
 mod limits;

@@ -103,11 +103,11 @@ fn insert(item: &mut PathItem, method: &Method, operation: Documented) {
 fn documented(tag: &str, operation: Operation) -> (Documented, Vec<NamedSchema>) {
     let Operation { access, doc, .. } = operation;
     let (security, needs) = match access {
-        Access::Public => (SecurityRequirement::default(), None),
-        Access::Tenant => (SecurityRequirement::new::<_, [&str; 0], _>(TENANT, []), None),
-        Access::AnyOperator => (SecurityRequirement::new::<_, [&str; 0], _>(OPERATOR, []), None),
+        Access::Public => (None, None),
+        Access::Tenant => (Some(SecurityRequirement::new::<_, [&str; 0], _>(TENANT, [])), None),
+        Access::AnyOperator => (Some(SecurityRequirement::new::<_, [&str; 0], _>(OPERATOR, [])), None),
         // The scopes of a bearer scheme can be named since OpenAPI 3.1.
-        Access::Operator(scope) => (SecurityRequirement::new(OPERATOR, [scope.as_str()]), Some(scope)),
+        Access::Operator(scope) => (Some(SecurityRequirement::new(OPERATOR, [scope.as_str()])), Some(scope)),
     };
     let mut description = doc.description.to_owned();
     if let Some(scope) = needs {
@@ -132,7 +132,7 @@ fn documented(tag: &str, operation: Operation) -> (Documented, Vec<NamedSchema>)
         .parameters(Some(doc.parameters))
         .request_body(doc.body)
         .responses(responses.build())
-        .securities(Some([security]))
+        .securities(Some(security))
         .build();
     (built, doc.schemas)
 }

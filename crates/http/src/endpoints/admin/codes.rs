@@ -35,6 +35,9 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
 /// The most codes that one JSON answer carries.
 const MOST: u32 = 1_000;
 
+/// The longest life of codes that expire: a hundred years.
+const LONGEST_SECONDS: i64 = 3_155_760_000;
+
 /// Which codes to issue.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = IssueCodes)]
@@ -102,10 +105,10 @@ impl IssueJson {
         let count = fields.take("/count", count.ok_or_else(|| out(format!("must be 1 to {MOST}"))));
         let label = fields.take_optional("/label", self.label.as_deref().map(Label::parse));
         let ttl = self.ttl_seconds.map(|seconds| {
-            if seconds > 0 {
+            if (1..=LONGEST_SECONDS).contains(&seconds) {
                 Ok(Duration::seconds(seconds))
             } else {
-                Err(out("must be 1 or more, or absent for codes that don't expire".into()))
+                Err(out(format!("must be 1 to {LONGEST_SECONDS}, or absent for codes that don't expire")))
             }
         });
         let ttl = fields.take_optional("/ttl_seconds", ttl);
