@@ -4,7 +4,7 @@ use crate::{MigrateError, StepState, down, fresh, status, up};
 use sea_orm_migration::sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement, TryGetable};
 use tempfile::TempDir;
 
-const STEPS: usize = 7;
+const STEPS: usize = 8;
 #[expect(clippy::cast_possible_truncation, reason = "a handful")]
 const BUT_THE_FIRST: u32 = STEPS as u32 - 1;
 
@@ -79,6 +79,42 @@ async fn slugs_that_tenants_share_keep_the_schema_as_it_is() {
     run(&url, "DELETE FROM tenants WHERE slug = 'a'").await;
     assert_eq!(column::<i64>(&url, "SELECT count(*) FROM llm_project_config").await, [3], "a tenant takes its projects along");
     assert_eq!(down(&url, BUT_THE_FIRST).await.unwrap().len(), STEPS - 1);
+}
+
+/// Goes back to the schema from before the step whose name ends like this.
+async fn before(url: &str, name: &str) {
+    let steps = status(url).await.unwrap().applied();
+    let after = steps.iter().rev().position(|step| step.ends_with(name)).expect("the step is there") + 1;
+    assert_eq!(down(url, u32::try_from(after).unwrap()).await.unwrap().len(), after);
+}
+
+#[tokio::test]
+async fn codes_from_before_batches_are_in_theirs() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = address(&folder);
+    up(&url).await.unwrap();
+    before(&url, "create_code_batches").await;
+    let codes = "INSERT INTO tenants (id, slug, name, contact_email, created_at, updated_at)
+        VALUES (x'0a', 'a', 'a', 'a', '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00');
+        INSERT INTO activation_codes
+            (id, tenant_id, code_digest, key_id, hint, label, max_uses, expires_at, batch_id, created_at, updated_at)
+        SELECT randomblob(16), x'0a', randomblob(32), 'k1', 'KP2J', iif(value < 3, 'Spring', NULL), iif(value < 3, 7, 1),
+            iif(value < 3, '2027-01-01T00:00:00+00:00', NULL), iif(value < 3, x'01', x'02'), '2026-01-02T00:00:00+00:00',
+            '2026-01-03T00:00:00+00:00'
+        FROM json_each('[1, 2, 3, 4, 5]')";
+    run(&url, codes).await;
+    for _ in 0..2 {
+        up(&url).await.unwrap();
+        let batches = "SELECT concat_ws(' ', hex(id), hex(tenant_id), label, max_uses, expires_at, ordered, issued, state, source, created_at)
+            FROM code_batches ORDER BY id";
+        let expected = [
+            "01 0A Spring 7 2027-01-01T00:00:00+00:00 2 2 complete issued 2026-01-02T00:00:00+00:00",
+            "02 0A 1 3 3 complete issued 2026-01-02T00:00:00+00:00",
+        ];
+        assert_eq!(column::<String>(&url, batches).await, expected);
+        before(&url, "create_code_batches").await;
+        assert_eq!(column::<i64>(&url, "SELECT count(*) FROM activation_codes").await, [5]);
+    }
 }
 
 #[tokio::test]

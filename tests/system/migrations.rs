@@ -92,6 +92,28 @@ async fn postgres_four_migrators_at_once_all_succeed() {
 }
 
 #[tokio::test]
+async fn postgres_makes_batches_of_the_codes_from_before() {
+    let url = PostgresCluster::shared().await.migrated_database().await;
+    let steps = status(url.as_str()).await.unwrap().applied();
+    let after = steps.iter().rev().position(|step| step.ends_with("create_code_batches")).unwrap() + 1;
+    down(url.as_str(), u32::try_from(after).unwrap()).await.unwrap();
+    let tenant = "INSERT INTO tenants (id, slug, name, contact_email, created_at, updated_at)
+        VALUES ('018bcfe5-6800-7000-8000-00000000000a', 'a', 'a', 'a', now(), now())";
+    database::execute(&url, tenant).await.unwrap();
+    let codes = "INSERT INTO activation_codes
+            (id, tenant_id, code_digest, key_id, hint, label, max_uses, batch_id, created_at, updated_at)
+        SELECT gen_random_uuid(), id, sha256(n::text::bytea), 'k1', 'KP2J', 'Spring', 7, id, now(), now()
+        FROM tenants, generate_series(1, 3) AS n";
+    database::execute(&url, codes).await.unwrap();
+    up(url.as_str()).await.unwrap();
+    let query = "SELECT label, max_uses, ordered, issued, state, source, created_by FROM code_batches WHERE id = tenant_id";
+    let expected = json!({
+        "label": "Spring", "max_uses": 7, "ordered": 3, "issued": 3, "state": "complete", "source": "issued", "created_by": null,
+    });
+    assert_eq!(database::rows(&url, query).await, [expected]);
+}
+
+#[tokio::test]
 async fn operators_find_the_columns_that_they_know() {
     let url = PostgresCluster::shared().await.migrated_database().await;
     for column in ["tenant_id", "activation_code_id"] {

@@ -148,6 +148,8 @@ pub enum Action {
     TenantChanged,
     /// A tenant's plan, state or period changed.
     SubscriptionChanged,
+    /// A streamed issue began; what became of it is an event of its own.
+    CodesIssueStarted,
     /// A streamed issue ended before its time, with what it had issued by then.
     CodesIssueCancelled,
     /// Codes that came from elsewhere were taken in.
@@ -214,6 +216,7 @@ impl Action {
             Self::PlanDeleted => "plan.deleted",
             Self::TenantChanged => "tenant.changed",
             Self::SubscriptionChanged => "subscription.changed",
+            Self::CodesIssueStarted => "codes.issue_started",
             Self::CodesIssueCancelled => "codes.issue_cancelled",
             Self::CodesImported => "codes.imported",
             Self::CodesExported => "codes.exported",

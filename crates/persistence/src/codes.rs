@@ -1,6 +1,6 @@
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryTrait,
-    sea_query::Expr,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
+    QueryTrait, sea_query::Expr,
 };
 use tenantry_domain::{
     Code, CodeDigest, CodeId, CodeStatus, Id, NewCode, Page, PageRequest, StoreError, TenantId, Timestamp,
@@ -9,13 +9,10 @@ use tenantry_domain::{
 
 use crate::{
     Handle,
-    entities::codes::{ActiveModel, Column, Entity, Model},
+    entities::codes::{Column, Entity, Model},
     row::Row,
     timestamp::DbTime,
 };
-
-/// Rows of one statement: eleven values each, of the 32,766 that SQLite takes.
-const ROWS: usize = 1_000;
 
 impl<C: ConnectionTrait + Send> CodeReads for Handle<C> {
     async fn code(&mut self, tenant: TenantId, id: CodeId) -> Result<Option<Code>, StoreError> {
@@ -26,6 +23,12 @@ impl<C: ConnectionTrait + Send> CodeReads for Handle<C> {
     async fn code_by_digests(&mut self, digests: &[CodeDigest]) -> Result<Option<Code>, StoreError> {
         let query = Entity::find().filter(Column::CodeDigest.is_in(digests.iter().map(|digest| digest.as_bytes().to_vec())));
         self.find::<Model>(query.build(self.backend())).await
+    }
+
+    async fn known_digests(&mut self, digests: &[CodeDigest]) -> Result<Vec<CodeDigest>, StoreError> {
+        let query = Entity::find().select_only().column(Column::CodeDigest);
+        let query = query.filter(Column::CodeDigest.is_in(digests.iter().map(|digest| digest.as_bytes().to_vec())));
+        self.list::<KnownDigest>(query.build(self.backend())).await
     }
 
     async fn codes_page(
@@ -41,33 +44,57 @@ impl<C: ConnectionTrait + Send> CodeReads for Handle<C> {
     }
 
     async fn count_codes(&mut self, tenant: TenantId, now: Timestamp) -> Result<[u64; 4], StoreError> {
-        const COUNTS: &str = "
-            SELECT status, count(*) AS codes FROM (
-                SELECT CASE
-                    WHEN revoked_at IS NOT NULL THEN 0
-                    WHEN expires_at <= $2 THEN 1
-                    WHEN use_count >= max_uses THEN 2
-                    ELSE 3
-                END AS status
-                FROM activation_codes WHERE tenant_id = $1
-            ) AS codes GROUP BY status";
-
-        let rows = self.list::<StatusCount>(self.sql(COUNTS, [tenant.uuid().into(), DbTime::from(now).into()])).await?;
-        let mut counts = [0; 4];
-        for (status, codes) in rows {
-            if let Some(count) = counts.get_mut(status) {
-                *count = codes;
-            }
-        }
-        Ok(counts)
+        let counts = self.sql(&by_status("tenant_id = $1"), [tenant.uuid().into(), DbTime::from(now).into()]);
+        Ok(counted(self.list::<StatusCount>(counts).await?))
     }
+}
+
+/// Counts by status at the moment `$2` of the codes that a condition holds for.
+pub(crate) fn by_status(condition: &str) -> String {
+    format!(
+        "SELECT status, count(*) AS codes FROM (
+            SELECT CASE
+                WHEN revoked_at IS NOT NULL THEN 0
+                WHEN expires_at <= $2 THEN 1
+                WHEN use_count >= max_uses THEN 2
+                ELSE 3
+            END AS status
+            FROM activation_codes WHERE {condition}
+        ) AS codes GROUP BY status"
+    )
+}
+
+/// [`by_status`]'s rows, in the order of [`CodeStatus::ALL`].
+pub(crate) fn counted(rows: Vec<(usize, u64)>) -> [u64; 4] {
+    let mut counts = [0; 4];
+    for (status, codes) in rows {
+        if let Some(count) = counts.get_mut(status) {
+            *count = codes;
+        }
+    }
+    counts
 }
 
 /// How many codes have a status, by its place in [`CodeStatus::ALL`].
 #[derive(sea_orm::FromQueryResult)]
-struct StatusCount {
+pub(crate) struct StatusCount {
     status: i32,
     codes: i64,
+}
+
+/// A digest that a code has.
+#[derive(sea_orm::FromQueryResult)]
+struct KnownDigest {
+    code_digest: Vec<u8>,
+}
+
+impl Row for KnownDigest {
+    type Value = CodeDigest;
+    const WHAT: &'static str = "code";
+
+    fn into_value(self) -> Result<CodeDigest, crate::row::Corruption> {
+        crate::row::digest(&self.code_digest).map(CodeDigest::from_bytes)
+    }
 }
 
 impl Row for StatusCount {
@@ -81,11 +108,7 @@ impl Row for StatusCount {
 
 impl CodeWrites for Handle<DatabaseTransaction> {
     async fn insert_codes(&mut self, issue: &CodeIssue, codes: &[NewCode]) -> Result<(), StoreError> {
-        for codes in codes.chunks(ROWS) {
-            let insert = Entity::insert_many(codes.iter().map(|code| ActiveModel::issued(issue, code)));
-            self.write(Model::WHAT, insert.build(self.backend())).await?;
-        }
-        Ok(())
+        self.insert_many_codes(issue, codes).await
     }
 
     async fn consume_code(&mut self, tenant: TenantId, id: CodeId, now: Timestamp) -> Result<bool, StoreError> {

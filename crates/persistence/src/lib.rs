@@ -10,6 +10,8 @@
 #![deny(missing_docs)]
 
 mod audit;
+mod batches;
+mod code_inserts;
 mod codes;
 mod connect;
 mod connect_error;

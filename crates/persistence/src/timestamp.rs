@@ -1,6 +1,6 @@
 //! Timestamps as the databases keep them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::DeriveValueType;
 use tenantry_domain::Timestamp;
 
@@ -9,6 +9,21 @@ use tenantry_domain::Timestamp;
 /// The text has no, three or six decimals, and still sorts by time: `+` comes before `.` and before every digit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, DeriveValueType)]
 pub(crate) struct DbTime(DateTime<Utc>);
+
+impl DbTime {
+    /// A moment that lies before every [`Timestamp`], for where a statement's arrays have no room for nulls.
+    pub(crate) const BEFORE_ALL: Self = Self(DateTime::from_timestamp_nanos(-1_000));
+
+    /// The moment as the driver of PostgreSQL takes it.
+    pub(crate) const fn utc(self) -> DateTime<Utc> {
+        self.0
+    }
+
+    /// The moment as the driver of SQLite writes it.
+    pub(crate) fn text(self) -> String {
+        self.0.to_rfc3339_opts(SecondsFormat::AutoSi, false)
+    }
+}
 
 impl From<Timestamp> for DbTime {
     fn from(moment: Timestamp) -> Self {

@@ -4,9 +4,9 @@ use std::{fs, path::Path};
 
 use tenantry_auth::{KeyRing, PlainOtp, SessionToken};
 use tenantry_domain::{
-    Branding, ChallengeId, ClientName, Clock as _, CodeDigest, CodeHasher as _, CodeId, Description, Email, Id, NewCode,
-    OtpChallenge, OtpPurpose, OtpStrength, PlainCode, Plan, PlanName, Project, ProjectDetails, ProjectId, ProjectStatus, Quota,
-    Session, SessionId, Slug, Subscription, SubscriptionState, SystemClock, SystemEntropy, Tenant, TenantId, TenantName,
+    Branding, ChallengeId, ClientName, Clock as _, CodeDigest, CodeHasher as _, CodeId, Description, Email, Id, KeyedCodeDigest,
+    NewCode, OtpChallenge, OtpPurpose, OtpStrength, PlainCode, Plan, PlanName, Project, ProjectDetails, ProjectId, ProjectStatus,
+    Quota, Session, SessionId, Slug, Subscription, SubscriptionState, SystemClock, SystemEntropy, Tenant, TenantId, TenantName,
     Timestamp, TokenDigest,
     ports::{
         CodeIssue, CodeWrites as _, OtpWrites as _, PlanWrites as _, ProjectWrites as _, SessionWrites as _, Store as _,
@@ -218,14 +218,7 @@ impl Maker {
         let mut made: Vec<Option<Activation>> = projects.iter().map(|_| None).collect();
         let mut tx = self.store.begin().await.unwrap();
         for (writer, tenant) in tenants.iter().enumerate() {
-            let issue = CodeIssue {
-                tenant_id: tenant.tenant,
-                batch_id: self.id(),
-                label: None,
-                max_uses: 1,
-                expires_at: None,
-                created_at: self.now,
-            };
+            let issue = CodeIssue { tenant_id: tenant.tenant, batch_id: self.id(), created_at: self.now };
             let mut codes = Vec::new();
             for number in (writer..count).step_by(tenants.len()) {
                 let text = PlainCode::generate(&SystemEntropy);
@@ -237,7 +230,8 @@ impl Maker {
                     text: text.reveal().to_string(),
                     digest: keyed.digest,
                 };
-                codes.push(NewCode { id, digest: keyed.digest, key_id: keyed.key_id, hint: text.hint() });
+                let KeyedCodeDigest { digest, key_id } = keyed;
+                codes.push(NewCode { id, digest, key_id, hint: text.hint(), label: None, max_uses: 1, expires_at: None });
                 made[number] = Some(activation);
             }
             tx.insert_codes(&issue, &codes).await.unwrap();

@@ -1,9 +1,11 @@
-//! Activation codes: their text, their digests, and the record that stands for one in a store.
+//! Activation codes: their text, their digests, the record that stands for one in a store, and the batches that they come in.
 
+mod batch;
 mod digest;
 mod record;
 mod text;
 
+pub use batch::{Batch, BatchId, BatchSource, BatchState};
 pub use digest::{CodeDigest, CodeHasher, KeyId, KeyedCodeDigest};
-pub use record::{Batch, BatchId, Code, CodeId, CodeStatus, NewCode};
+pub use record::{Code, CodeId, CodeStatus, NewCode};
 pub use text::PlainCode;

@@ -1,6 +1,6 @@
 //! The record that stands for a code.
 
-use crate::{CodeDigest, Id, InvalidValue, KeyId, Label, Tenant, Timestamp, id::Kind};
+use crate::{BatchId, CodeDigest, Id, InvalidValue, KeyId, Label, Tenant, Timestamp, id::Kind};
 
 /// An activation code as a store keeps it: without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,17 +42,6 @@ impl Kind for Code {
     const PREFIX: &'static str = "code";
 }
 
-/// Marks the codes that were issued by one call.
-#[derive(Debug)]
-pub enum Batch {}
-
-/// The identifier of one issue of codes.
-pub type BatchId = Id<Batch>;
-
-impl Kind for Batch {
-    const PREFIX: &'static str = "bat";
-}
-
 /// A code to be stored: a [`Code`] that hasn't been used.
 #[derive(Clone, Debug)]
 pub struct NewCode {
@@ -64,6 +53,12 @@ pub struct NewCode {
     pub key_id: KeyId,
     /// The last group of its text.
     pub hint: String,
+    /// What it is for.
+    pub label: Option<Label>,
+    /// How many projects it can activate, at least 1.
+    pub max_uses: u32,
+    /// Valid until then, exclusive; `None`: for ever.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// What can be said of a code at a moment. The order is the precedence: a code that is both revoked and expired is revoked.

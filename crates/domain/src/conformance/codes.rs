@@ -15,12 +15,15 @@ impl<S: Store> World<S> {
             digest: CodeDigest::from_bytes(self.bytes()),
             key_id: KeyId::parse("k2").unwrap(),
             hint: "KP2J".to_owned(),
+            label: None,
+            max_uses: 1,
+            expires_at: None,
         };
         (0..count).map(code).collect()
     }
 
     fn new_issue(&self, tenant: TenantId, at: Timestamp) -> CodeIssue {
-        CodeIssue { tenant_id: tenant, batch_id: self.id(at), label: None, max_uses: 1, expires_at: None, created_at: at }
+        CodeIssue { tenant_id: tenant, batch_id: self.id(at), created_at: at }
     }
 
     async fn consume(&self, tenant: TenantId, code: &Code, now: Timestamp) -> bool {
@@ -28,25 +31,29 @@ impl<S: Store> World<S> {
     }
 }
 
-/// Every field of a new code is read as it was written.
+/// Every field of a new code is read as it was written, whatever the others of its call have.
 pub async fn an_issued_code_is_read_as_it_was_written<S: Store>(store: S) {
     let world = World::new(store);
     let tenant = world.tenant().await;
-    for (label, expires_at) in [(Some("Größe „XL“"), Some(later(3600) + Duration::MICROSECOND)), (None, None)] {
-        let label = label.map(|label| Label::parse(label).unwrap());
-        let issue = CodeIssue { label, max_uses: 7, expires_at, ..world.new_issue(tenant, noon()) };
-        let new = world.new_codes(1, noon()).remove(0);
-        world.write(async |tx| tx.insert_codes(&issue, std::slice::from_ref(&new)).await).await;
+    let issue = world.new_issue(tenant, noon());
+    let mut codes = world.new_codes(4, noon());
+    let labels = ["Größe „XL“", r#"{"a", 'b'}, \x \\ NULL"#, "NULL"].map(|label| Label::parse(label).unwrap());
+    for ((code, label), max_uses) in codes.iter_mut().zip(labels).zip(7..) {
+        let expires_at = Some(later(3600) + Duration::MICROSECOND * max_uses);
+        *code = NewCode { label: Some(label), max_uses, expires_at, ..code.clone() };
+    }
+    world.write(async |tx| tx.insert_codes(&issue, &codes).await).await;
+    for new in codes {
         let expected = Code {
             id: new.id,
             tenant_id: tenant,
             digest: new.digest,
             key_id: new.key_id,
             hint: new.hint,
-            label: issue.label,
-            max_uses: 7,
+            label: new.label,
+            max_uses: new.max_uses,
             use_count: 0,
-            expires_at,
+            expires_at: new.expires_at,
             used_at: None,
             revoked_at: None,
             batch_id: issue.batch_id,
@@ -85,6 +92,28 @@ pub async fn a_digest_is_stored_once<S: Store>(store: S) {
     world.write(async |tx| tx.insert_codes(&issue, &codes[..2]).await).await;
     assert!(world.try_write(async |tx| tx.insert_codes(&issue, &codes[2..]).await).await.is_err());
     assert_eq!(world.read().count_codes(tenant, noon()).await.unwrap().iter().sum::<u64>(), 2);
+}
+
+/// Of any number of digests those are known that a code has, whoever owns it.
+pub async fn known_digests_are_told_from_unknown_ones<S: Store>(store: S) {
+    let world = World::new(store);
+    let mut asked = vec![CodeDigest::from_bytes([0xA5; 32])];
+    assert_eq!(world.read().known_digests(&[]).await.unwrap(), []);
+    assert_eq!(world.read().known_digests(&asked).await.unwrap(), []);
+    let mut known = Vec::new();
+    for _ in 0..2 {
+        let (tenant, codes) = (world.tenant().await, world.new_codes(600, noon()));
+        let issue = world.new_issue(tenant, noon());
+        world.write(async |tx| tx.insert_codes(&issue, &codes).await).await;
+        known.extend(codes.iter().map(|code| code.digest).step_by(2));
+    }
+    asked.extend(&known);
+    asked.extend(world.new_codes(400, noon()).iter().map(|code| code.digest));
+    let mut answered = world.read().known_digests(&asked).await.unwrap();
+    for digests in [&mut answered, &mut known] {
+        digests.sort_unstable_by_key(|digest| *digest.as_bytes());
+    }
+    assert_eq!(answered, known);
 }
 
 /// One call stores any number of codes: more than a statement of a database has room for, and none at all.

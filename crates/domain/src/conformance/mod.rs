@@ -28,6 +28,7 @@ mod world;
 
 pub mod activation;
 pub mod audit;
+pub mod batches;
 pub mod codes;
 pub mod deletion;
 pub mod idempotency;

@@ -103,10 +103,26 @@ macro_rules! conformance_rules {
                 a_page_has_the_events_of_its_tenant,
                 an_event_needs_nothing_that_exists,
             }
+            batches {
+                a_batch_is_read_as_it_was_written,
+                pages_of_batches_are_complete,
+                batches_are_listed_by_tenant_and_label,
+                the_codes_of_a_batch_are_counted_by_status,
+                an_issue_that_is_cancelled_holds_what_it_counted,
+                a_batch_never_holds_more_than_was_ordered,
+                only_a_whole_batch_is_complete,
+                racing_ends_of_an_issue_have_one_winner,
+                a_stranger_changes_no_batch,
+                a_batch_is_revoked_in_parts,
+                racing_revocations_of_a_batch_revoke_each_code_once,
+                a_revocation_that_races_an_issue_leaves_no_code_standing,
+                a_deleted_tenant_takes_its_batches,
+            }
             codes {
                 an_issued_code_is_read_as_it_was_written,
                 a_code_is_found_by_any_of_its_digests,
                 a_digest_is_stored_once,
+                known_digests_are_told_from_unknown_ones,
                 one_call_stores_thousands_of_codes,
                 racing_uses_of_a_code_succeed_as_often_as_it_may_be_used,
                 racing_revocations_of_a_code_have_one_winner,

@@ -130,9 +130,10 @@ impl Rows {
         assert!(tx.set_tenant_suspended(tenant, Some(now), now).await?);
 
         let key_id = KeyId::parse("k1").unwrap();
-        let code = NewCode { id: ids.id(now), digest: CodeDigest::from_bytes(ids.bytes()), key_id, hint: "AAAA".to_owned() };
-        let issue =
-            CodeIssue { tenant_id: tenant, batch_id: ids.id(now), label: None, max_uses: 1, expires_at: None, created_at: now };
+        let digest = CodeDigest::from_bytes(ids.bytes());
+        let hint = "AAAA".to_owned();
+        let code = NewCode { id: ids.id(now), digest, key_id, hint, label: None, max_uses: 1, expires_at: None };
+        let issue = CodeIssue { tenant_id: tenant, batch_id: ids.id(now), created_at: now };
         assert!(tx.revoke_code(tenant, revoked.id, now).await?);
         assert!(tx.consume_code(tenant, used.id, now).await?);
         assert!(tx.consume_next_code(tenant, now).await?.is_some());

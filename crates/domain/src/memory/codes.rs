@@ -18,6 +18,11 @@ impl<M: Mode> CodeReads for View<M> {
         Ok(id.and_then(|id| tables.codes.get(id)).cloned())
     }
 
+    async fn known_digests(&mut self, digests: &[CodeDigest]) -> Result<Vec<CodeDigest>, StoreError> {
+        let tables = self.tables();
+        Ok(digests.iter().copied().filter(|digest| tables.codes_by_digest.contains(digest.as_bytes())).collect())
+    }
+
     async fn codes_page(
         &mut self,
         tenant: TenantId,
@@ -84,17 +89,17 @@ impl CodeWrites for MemoryTransaction {
 }
 
 fn unused(issue: &CodeIssue, new: &NewCode) -> Code {
-    let NewCode { id, digest, key_id, hint } = new.clone();
+    let NewCode { id, digest, key_id, hint, label, max_uses, expires_at } = new.clone();
     Code {
         id,
         tenant_id: issue.tenant_id,
         digest,
         key_id,
         hint,
-        label: issue.label.clone(),
-        max_uses: issue.max_uses,
+        label,
+        max_uses,
         use_count: 0,
-        expires_at: issue.expires_at,
+        expires_at,
         used_at: None,
         revoked_at: None,
         batch_id: issue.batch_id,

@@ -8,6 +8,7 @@
 //! thousands of rows, not for millions.
 
 mod audit;
+mod batches;
 mod codes;
 mod hasher;
 mod idempotency;

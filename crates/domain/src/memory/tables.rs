@@ -2,9 +2,9 @@
 
 use super::table::Table;
 use crate::{
-    AuditEvent, AuditEventId, BucketKey, CalendarMonth, ChallengeId, Code, CodeId, IdempotencyKey, KeyClaim, MessageId,
-    OtpChallenge, OutboxMessage, Plan, PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session, SessionId,
-    StoreError, Subscription, Tenant, TenantId, Timestamp,
+    AuditEvent, AuditEventId, Batch, BatchId, BucketKey, CalendarMonth, ChallengeId, Code, CodeId, IdempotencyKey, KeyClaim,
+    MessageId, OtpChallenge, OutboxMessage, Plan, PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session,
+    SessionId, StoreError, Subscription, Tenant, TenantId, Timestamp,
 };
 
 /// The state of a store. A clone costs one reference count a table.
@@ -13,6 +13,7 @@ pub struct Tables {
     pub plans: Table<PlanId, Plan>,
     pub tenants: Table<TenantId, Tenant>,
     pub subscriptions: Table<TenantId, Subscription>,
+    pub batches: Table<BatchId, Batch>,
     pub codes: Table<CodeId, Code>,
     pub codes_by_digest: Table<[u8; 32], CodeId>,
     pub projects: Table<ProjectId, Project>,

@@ -91,6 +91,7 @@ impl TenantWrites for MemoryTransaction {
         tables.codes_by_digest.delete_all(|id| codes.get(id).is_none_or(|code| code.tenant_id == tenant));
         tables.sessions_by_digest.delete_all(|id| sessions.get(id).is_none_or(|session| session.tenant_id == tenant));
         tables.subscriptions.delete_all(|row| row.tenant_id == tenant);
+        tables.batches.delete_all(|row| row.tenant_id == tenant);
         tables.codes.delete_all(|row| row.tenant_id == tenant);
         tables.projects.delete_all(|row| row.tenant_id == Some(tenant));
         tables.sessions.delete_all(|row| row.tenant_id == tenant);

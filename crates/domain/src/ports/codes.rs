@@ -1,21 +1,15 @@
 use std::future::Future;
 
 use super::StoreError;
-use crate::{BatchId, Code, CodeDigest, CodeId, CodeStatus, Label, NewCode, Page, PageRequest, TenantId, Timestamp};
+use crate::{BatchId, Code, CodeDigest, CodeId, CodeStatus, NewCode, Page, PageRequest, TenantId, Timestamp};
 
-/// What the codes of one issue have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What all codes of one issue have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodeIssue {
     /// Whom they are issued to.
     pub tenant_id: TenantId,
     /// The issue.
     pub batch_id: BatchId,
-    /// What they are for.
-    pub label: Option<Label>,
-    /// How many projects each can activate, at least 1.
-    pub max_uses: u32,
-    /// Valid until then, exclusive; `None`: for ever.
-    pub expires_at: Option<Timestamp>,
     /// When.
     pub created_at: Timestamp,
 }
@@ -27,6 +21,9 @@ pub trait CodeReads {
 
     /// The code that has one of these digests, whoever owns it. There is at most one, as the digests are of one text.
     fn code_by_digests(&mut self, digests: &[CodeDigest]) -> impl Future<Output = Result<Option<Code>, StoreError>> + Send;
+
+    /// Those of these digests that a code has, whoever owns it, in any order. Meant for a thousand at a time.
+    fn known_digests(&mut self, digests: &[CodeDigest]) -> impl Future<Output = Result<Vec<CodeDigest>, StoreError>> + Send;
 
     /// A tenant's codes, newest first; with `status`, those that have it at `now`.
     fn codes_page(

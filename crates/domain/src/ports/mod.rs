@@ -11,6 +11,7 @@
 //! - **A failed statement leaves the transaction usable or fails it whole**, and a transaction that is dropped leaves no trace.
 
 mod audit;
+mod batches;
 mod codes;
 mod error;
 mod idempotency;
@@ -27,6 +28,7 @@ mod tenants;
 use std::future::Future;
 
 pub use audit::{AuditReads, AuditWrites};
+pub use batches::{BatchFilter, BatchReads, BatchWrites, RevokedCodes};
 pub use codes::{CodeIssue, CodeReads, CodeWrites};
 pub use error::StoreError;
 pub use idempotency::IdempotencyWrites;
@@ -68,12 +70,21 @@ pub trait Store: Clone + Send + Sync + 'static {
 
 /// All reads.
 pub trait Reader:
-    PlanReads + TenantReads + CodeReads + ProjectReads + LedgerReads + SessionReads + OtpReads + AuditReads + Send
+    PlanReads + TenantReads + CodeReads + BatchReads + ProjectReads + LedgerReads + SessionReads + OtpReads + AuditReads + Send
 {
 }
 
 impl<T> Reader for T where
-    T: PlanReads + TenantReads + CodeReads + ProjectReads + LedgerReads + SessionReads + OtpReads + AuditReads + Send
+    T: PlanReads
+        + TenantReads
+        + CodeReads
+        + BatchReads
+        + ProjectReads
+        + LedgerReads
+        + SessionReads
+        + OtpReads
+        + AuditReads
+        + Send
 {
 }
 
@@ -87,6 +98,7 @@ pub trait Transaction:
     + PlanWrites
     + TenantWrites
     + CodeWrites
+    + BatchWrites
     + ProjectWrites
     + LedgerWrites
     + SessionWrites

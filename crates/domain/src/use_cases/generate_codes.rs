@@ -2,8 +2,8 @@ use time::Duration;
 use tracing::info;
 
 use crate::{
-    Action, AuditEvent, BatchId, CodeHasher, CodeId, Context, Id, Label, NewCode, PlainCode, StoreError, Target, TenantId,
-    Timestamp, ports::*,
+    Action, AuditEvent, Batch, BatchId, BatchSource, BatchState, CodeHasher, CodeId, Context, Id, Label, NewCode, PlainCode,
+    StoreError, Target, TenantId, Timestamp, ports::*,
 };
 
 /// The most codes of one call.
@@ -13,7 +13,7 @@ pub const MAX_CODES: u32 = 1_000_000;
 pub const MAX_USES: u32 = 1_000_000;
 
 /// Codes that go to the store in one call of its port.
-const CHUNK: usize = 1_000;
+pub(super) const CODES_AT_ONCE: u32 = 5_000;
 
 /// Which codes to issue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,52 +90,80 @@ pub async fn generate_codes<S: Store>(
     tenant: TenantId,
     order: CodeOrder,
 ) -> Result<IssuedBatch, GenerateCodesError> {
-    if !(1..=MAX_CODES).contains(&order.count) {
-        return Err(GenerateCodesError::CountOutOfRange);
-    }
-    if !(1..=MAX_USES).contains(&order.max_uses) {
-        return Err(GenerateCodesError::MaxUsesOutOfRange);
-    }
-    if order.ttl.is_some_and(|ttl| ttl <= Duration::ZERO) {
-        return Err(GenerateCodesError::TtlNotPositive);
-    }
-    let issue = CodeIssue {
-        tenant_id: tenant,
-        batch_id: Id::generate(cx.now, cx.entropy),
-        expires_at: order.ttl.map(|ttl| cx.now + ttl),
-        label: order.label,
-        max_uses: order.max_uses,
-        created_at: cx.now,
-    };
+    let batch = Batch { issued: order.count, state: BatchState::Complete, ..order.begin(cx, tenant)? };
 
     let mut tx = store.begin().await?;
     if tx.hold_tenant(tenant).await?.is_none() {
         return Err(GenerateCodesError::UnknownTenant);
     }
+    tx.insert_batch(&batch).await?;
     let mut codes = Vec::new();
-    let mut left = usize::try_from(order.count).unwrap_or(usize::MAX);
+    let mut left = order.count;
     while left > 0 {
-        let (issued, records) = make_codes(cx, hasher, left.min(CHUNK));
-        tx.insert_codes(&issue, &records).await?;
-        left -= issued.len();
+        let (issued, records) = make_codes(cx, hasher, &order, &batch, left.min(CODES_AT_ONCE));
+        tx.insert_codes(&batch.issue(), &records).await?;
+        left = left.saturating_sub(CODES_AT_ONCE);
         codes.extend(issued);
     }
-    let event = AuditEvent::new(cx, Action::CodesIssued, Some(tenant), Some(Target::Tenant(tenant)));
-    let event = event.with("batch_id", issue.batch_id).with("count", order.count).with("max_uses", order.max_uses);
-    tx.append_audit(&event).await?;
+    let event = AuditEvent::new(cx, Action::CodesIssued, Some(tenant), Some(Target::Batch(batch.id)));
+    tx.append_audit(&event.with("count", order.count).with("max_uses", order.max_uses)).await?;
     tx.commit().await?;
-    info!(tenant.id = %tenant, batch.id = %issue.batch_id, count = order.count, max_uses = order.max_uses, "issued codes");
+    info!(tenant.id = %tenant, batch.id = %batch.id, count = order.count, max_uses = order.max_uses, "issued codes");
 
-    let CodeIssue { batch_id, label, expires_at, max_uses, .. } = issue;
-    Ok(IssuedBatch { batch_id, label, expires_at, max_uses, codes })
+    let Batch { id: batch_id, label, expires_at, .. } = batch;
+    Ok(IssuedBatch { batch_id, label, expires_at, max_uses: order.max_uses, codes })
 }
 
-fn make_codes(cx: &Context<'_>, hasher: &dyn CodeHasher, count: usize) -> (Vec<IssuedCode>, Vec<NewCode>) {
+impl CodeOrder {
+    /// The batch that this order makes, before anything is issued.
+    pub(super) fn begin(&self, cx: &Context<'_>, tenant: TenantId) -> Result<Batch, GenerateCodesError> {
+        if !(1..=MAX_CODES).contains(&self.count) {
+            return Err(GenerateCodesError::CountOutOfRange);
+        }
+        if !(1..=MAX_USES).contains(&self.max_uses) {
+            return Err(GenerateCodesError::MaxUsesOutOfRange);
+        }
+        if self.ttl.is_some_and(|ttl| ttl <= Duration::ZERO) {
+            return Err(GenerateCodesError::TtlNotPositive);
+        }
+        Ok(Batch {
+            id: Id::generate(cx.now, cx.entropy),
+            tenant_id: tenant,
+            label: self.label.clone(),
+            max_uses: Some(self.max_uses),
+            expires_at: self.ttl.map(|ttl| cx.now + ttl),
+            ordered: self.count,
+            issued: 0,
+            state: BatchState::Issuing,
+            source: BatchSource::Issued,
+            created_by: Some(Batch::made_by(&cx.actor)),
+            created_at: cx.now,
+            updated_at: cx.now,
+        })
+    }
+}
+
+/// Makes codes of a batch: their texts, and what the store keeps of them.
+pub(super) fn make_codes(
+    cx: &Context<'_>,
+    hasher: &dyn CodeHasher,
+    order: &CodeOrder,
+    batch: &Batch,
+    count: u32,
+) -> (Vec<IssuedCode>, Vec<NewCode>) {
     let make = |_| {
         let id = Id::generate(cx.now, cx.entropy);
         let code = PlainCode::generate(cx.entropy);
         let keyed = hasher.digest(&code);
-        let record = NewCode { id, digest: keyed.digest, key_id: keyed.key_id, hint: code.hint() };
+        let record = NewCode {
+            id,
+            digest: keyed.digest,
+            key_id: keyed.key_id,
+            hint: code.hint(),
+            label: batch.label.clone(),
+            max_uses: order.max_uses,
+            expires_at: batch.expires_at,
+        };
         (IssuedCode { id, code }, record)
     };
     (0..count).map(make).unzip()

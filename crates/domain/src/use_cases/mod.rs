@@ -6,17 +6,21 @@
 mod activate_project;
 mod assign_project;
 mod attempt;
+mod bulk_issue;
 mod create_tenant;
 mod generate_codes;
 mod manage_tenant;
 mod plans;
 mod projects;
+mod revoke_batch;
 
 pub use activate_project::{ActivateError, ActivateProject, ActivateWith, activate_project};
 pub use assign_project::{AssignError, assign_project};
 pub use attempt::{ANSWERS_ARE_KEPT, Attempt, AttemptError, Begun, KeyedRequest};
+pub use bulk_issue::{BulkIssue, BulkIssueError, begin_bulk_issue, cancel_bulk_issue, complete_bulk_issue, issue_next_codes};
 pub use create_tenant::{AUTO_LABEL, CreateTenantError, CreatedTenant, NewTenant, create_tenant};
 pub use generate_codes::{CodeOrder, GenerateCodesError, IssuedBatch, IssuedCode, MAX_CODES, MAX_USES, generate_codes};
 pub use manage_tenant::{ManageTenantError, delete_tenant, resume_tenant, suspend_tenant};
 pub use plans::{CreatePlanError, create_plan};
 pub use projects::{NewProject, ProjectError, change_project, create_project, delete_project, transition_project};
+pub use revoke_batch::{RevokeBatchError, revoke_batch};

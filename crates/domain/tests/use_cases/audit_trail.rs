@@ -26,7 +26,7 @@ fn every_change_is_audited_once_with_who_and_from_where() {
         let project = portal.create_project(tenant, None).await.unwrap().id;
         let store = &portal.store;
         let cx = |seconds| operator(&portal, seconds);
-        generate_codes(store, &cx(1), &PlainHasher, tenant, CodeOrder::default()).await.unwrap();
+        let batch = generate_codes(store, &cx(1), &PlainHasher, tenant, CodeOrder::default()).await.unwrap().batch_id;
         change_project(store, &cx(2), tenant, project, details("New").into()).await.unwrap();
         let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable };
         activate_project(store, &cx(3), &PlainHasher, &request).await.unwrap();
@@ -60,7 +60,11 @@ fn every_change_is_audited_once_with_who_and_from_where() {
                 (event.at, &event.actor, event.client_ip, &event.request_id),
                 (cx.now, &cx.actor, cx.client_ip, &cx.request_id)
             );
-            let about = if event.action.starts_with("project.") { project.to_string() } else { tenant.to_string() };
+            let about = match event.action.split('.').next() {
+                Some("project") => project.to_string(),
+                Some("codes") => batch.to_string(),
+                _ => tenant.to_string(),
+            };
             assert_eq!(event.target, Some(about), "{}", event.action);
         }
     });

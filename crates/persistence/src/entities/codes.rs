@@ -1,8 +1,5 @@
-use sea_orm::{
-    ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
-    PrimaryKeyTrait,
-};
-use tenantry_domain::{Code, CodeDigest, Id, KeyId, Label, NewCode, ports::CodeIssue};
+use sea_orm::{ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait};
+use tenantry_domain::{Code, CodeDigest, Id, KeyId, Label};
 use uuid::Uuid;
 
 use crate::{
@@ -34,26 +31,6 @@ pub(crate) struct Model {
 pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
-
-impl ActiveModel {
-    /// A code as it is issued; what only its use will set is left to the table's defaults.
-    pub(crate) fn issued(issue: &CodeIssue, code: &NewCode) -> Self {
-        Self {
-            id: Set(code.id.uuid()),
-            tenant_id: Set(issue.tenant_id.uuid()),
-            code_digest: Set(code.digest.as_bytes().to_vec()),
-            key_id: Set(code.key_id.as_str().to_owned()),
-            hint: Set(code.hint.clone()),
-            label: Set(issue.label.as_ref().map(|label| label.as_str().to_owned())),
-            max_uses: Set(issue.max_uses.into()),
-            expires_at: Set(issue.expires_at.map(Into::into)),
-            batch_id: Set(issue.batch_id.uuid()),
-            created_at: Set(issue.created_at.into()),
-            updated_at: Set(issue.created_at.into()),
-            ..Default::default()
-        }
-    }
-}
 
 impl Row for Model {
     type Value = Code;

@@ -1,6 +1,7 @@
 //! The tables, and their rows as values of the domain.
 
 pub(crate) mod audit_events;
+pub(crate) mod batches;
 pub(crate) mod codes;
 pub(crate) mod otp_challenges;
 pub(crate) mod outbox;

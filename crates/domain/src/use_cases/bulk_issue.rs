@@ -1,0 +1,159 @@
+use tracing::info;
+
+use super::generate_codes::{CODES_AT_ONCE, make_codes};
+use crate::{
+    Action, AuditEvent, Batch, BatchId, CodeHasher, CodeOrder, Context, GenerateCodesError, IssuedCode, Label, StoreError,
+    Target, TenantId, Timestamp, ports::*,
+};
+
+/// An issue of many codes that is written a part at a time, so that neither memory nor a transaction need hold all of them.
+///
+/// Each part is a transaction of its own that also counts it, so that the batch says at every moment, also after a crash, what it
+/// holds. It is [complete](complete_bulk_issue) once all parts are there, or [cancelled](cancel_bulk_issue) before.
+#[derive(Debug)]
+pub struct BulkIssue {
+    order: CodeOrder,
+    batch: Batch,
+}
+
+impl BulkIssue {
+    /// The batch.
+    #[must_use]
+    pub const fn batch_id(&self) -> BatchId {
+        self.batch.id
+    }
+
+    /// The tenant that the codes are for.
+    #[must_use]
+    pub const fn tenant_id(&self) -> TenantId {
+        self.batch.tenant_id
+    }
+
+    /// What the codes are for.
+    #[must_use]
+    pub const fn label(&self) -> Option<&Label> {
+        self.batch.label.as_ref()
+    }
+
+    /// Valid until then, exclusive.
+    #[must_use]
+    pub const fn expires_at(&self) -> Option<Timestamp> {
+        self.batch.expires_at
+    }
+
+    /// How many projects each code can activate.
+    #[must_use]
+    pub const fn max_uses(&self) -> u32 {
+        self.order.max_uses
+    }
+
+    /// How many codes have been issued.
+    #[must_use]
+    pub const fn issued(&self) -> u32 {
+        self.batch.issued
+    }
+}
+
+/// Why a bulk issue can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum BulkIssueError {
+    /// Somebody revoked the batch, or deleted the tenant.
+    #[error("the batch was ended by somebody else")]
+    Ended,
+    /// The store failed. What was committed before stays, and is counted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Begins an issue: the batch is there, and holds nothing yet.
+///
+/// # Errors
+/// See [`GenerateCodesError`].
+pub async fn begin_bulk_issue<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    tenant: TenantId,
+    order: CodeOrder,
+) -> Result<BulkIssue, GenerateCodesError> {
+    let batch = order.begin(cx, tenant)?;
+    let mut tx = store.begin().await?;
+    if tx.hold_tenant(tenant).await?.is_none() {
+        return Err(GenerateCodesError::UnknownTenant);
+    }
+    tx.insert_batch(&batch).await?;
+    let event = AuditEvent::new(cx, Action::CodesIssueStarted, Some(tenant), Some(Target::Batch(batch.id)));
+    tx.append_audit(&event.with("ordered", order.count).with("max_uses", order.max_uses)).await?;
+    tx.commit().await?;
+    Ok(BulkIssue { order, batch })
+}
+
+/// Issues the next few thousand codes. They are committed, and counted, when their texts are answered: nowhere else, and only now. None
+/// once all are issued.
+///
+/// # Errors
+/// See [`BulkIssueError`]. A part whose commit failed may yet be there; the batch counts it then, and nobody knows its texts.
+pub async fn issue_next_codes<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    hasher: &dyn CodeHasher,
+    issue: &mut BulkIssue,
+) -> Result<Vec<IssuedCode>, BulkIssueError> {
+    let BulkIssue { order, batch } = issue;
+    let count = batch.ordered.saturating_sub(batch.issued).min(CODES_AT_ONCE);
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let (issued, records) = make_codes(cx, hasher, order, batch, count);
+    let mut tx = store.begin().await?;
+    if tx.hold_tenant(batch.tenant_id).await?.is_none() || !tx.count_issued(batch.tenant_id, batch.id, count, cx.now).await? {
+        return Err(BulkIssueError::Ended);
+    }
+    tx.insert_codes(&batch.issue(), &records).await?;
+    tx.commit().await?;
+    batch.issued += count;
+    Ok(issued)
+}
+
+/// Ends an issue whose codes are all there.
+///
+/// # Errors
+/// [`BulkIssueError::Ended`] also where some are missing.
+pub async fn complete_bulk_issue<S: Store>(store: &S, cx: &Context<'_>, issue: &BulkIssue) -> Result<(), BulkIssueError> {
+    let BulkIssue { order, batch } = issue;
+    let mut tx = store.begin().await?;
+    if tx.hold_tenant(batch.tenant_id).await?.is_none() || !tx.complete_batch(batch.tenant_id, batch.id, cx.now).await? {
+        return Err(BulkIssueError::Ended);
+    }
+    let event = AuditEvent::new(cx, Action::CodesIssued, Some(batch.tenant_id), Some(Target::Batch(batch.id)));
+    tx.append_audit(&event.with("count", order.count).with("max_uses", order.max_uses)).await?;
+    tx.commit().await?;
+    info!(tenant.id = %batch.tenant_id, batch.id = %batch.id, count = order.count, "issued codes in bulk");
+    Ok(())
+}
+
+/// Ends an issue before its time; what it holds by then stays, until somebody [revokes](crate::revoke_batch) it. `reason` is a word for the
+/// audit trail. Answers how many codes it holds; `None` where somebody else has ended it.
+///
+/// # Errors
+/// Where the store fails.
+pub async fn cancel_bulk_issue<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    issue: &BulkIssue,
+    reason: &str,
+) -> Result<Option<u32>, StoreError> {
+    let batch = &issue.batch;
+    let mut tx = store.begin().await?;
+    if tx.hold_tenant(batch.tenant_id).await?.is_none() {
+        return Ok(None);
+    }
+    let Some(holds) = tx.cancel_batch(batch.tenant_id, batch.id, cx.now).await? else {
+        return Ok(None);
+    };
+    let event = AuditEvent::new(cx, Action::CodesIssueCancelled, Some(batch.tenant_id), Some(Target::Batch(batch.id)));
+    let event = event.with("ordered", batch.ordered).with("issued", holds).with("reason", reason);
+    tx.append_audit(&event).await?;
+    tx.commit().await?;
+    info!(tenant.id = %batch.tenant_id, batch.id = %batch.id, issued = holds, reason, "cancelled an issue of codes");
+    Ok(Some(holds))
+}

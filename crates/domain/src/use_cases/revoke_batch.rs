@@ -1,0 +1,60 @@
+use tracing::info;
+
+use crate::{Action, AuditEvent, BatchId, Context, StoreError, Target, ports::*};
+
+/// Codes that one transaction revokes: others who write wait for as long as that takes, and no longer.
+const CODES_AT_ONCE: u32 = 5_000;
+
+/// Why a batch can't be revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeBatchError {
+    /// There is no such batch.
+    #[error("there is no such batch")]
+    UnknownBatch,
+    /// The store failed. Some codes may have been revoked; calling again goes on with the rest.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Revokes every code of a batch that isn't revoked, and answers how many it revoked. An issue that is under way ends first, so that none
+/// follows.
+///
+/// It is audited once, with its first few thousand codes: a call that is cut off has said what it set out to do, and calling again goes
+/// on with the rest. One that finds nothing left to revoke changes nothing and isn't audited.
+///
+/// # Errors
+/// See [`RevokeBatchError`].
+pub async fn revoke_batch<S: Store>(store: &S, cx: &Context<'_>, id: BatchId) -> Result<u64, RevokeBatchError> {
+    let batch = store.reader().batch_of_anyone(id).await?.ok_or(RevokeBatchError::UnknownBatch)?;
+    let tenant = batch.tenant_id;
+    let [_revoked, standing @ ..] = store.reader().count_batch_codes(tenant, id, cx.now).await?;
+    let standing = standing.iter().sum::<u64>();
+
+    let mut tx = store.begin().await?;
+    if tx.hold_tenant(tenant).await?.is_none() {
+        return Err(RevokeBatchError::UnknownBatch);
+    }
+    let cancelled = tx.cancel_batch(tenant, id, cx.now).await?;
+    let codes = cancelled.map_or(standing, u64::from);
+    if codes == 0 && cancelled.is_none() {
+        return Ok(0);
+    }
+    let mut part = tx.revoke_batch_codes(tenant, id, None, CODES_AT_ONCE, cx.now).await?;
+    let event = AuditEvent::new(cx, Action::CodesRevoked, Some(tenant), Some(Target::Batch(id)));
+    tx.append_audit(&event.with("codes", codes).with("ended_issue", cancelled.is_some())).await?;
+    tx.commit().await?;
+
+    let mut revoked = part.revoked;
+    while let Some(last) = part.last {
+        let mut tx = store.begin().await?;
+        // Gone with its tenant, in between.
+        if tx.hold_tenant(tenant).await?.is_none() {
+            break;
+        }
+        part = tx.revoke_batch_codes(tenant, id, Some(last), CODES_AT_ONCE, cx.now).await?;
+        tx.commit().await?;
+        revoked += part.revoked;
+    }
+    info!(tenant.id = %tenant, batch.id = %id, revoked, "revoked a batch");
+    Ok(revoked)
+}
