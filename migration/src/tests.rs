@@ -1,12 +1,20 @@
 //! The steps on SQLite, with rows from before tenants in the database; `tests` runs the same on PostgreSQL.
 
-use crate::{MigrateError, StepState, down, fresh, status, up};
-use sea_orm_migration::sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement, TryGetable};
+use crate::{MigrateError, Migrator, StepState, down, fresh, status, up};
+use sea_orm_migration::{
+    MigratorTrait,
+    sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement, TryGetable},
+};
 use tempfile::TempDir;
 
-const STEPS: usize = 8;
-#[expect(clippy::cast_possible_truncation, reason = "a handful")]
-const BUT_THE_FIRST: u32 = STEPS as u32 - 1;
+fn steps() -> usize {
+    Migrator::migrations().len()
+}
+
+/// Takes back all steps but the first, which is from before tenants.
+async fn take_back(url: &str) -> Result<Vec<String>, MigrateError> {
+    down(url, u32::try_from(steps() - 1).unwrap()).await
+}
 
 fn address(folder: &TempDir) -> String {
     format!("sqlite://{}/tenantry.db", folder.path().display())
@@ -33,7 +41,7 @@ async fn column<T: TryGetable>(url: &str, sql: &str) -> Vec<T> {
 async fn legacy_database(folder: &TempDir) -> String {
     let url = address(folder);
     up(&url).await.unwrap();
-    down(&url, BUT_THE_FIRST).await.unwrap();
+    take_back(&url).await.unwrap();
     run(
         &url,
         "INSERT INTO llm_project_config (id, project_id, client_name, description) VALUES
@@ -48,13 +56,13 @@ async fn legacy_projects_survive_up_down_and_up() {
     let folder = tempfile::tempdir().unwrap();
     let url = legacy_database(&folder).await;
     for _ in 0..2 {
-        assert_eq!(up(&url).await.unwrap().len(), STEPS - 1);
+        assert_eq!(up(&url).await.unwrap().len(), steps() - 1);
         let search = column::<String>(&url, "SELECT search_text FROM llm_project_config ORDER BY project_id").await;
         assert_eq!(search, ["müller\nold-1\närger & söhne", "acme\nold-2\n"]);
         let without_tenant =
             "SELECT project_status FROM llm_project_config WHERE tenant_id IS NULL AND activation_code_id IS NULL";
         assert_eq!(column::<String>(&url, without_tenant).await, ["active", "active"]);
-        assert_eq!(down(&url, BUT_THE_FIRST).await.unwrap().len(), STEPS - 1);
+        assert_eq!(take_back(&url).await.unwrap().len(), steps() - 1);
         assert_eq!(
             column::<String>(&url, "SELECT client_name FROM llm_project_config ORDER BY project_id").await,
             ["MÜLLER", "Acme"]
@@ -73,12 +81,12 @@ async fn slugs_that_tenants_share_keep_the_schema_as_it_is() {
         SELECT randomblob(16), value, value, value, '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00' FROM json_each('[\"a\", \"b\"]');
         INSERT INTO llm_project_config (id, project_id, client_name, tenant_id) SELECT randomblob(16), 'website', slug, id FROM tenants";
     run(&url, tenants).await;
-    let refusal = down(&url, BUT_THE_FIRST).await.unwrap_err();
+    let refusal = take_back(&url).await.unwrap_err();
     assert!(matches!(&refusal, MigrateError::StepRefused { reason } if reason.contains("`website`")), "{refusal}");
-    assert_eq!(status(&url).await.unwrap().applied().len(), STEPS, "not even the steps before it are taken back");
+    assert_eq!(status(&url).await.unwrap().applied().len(), steps(), "not even the steps before it are taken back");
     run(&url, "DELETE FROM tenants WHERE slug = 'a'").await;
     assert_eq!(column::<i64>(&url, "SELECT count(*) FROM llm_project_config").await, [3], "a tenant takes its projects along");
-    assert_eq!(down(&url, BUT_THE_FIRST).await.unwrap().len(), STEPS - 1);
+    assert_eq!(take_back(&url).await.unwrap().len(), steps() - 1);
 }
 
 /// Goes back to the schema from before the step whose name ends like this.
@@ -134,14 +142,14 @@ async fn of_four_migrators_at_once_one_migrates_and_all_succeed() {
         applied.push(migrator.await.unwrap().unwrap().len());
     }
     applied.sort_unstable();
-    assert_eq!(applied, [0, 0, 0, STEPS]);
+    assert_eq!(applied, [0, 0, 0, steps()]);
 }
 
 #[tokio::test]
 async fn steps_of_a_newer_version_are_tolerated_where_nothing_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let url = address(&folder);
-    assert_eq!(status(&url).await.unwrap().pending().len(), STEPS, "a missing file lacks every step");
+    assert_eq!(status(&url).await.unwrap().pending().len(), steps(), "a missing file lacks every step");
     up(&url).await.unwrap();
     run(&url, "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29990101_000001_later', 0)").await;
     let seen = status(&url).await.unwrap();
@@ -151,7 +159,7 @@ async fn steps_of_a_newer_version_are_tolerated_where_nothing_is_missing() {
     assert!(matches!(down(&url, 1).await, Err(MigrateError::NewerSchema { .. })));
     run(&url, "DELETE FROM seaql_migrations WHERE version LIKE '%outbox'").await;
     assert!(matches!(up(&url).await, Err(MigrateError::NewerSchema { .. })));
-    assert_eq!(fresh(&url).await.unwrap().len(), STEPS);
+    assert_eq!(fresh(&url).await.unwrap().len(), steps());
 }
 
 #[tokio::test]

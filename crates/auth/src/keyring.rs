@@ -4,8 +4,8 @@ use std::{fmt, net::IpAddr};
 
 use data_encoding::BASE64URL_NOPAD;
 use tenantry_domain::{
-    BucketKey, ChallengeId, CodeDigest, CodeHasher, Entropy, InvalidValue, KeyId, KeyedCodeDigest, OtpMac, OtpPurpose, PlainCode,
-    Slug, TenantId, TokenDigest,
+    BucketKey, ChallengeId, CodeDigest, CodeHasher, Entropy, InvalidValue, KeyId, KeyedCodeDigest, OtpAccount, OtpMac,
+    OtpPurpose, PlainCode, TokenDigest,
 };
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -136,11 +136,11 @@ impl KeyRing {
     pub fn otp_mac(
         &self,
         purpose: OtpPurpose,
-        tenant: Option<TenantId>,
+        account: Option<OtpAccount>,
         challenge: ChallengeId,
         otp: &PlainOtp,
     ) -> (OtpMac, KeyId) {
-        (self.signing.otp_mac(purpose, tenant, challenge, otp), self.signing.id.clone())
+        (self.signing.otp_mac(purpose, account, challenge, otp), self.signing.id.clone())
     }
 
     /// The digest that a presented one-time password must have, by the key that made the challenge's; `None` for an unknown key.
@@ -149,17 +149,18 @@ impl KeyRing {
         &self,
         key: &KeyId,
         purpose: OtpPurpose,
-        tenant: Option<TenantId>,
+        account: Option<OtpAccount>,
         challenge: ChallengeId,
         otp: &PlainOtp,
     ) -> Option<OtpMac> {
-        Some(self.key(key)?.otp_mac(purpose, tenant, challenge, otp))
+        Some(self.key(key)?.otp_mac(purpose, account, challenge, otp))
     }
 
-    /// The bucket of an account's requests for one-time passwords. It hangs on the oldest key alone, so that rotation empties none.
+    /// The bucket of an account's requests for one-time passwords, by what it signs in with in the one form that all spellings have in
+    /// common. It hangs on the oldest key alone, so that rotation empties none.
     #[must_use]
-    pub fn account_bucket(&self, purpose: OtpPurpose, slug: &Slug) -> BucketKey {
-        self.bucket(&["otp account", purpose.as_str(), slug.as_str()])
+    pub fn account_bucket(&self, purpose: OtpPurpose, name: &str) -> BucketKey {
+        self.bucket(&["otp account", purpose.as_str(), name])
     }
 
     /// The bucket of an address's requests for one-time passwords: an IPv4 address, or an IPv6 network of 64 bits, which is what one
@@ -232,10 +233,15 @@ impl RingKey {
         TokenDigest::from_bytes(keyed(&self.derived.tokens, [token.reveal().as_bytes()]))
     }
 
-    fn otp_mac(&self, purpose: OtpPurpose, tenant: Option<TenantId>, challenge: ChallengeId, otp: &PlainOtp) -> OtpMac {
-        let tenant = tenant.map_or([0; 16], |tenant| tenant.uuid().into_bytes());
+    fn otp_mac(&self, purpose: OtpPurpose, account: Option<OtpAccount>, challenge: ChallengeId, otp: &PlainOtp) -> OtpMac {
+        // A tenant's is bare, as it was when there were no operators: passwords that are on their way stay good.
+        let account = match account {
+            None => vec![0; 16],
+            Some(OtpAccount::Tenant(id)) => id.uuid().into_bytes().to_vec(),
+            Some(OtpAccount::Operator(id)) => [b"operator", id.uuid().as_bytes().as_slice()].concat(),
+        };
         let challenge = challenge.uuid().into_bytes();
-        let parts: [&[u8]; 5] = [b"v1", purpose.as_str().as_bytes(), &tenant, &challenge, otp.as_bytes()];
+        let parts: [&[u8]; 5] = [b"v1", purpose.as_str().as_bytes(), &account, &challenge, otp.as_bytes()];
         OtpMac::from_bytes(keyed(&self.derived.otps, parts))
     }
 }
@@ -264,7 +270,7 @@ fn keyed<'a>(key: &[u8; 32], parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 
 
 #[cfg(test)]
 mod tests {
-    use tenantry_domain::{Id, SeededEntropy};
+    use tenantry_domain::{Id, SeededEntropy, Tenant};
 
     use super::*;
     use crate::SessionToken;
@@ -283,27 +289,37 @@ mod tests {
         assert_ne!(rotated.digest(&code), old.digest(&code));
         assert!(rotated.candidates(&code).contains(&old.digest(&code).digest));
         assert!(rotated.token_candidates(&token).contains(&old.token_digest(&token)));
-        assert_eq!(
-            rotated.account_bucket(OtpPurpose::TenantSignIn, &Slug::parse("a").unwrap()),
-            old.account_bucket(OtpPurpose::TenantSignIn, &Slug::parse("a").unwrap())
-        );
+        assert_eq!(rotated.account_bucket(OtpPurpose::TenantSignIn, "a"), old.account_bucket(OtpPurpose::TenantSignIn, "a"));
     }
 
     #[test]
-    fn an_otp_is_bound_to_its_tenant_and_challenge_and_key() {
+    fn an_otp_is_bound_to_its_purpose_and_account_and_challenge_and_key() {
+        const PURPOSES: [OtpPurpose; 2] = [OtpPurpose::TenantSignIn, OtpPurpose::OperatorSignIn];
         let ring = KeyRing::parse(&line("k1", 1)).unwrap();
         let entropy = SeededEntropy::new(5);
         let now = tenantry_domain::Timestamp::MIN;
-        let (tenant, other) = (Some(Id::generate(now, &entropy)), Some(Id::generate(now, &entropy)));
-        let (challenge, later) = (Id::generate(now, &entropy), Id::generate(now, &entropy));
+        // A tenant and an operator with one and the same number, which a writer to the database could bring about, are two accounts.
+        let (one, two) = (Id::<Tenant>::generate(now, &entropy).uuid(), Id::<Tenant>::generate(now, &entropy).uuid());
+        let tenants = [one, two].map(|uuid| Some(OtpAccount::Tenant(Id::from_uuid(uuid))));
+        let operators = [one, two].map(|uuid| Some(OtpAccount::Operator(Id::from_uuid(uuid))));
+        let accounts = [tenants.as_slice(), &operators, &[None]].concat();
+        let challenges = [Id::generate(now, &entropy), Id::generate(now, &entropy)];
         let otp = PlainOtp::six_digits(&entropy);
-        let (mac, key) = ring.otp_mac(OtpPurpose::TenantSignIn, tenant, challenge, &otp);
-        let by = |tenant, challenge| ring.otp_mac_by(&key, OtpPurpose::TenantSignIn, tenant, challenge, &otp);
-        assert_eq!(by(tenant, challenge), Some(mac));
-        assert_ne!(by(other, challenge), Some(mac));
-        assert_ne!(by(tenant, later), Some(mac));
-        assert_ne!(by(None, challenge), Some(mac));
-        assert_eq!(ring.otp_mac_by(&KeyId::parse("k9").unwrap(), OtpPurpose::TenantSignIn, tenant, challenge, &otp), None);
+        let mut bindings = Vec::new();
+        for purpose in PURPOSES {
+            for &account in &accounts {
+                bindings.extend(challenges.map(|challenge| (purpose, account, challenge)));
+            }
+        }
+        for &(purpose, account, challenge) in &bindings {
+            let (mac, key) = ring.otp_mac(purpose, account, challenge, &otp);
+            for &(other_purpose, other_account, other_challenge) in &bindings {
+                let same = (other_purpose, other_account, other_challenge) == (purpose, account, challenge);
+                let opened = ring.otp_mac_by(&key, other_purpose, other_account, other_challenge, &otp) == Some(mac);
+                assert_eq!(opened, same, "{purpose:?} {account:?} {challenge}");
+            }
+            assert_eq!(ring.otp_mac_by(&KeyId::parse("k9").unwrap(), purpose, account, challenge, &otp), None);
+        }
     }
 
     /// Attack 7, its second half: who has the database and not the key tries every password, keyed otherwise and not at all.
@@ -313,7 +329,7 @@ mod tests {
         let ring = KeyRing::parse(&line("k1", 1)).unwrap();
         let thief = KeyRing::parse(&line("k1", 2)).unwrap();
         let now = tenantry_domain::Timestamp::MIN;
-        let (tenant, challenge) = (Some(Id::generate(now, &entropy)), Id::generate(now, &entropy));
+        let (tenant, challenge) = (Some(OtpAccount::Tenant(Id::generate(now, &entropy))), Id::generate(now, &entropy));
         let (mac, key) = ring.otp_mac(OtpPurpose::TenantSignIn, tenant, challenge, &PlainOtp::six_digits(&entropy));
         let mut hits = 0;
         for number in 0..1_000_000 {

@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 pub struct OtpMail {
     /// To whom; `None`: a decoy, which is made like any other and then not sent.
     pub to: Option<Email>,
-    /// What the tenant is called; for a decoy, nothing.
-    pub tenant_name: String,
+    /// What the account is called; for a decoy, nothing. Versions before there were operators look for it under its old name.
+    #[serde(rename = "tenant_name")]
+    pub account_name: String,
     /// The password as it is shown.
     pub otp: String,
     /// Until when it is valid.

@@ -20,6 +20,8 @@ pub struct AuthPolicy {
     pub session_idle: Duration,
     /// How long a session lives at the most: up to 30 days.
     pub session_absolute: Duration,
+    /// How long the one-time link that makes an owner is open: 1 minute to 24 hours.
+    pub bootstrap_link_ttl: Duration,
 }
 
 /// A figure outside its bounds.
@@ -33,7 +35,7 @@ pub struct PolicyError {
 }
 
 impl AuthPolicy {
-    /// How often a session's activity is written at the most.
+    /// How often a session's activity, and an API key's use, is written at the most.
     pub const TOUCH_INTERVAL: Duration = Duration::minutes(1);
 
     /// Checks that every figure is within its bounds.
@@ -72,6 +74,11 @@ impl AuthPolicy {
             within(self.session_absolute, self.session_idle, Duration::days(30)),
             "the absolute limit of sessions",
             "the idle limit to 30 days",
+        )?;
+        bounded(
+            within(self.bootstrap_link_ttl, Duration::MINUTE, Duration::DAY),
+            "the life of a bootstrap link",
+            "1 minute to 24 hours",
         )
     }
 
@@ -92,6 +99,7 @@ impl Default for AuthPolicy {
             otp_global: Rate { burst: 1000, interval: Duration::milliseconds(100) },
             session_idle: Duration::minutes(30),
             session_absolute: Duration::DAY,
+            bootstrap_link_ttl: Duration::HOUR,
         }
     }
 }
@@ -103,13 +111,14 @@ mod tests {
     #[test]
     fn the_defaults_are_within_their_own_bounds_and_weaker_figures_are_not() {
         assert_eq!(AuthPolicy::default().check(), Ok(()));
-        let weaker: [fn(&mut AuthPolicy); 6] = [
+        let weaker: [fn(&mut AuthPolicy); 7] = [
             |policy| policy.otp_ttl = Duration::minutes(11),
             |policy| policy.otp_budget.attempts = 6,
             |policy| policy.otp_budget.failures = 11,
             |policy| policy.otp_budget.window = Duration::hours(1),
             |policy| policy.session_idle = Duration::days(2),
             |policy| policy.otp_per_account.interval = Duration::ZERO,
+            |policy| policy.bootstrap_link_ttl = Duration::days(2),
         ];
         for weaken in weaker {
             let mut policy = AuthPolicy::default();

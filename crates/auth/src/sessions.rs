@@ -1,25 +1,26 @@
-//! Sessions: what follows a sign-in.
+//! Sessions: what follows a sign-in, a tenant's or an operator's.
 
-use tenantry_domain::{
-    Action, AuditEvent, Chain, Context, Session, SessionId, StoreError, Target, Tenant, TenantId, Timestamp, ports::*,
-};
+use tenantry_domain::{Action, AuditEvent, Chain, Context, Id, StoreError, Timestamp, ports::*};
 use tracing::{info, warn};
 
-use crate::{AuthPolicy, KeyRing, SessionToken};
+use crate::{
+    AuthPolicy, KeyRing, PlainToken,
+    account::{Account, AccountSession},
+};
 
-/// A tenant that is signed in, and the session by which it is.
+/// An account that is signed in, and the session by which it is.
 #[derive(Clone, Debug)]
-pub struct SignedIn {
+pub struct SignedIn<A: Account> {
     /// The session.
-    pub session: Session,
-    /// The tenant.
-    pub tenant: Tenant,
+    pub session: A::Session,
+    /// The account.
+    pub account: A,
 }
 
-/// Why a session doesn't count.
+/// Why nobody is let in.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// The token is malformed, unknown, expired or revoked, or its tenant suspended: which of these is nobody's business.
+    /// What was presented is malformed, unknown, expired or revoked, or its account suspended: which of these is nobody's business.
     #[error("not signed in")]
     Unauthenticated,
     /// The store failed.
@@ -27,44 +28,42 @@ pub enum AuthError {
     Store(#[from] StoreError),
 }
 
-/// Finds who presents a token. One query; once a minute also a write, of the session's activity.
+/// Finds who presents a session's token. One query; once a minute also a write, of the session's activity.
 ///
 /// # Errors
 /// See [`AuthError`].
-pub async fn authenticate<S: Store>(
+pub async fn authenticate<S: Store, A: Account>(
     store: &S,
     now: Timestamp,
     keys: &KeyRing,
     policy: &AuthPolicy,
     token: &str,
-) -> Result<SignedIn, AuthError> {
-    let token = SessionToken::parse(token).map_err(|_| AuthError::Unauthenticated)?;
-    let found = store.reader().session_by_digests(&keys.token_candidates(&token)).await?;
-    let (mut session, tenant) = found.ok_or(AuthError::Unauthenticated)?;
-    if !session.is_live(now) || tenant.suspended_at.is_some() {
+) -> Result<SignedIn<A>, AuthError> {
+    let token = PlainToken::<A::Token>::parse(token).map_err(|_| AuthError::Unauthenticated)?;
+    let found = A::find_session(&mut store.reader(), &keys.token_candidates(&token)).await?;
+    let (mut session, account) = found.ok_or(AuthError::Unauthenticated)?;
+    if !session.is_live(now) || !account.may_sign_in() {
         return Err(AuthError::Unauthenticated);
     }
-    if session.last_activity <= now - AuthPolicy::TOUCH_INTERVAL {
-        let touch = SessionTouch {
-            now,
-            unless_active_since: now - AuthPolicy::TOUCH_INTERVAL,
-            expires_at: policy.session_end(session.created_at, now),
-        };
+    let (id, expires_at) = (session.id(), policy.session_end(session.created_at(), now));
+    let (last_activity, valid_until) = session.activity();
+    if *last_activity <= now - AuthPolicy::TOUCH_INTERVAL {
+        let touch = SessionTouch { now, unless_active_since: now - AuthPolicy::TOUCH_INTERVAL, expires_at };
         // The request goes on where the write fails: the session was live when it was read.
-        match write_touch(store, session.id, touch).await {
-            Ok(true) => (session.last_activity, session.expires_at) = (touch.now, touch.expires_at),
+        match write_touch::<S, A::Session>(store, id, touch).await {
+            Ok(true) => (*last_activity, *valid_until) = (now, expires_at),
             Ok(false) => {}
             Err(failure) => {
-                warn!(session.id = %session.id, error = %Chain(&failure), "could not write activity");
+                warn!(session.id = %id, error = %Chain(&failure), "could not write activity");
             }
         }
     }
-    Ok(SignedIn { session, tenant })
+    Ok(SignedIn { session, account })
 }
 
-async fn write_touch<S: Store>(store: &S, id: SessionId, touch: SessionTouch) -> Result<bool, StoreError> {
+async fn write_touch<S: Store, T: AccountSession>(store: &S, id: Id<T>, touch: SessionTouch) -> Result<bool, StoreError> {
     let mut tx = store.begin().await?;
-    let written = tx.touch_session(id, touch).await?;
+    let written = T::touch(&mut tx, id, touch).await?;
     tx.commit().await?;
     Ok(written)
 }
@@ -73,22 +72,23 @@ async fn write_touch<S: Store>(store: &S, id: SessionId, touch: SessionTouch) ->
 ///
 /// # Errors
 /// See [`AuthError`].
-pub async fn refresh_session<S: Store>(
+pub async fn refresh_session<S: Store, T: AccountSession>(
     store: &S,
     cx: &Context<'_>,
     policy: &AuthPolicy,
-    mut session: Session,
-) -> Result<Session, AuthError> {
-    let expires_at = policy.session_end(session.created_at, cx.now);
+    mut session: T,
+) -> Result<T, AuthError> {
+    let expires_at = policy.session_end(session.created_at(), cx.now);
     let touch = SessionTouch { now: cx.now, unless_active_since: Timestamp::MAX, expires_at };
+    let tenant = T::Account::account(session.account_id()).tenant();
     let mut tx = store.begin().await?;
-    if !tx.touch_session(session.id, touch).await? {
+    if !T::touch(&mut tx, session.id(), touch).await? {
         return Err(AuthError::Unauthenticated);
     }
-    let event = AuditEvent::new(cx, Action::SessionRefreshed, Some(session.tenant_id), Some(Target::Session(session.id)));
-    tx.append_audit(&event).await?;
+    tx.append_audit(&AuditEvent::new(cx, Action::SessionRefreshed, tenant, Some(T::target(session.id())))).await?;
     tx.commit().await?;
-    (session.last_activity, session.expires_at) = (cx.now, expires_at);
+    let (last_activity, valid_until) = session.activity();
+    (*last_activity, *valid_until) = (cx.now, expires_at);
     Ok(session)
 }
 
@@ -96,38 +96,45 @@ pub async fn refresh_session<S: Store>(
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn sign_out<S: Store>(store: &S, cx: &Context<'_>, session: &Session) -> Result<(), StoreError> {
-    revoke_session(store, cx, session.tenant_id, session.id).await.map(drop)
+pub async fn sign_out<S: Store, T: AccountSession>(store: &S, cx: &Context<'_>, session: &T) -> Result<(), StoreError> {
+    revoke_session::<S, T::Account>(store, cx, session.account_id(), session.id()).await.map(drop)
 }
 
-/// Ends one of a tenant's sessions, the caller's or another; `false` when it has no such session that is live.
+/// Ends one of an account's sessions, the caller's or another; `false` when it has no such session that is live.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn revoke_session<S: Store>(store: &S, cx: &Context<'_>, tenant: TenantId, id: SessionId) -> Result<bool, StoreError> {
+pub async fn revoke_session<S: Store, A: Account>(
+    store: &S,
+    cx: &Context<'_>,
+    account: Id<A>,
+    id: Id<A::Session>,
+) -> Result<bool, StoreError> {
     let mut tx = store.begin().await?;
-    tx.hold_tenant(tenant).await?;
-    if !tx.revoke_session(tenant, id, cx.now).await? {
+    A::hold(&mut tx, account).await?;
+    if !A::Session::revoke(&mut tx, account, id, cx.now).await? {
         return Ok(false);
     }
-    tx.append_audit(&AuditEvent::new(cx, Action::SessionRevoked, Some(tenant), Some(Target::Session(id)))).await?;
+    let tenant = A::account(account).tenant();
+    tx.append_audit(&AuditEvent::new(cx, Action::SessionRevoked, tenant, Some(A::Session::target(id)))).await?;
     tx.commit().await?;
-    info!(tenant.id = %tenant, session.id = %id, "ended session");
+    info!(account.id = %account, session.id = %id, "ended session");
     Ok(true)
 }
 
-/// Ends all sessions of a tenant, the caller's too, and says how many.
+/// Ends all sessions of an account, the caller's too, and says how many.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn sign_out_everywhere<S: Store>(store: &S, cx: &Context<'_>, tenant: TenantId) -> Result<u64, StoreError> {
+pub async fn sign_out_everywhere<S: Store, A: Account>(store: &S, cx: &Context<'_>, account: Id<A>) -> Result<u64, StoreError> {
     let mut tx = store.begin().await?;
-    // A sign-in locks the tenant too: it is seen here, or comes after.
-    tx.lock_tenant(tenant).await?;
-    let ended = tx.revoke_sessions(tenant, cx.now).await?;
-    let event = AuditEvent::new(cx, Action::SessionsRevoked, Some(tenant), Some(Target::Tenant(tenant)));
+    // A sign-in locks the account too: it is seen here, or comes after.
+    A::lock(&mut tx, account).await?;
+    let ended = A::Session::revoke_all(&mut tx, account, cx.now).await?;
+    let about = A::account(account);
+    let event = AuditEvent::new(cx, Action::SessionsRevoked, about.tenant(), Some(about.target()));
     tx.append_audit(&event.with("sessions_ended", ended)).await?;
     tx.commit().await?;
-    info!(tenant.id = %tenant, ended, "ended all sessions");
+    info!(account.id = %account, ended, "ended all sessions");
     Ok(ended)
 }

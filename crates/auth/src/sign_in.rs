@@ -1,15 +1,16 @@
-//! Sign-in by a one-time password from the tenant's mailbox.
+//! Sign-in by a one-time password from the account's mailbox.
 
 use tenantry_domain::{
-    Action, Actor, AuditEvent, BucketKey, ChallengeId, Context, Id, OtpChallenge, OtpPurpose, OtpStrength, OutboxMessage, Rate,
-    RateDecision, Session, Slug, StoreError, Target, Tenant, ports::*,
+    Action, AuditEvent, BucketKey, ChallengeId, Context, Id, OtpAccount, OtpChallenge, OtpPurpose, OtpStrength, OutboxMessage,
+    Rate, RateDecision, StoreError, Target, ports::*,
 };
 use time::Duration;
 use tracing::info;
 
-use crate::{AuthPolicy, KeyRing, OtpMail, PlainOtp, SessionToken};
-
-const PURPOSE: OtpPurpose = OtpPurpose::TenantSignIn;
+use crate::{
+    AuthPolicy, KeyRing, OtpMail, PlainOtp, PlainToken,
+    account::{Account, AccountSession, SessionStart},
+};
 
 /// What whoever asked for a one-time password is told, whether the account exists or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,17 +41,17 @@ pub enum RequestOtpError {
 ///
 /// # Errors
 /// See [`RequestOtpError`].
-pub async fn request_otp<S: Store>(
+pub async fn request_otp<S: Store, A: Account>(
     store: &S,
     cx: &Context<'_>,
     keys: &KeyRing,
     policy: &AuthPolicy,
-    slug: &Slug,
+    name: &A::Name,
 ) -> Result<OtpRequested, RequestOtpError> {
     let mut tx = store.begin().await?;
     let mut limits: Vec<(BucketKey, Rate)> = Vec::with_capacity(3);
     limits.extend(cx.client_ip.map(|address| (keys.address_bucket(address), policy.otp_per_address)));
-    limits.push((keys.account_bucket(PURPOSE, slug), policy.otp_per_account));
+    limits.push((keys.account_bucket(A::PURPOSE, &A::counted_as(name)), policy.otp_per_account));
     limits.push((keys.global_bucket(), policy.otp_global));
     for (bucket, rate) in limits {
         if let RateDecision::Limited { retry_after } = tx.take_token(bucket, rate, cx.now).await? {
@@ -60,41 +61,47 @@ pub async fn request_otp<S: Store>(
         }
     }
 
-    let tenant = tx.tenant_by_slug(slug).await?.filter(|tenant| tenant.suspended_at.is_none());
-    // A decoy asks for failures too, of a tenant that nobody is, so that both ways take the same statements.
-    let counted = tenant.as_ref().map_or_else(|| Id::generate(cx.now, cx.entropy), |tenant| tenant.id);
-    let failures = tx.otp_failures(counted, cx.now - policy.otp_budget.window).await?;
+    let account = A::find(&mut tx, name).await?.filter(A::may_sign_in);
+    // A decoy asks for failures too, of an account that nobody has, so that both ways take the same statements.
+    let counted = account.as_ref().map_or_else(|| Id::generate(cx.now, cx.entropy), A::id);
+    let failures = tx.otp_failures(A::account(counted), cx.now - policy.otp_budget.window).await?;
     let spent = failures >= policy.otp_budget.failures;
     let strength = if spent { OtpStrength::Wide } else { OtpStrength::SixDigits };
 
     let otp = PlainOtp::generate(strength, cx.entropy);
-    let challenge = new_challenge(cx, keys, policy, tenant.as_ref(), strength, &otp);
+    let challenge = new_challenge(cx, keys, policy, account.as_ref(), strength, &otp);
     tx.insert_challenge(&challenge).await?;
-    tx.enqueue_message(&new_mail(cx, keys, tenant.as_ref(), &challenge, &otp)).await?;
-    let tenant_id = challenge.tenant_id;
-    let event = AuditEvent::new(cx, Action::OtpRequested, tenant_id, None);
+    tx.enqueue_message(&new_mail(cx, keys, account.as_ref(), &challenge, &otp)).await?;
+    let event = about(cx, Action::OtpRequested, A::PURPOSE, challenge.account);
     tx.append_audit(&event.with("challenge_id", challenge.id).with("strength", strength.as_str())).await?;
     tx.commit().await?;
     Ok(OtpRequested { challenge_id: challenge.id, expires_in: policy.otp_ttl })
 }
 
-fn new_challenge(
+/// An event of a sign-in that isn't there yet. A tenant's concerns the tenant; an operator's is about the operator.
+fn about(cx: &Context<'_>, action: Action, purpose: OtpPurpose, account: Option<OtpAccount>) -> AuditEvent {
+    let operator = account.and_then(OtpAccount::operator);
+    let event = AuditEvent::new(cx, action, account.and_then(OtpAccount::tenant), operator.map(Target::Operator));
+    event.with("purpose", purpose.as_str())
+}
+
+fn new_challenge<A: Account>(
     cx: &Context<'_>,
     keys: &KeyRing,
     policy: &AuthPolicy,
-    tenant: Option<&Tenant>,
+    account: Option<&A>,
     strength: OtpStrength,
     otp: &PlainOtp,
 ) -> OtpChallenge {
     let id = Id::generate(cx.now, cx.entropy);
-    let tenant_id = tenant.map(|tenant| tenant.id);
-    let (code_mac, key_id) = keys.otp_mac(PURPOSE, tenant_id, id, otp);
+    let account = account.map(|account| A::account(account.id()));
+    let (code_mac, key_id) = keys.otp_mac(A::PURPOSE, account, id, otp);
     OtpChallenge {
         id,
-        tenant_id,
+        account,
         code_mac,
         key_id,
-        purpose: PURPOSE,
+        purpose: A::PURPOSE,
         strength,
         attempts: 0,
         expires_at: cx.now + policy.otp_ttl,
@@ -103,16 +110,16 @@ fn new_challenge(
     }
 }
 
-fn new_mail(
+fn new_mail<A: Account>(
     cx: &Context<'_>,
     keys: &KeyRing,
-    tenant: Option<&Tenant>,
+    account: Option<&A>,
     challenge: &OtpChallenge,
     otp: &PlainOtp,
 ) -> OutboxMessage {
     let mail = OtpMail {
-        to: tenant.map(|tenant| tenant.contact_email.clone()),
-        tenant_name: tenant.map(|tenant| tenant.name.to_string()).unwrap_or_default(),
+        to: account.map(|account| account.email().clone()),
+        account_name: account.map(|account| account.name().to_owned()).unwrap_or_default(),
         otp: otp.reveal().to_string(),
         expires_at: challenge.expires_at,
     };
@@ -130,13 +137,13 @@ fn new_mail(
 
 /// A session that was just made, with its token: the only moment that this is known.
 #[derive(Debug)]
-pub struct NewSession {
+pub struct NewSession<A: Account> {
     /// The token, to be shown once.
-    pub token: SessionToken,
+    pub token: PlainToken<A::Token>,
     /// The session.
-    pub session: Session,
+    pub session: A::Session,
     /// Who is signed in.
-    pub tenant: Tenant,
+    pub account: A,
 }
 
 /// Why nobody was signed in.
@@ -150,14 +157,14 @@ pub enum VerifyOtpError {
     Store(#[from] StoreError),
 }
 
-/// Signs a tenant in by the password of a challenge, once.
+/// Signs an account in by the password of a challenge, once.
 ///
 /// The try is claimed, and the claim committed, before the password is compared: of any number of parallel guesses, as many are compared
 /// as the budget has. The challenge is consumed in the transaction that makes the session.
 ///
 /// # Errors
 /// See [`VerifyOtpError`].
-pub async fn verify_otp<S: Store>(
+pub async fn verify_otp<S: Store, A: Account>(
     store: &S,
     cx: &Context<'_>,
     keys: &KeyRing,
@@ -165,9 +172,9 @@ pub async fn verify_otp<S: Store>(
     challenge: ChallengeId,
     presented: &str,
     user_agent: Option<&str>,
-) -> Result<NewSession, VerifyOtpError> {
+) -> Result<NewSession<A>, VerifyOtpError> {
     let mut tx = store.begin().await?;
-    let claimed = tx.claim_otp_attempt(challenge, PURPOSE, policy.otp_budget, cx.now).await?;
+    let claimed = tx.claim_otp_attempt(challenge, A::PURPOSE, policy.otp_budget, cx.now).await?;
     tx.commit().await?;
 
     if let Some(claimed) = claimed.as_ref().filter(|claimed| is_right(keys, claimed, presented))
@@ -175,68 +182,77 @@ pub async fn verify_otp<S: Store>(
     {
         return Ok(session);
     }
-    audit_failure(store, cx, policy, challenge, claimed).await?;
+    audit_failure::<S, A>(store, cx, policy, challenge, claimed).await?;
     Err(VerifyOtpError::InvalidOtp)
 }
 
 fn is_right(keys: &KeyRing, challenge: &OtpChallenge, presented: &str) -> bool {
     let Ok(otp) = PlainOtp::parse(presented) else { return false };
-    let mac = keys.otp_mac_by(&challenge.key_id, challenge.purpose, challenge.tenant_id, challenge.id, &otp);
+    let mac = keys.otp_mac_by(&challenge.key_id, challenge.purpose, challenge.account, challenge.id, &otp);
     mac == Some(challenge.code_mac)
 }
 
-/// Consumes the challenge and makes the session; `None` for a decoy, a suspended tenant, or a lost race.
-async fn sign_in<S: Store>(
+/// Consumes the challenge and makes the session; `None` for a decoy, a suspended account, or a lost race.
+async fn sign_in<S: Store, A: Account>(
     store: &S,
     cx: &Context<'_>,
     keys: &KeyRing,
     policy: &AuthPolicy,
     challenge: &OtpChallenge,
     user_agent: Option<&str>,
-) -> Result<Option<NewSession>, StoreError> {
-    let Some(tenant_id) = challenge.tenant_id else { return Ok(None) };
+) -> Result<Option<NewSession<A>>, StoreError> {
+    let Some(id) = challenge.account.and_then(A::id_of) else { return Ok(None) };
     let mut tx = store.begin().await?;
-    // Locked, so that whoever suspends the tenant or ends all its sessions sees this one, or comes first.
-    tx.lock_tenant(tenant_id).await?;
-    let Some(tenant) = tx.tenant(tenant_id).await?.filter(|tenant| tenant.suspended_at.is_none()) else { return Ok(None) };
+    // Locked, so that whoever suspends or deletes the account, or ends all its sessions, sees this one, or comes first.
+    let Some(account) = A::lock(&mut tx, id).await?.filter(A::may_sign_in) else { return Ok(None) };
     if !tx.consume_challenge(challenge.id, cx.now).await? {
         return Ok(None);
     }
-    let token = SessionToken::generate(cx.entropy);
-    let session = Session {
-        id: Id::generate(cx.now, cx.entropy),
-        tenant_id,
-        token_digest: keys.token_digest(&token),
-        last_activity: cx.now,
-        expires_at: policy.session_end(cx.now, cx.now),
-        client_ip: cx.client_ip,
-        user_agent: user_agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(200).collect()),
-        revoked_at: None,
-        created_at: cx.now,
-    };
-    tx.insert_session(&session).await?;
-    let cx = Context { actor: Actor::Tenant { tenant: tenant_id, session: session.id }, ..cx.clone() };
-    tx.append_audit(&AuditEvent::new(&cx, Action::SignInSucceeded, Some(tenant_id), Some(Target::Session(session.id)))).await?;
+    let signed_in = start_session(&mut tx, cx, keys, policy, account, user_agent).await?;
     tx.commit().await?;
-    info!(tenant.id = %tenant_id, session.id = %session.id, "signed in");
-    Ok(Some(NewSession { token, session, tenant }))
+    info!(account.id = %id, session.id = %signed_in.session.id(), "signed in");
+    Ok(Some(signed_in))
 }
 
-async fn audit_failure<S: Store>(
+/// Makes a session of an account that may have one, and audits the sign-in.
+pub(crate) async fn start_session<T: Transaction, A: Account>(
+    tx: &mut T,
+    cx: &Context<'_>,
+    keys: &KeyRing,
+    policy: &AuthPolicy,
+    account: A,
+    user_agent: Option<&str>,
+) -> Result<NewSession<A>, StoreError> {
+    let token = PlainToken::generate(cx.entropy);
+    let start = SessionStart {
+        token_digest: keys.token_digest(&token),
+        expires_at: policy.session_end(cx.now, cx.now),
+        user_agent: user_agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(200).collect()),
+    };
+    let session = A::Session::start(cx, account.id(), start);
+    session.insert(tx).await?;
+    let cx = Context { actor: session.actor(), ..cx.clone() };
+    let tenant = A::account(account.id()).tenant();
+    tx.append_audit(&AuditEvent::new(&cx, Action::SignInSucceeded, tenant, Some(A::Session::target(session.id())))).await?;
+    Ok(NewSession { token, session, account })
+}
+
+async fn audit_failure<S: Store, A: Account>(
     store: &S,
     cx: &Context<'_>,
     policy: &AuthPolicy,
     challenge: ChallengeId,
     claimed: Option<OtpChallenge>,
 ) -> Result<(), StoreError> {
-    let tenant = claimed.as_ref().and_then(|claimed| claimed.tenant_id);
-    let counts = claimed.is_some_and(|claimed| claimed.strength == OtpStrength::SixDigits);
+    let account = claimed.as_ref().and_then(|claimed| claimed.account);
+    let counts = claimed.as_ref().is_some_and(|claimed| claimed.strength == OtpStrength::SixDigits);
     let mut tx = store.begin().await?;
-    tx.append_audit(&AuditEvent::new(cx, Action::SignInFailed, tenant, None).with("challenge_id", challenge)).await?;
-    if let Some(tenant) = tenant.filter(|_| counts)
-        && tx.otp_failures(tenant, cx.now - policy.otp_budget.window).await? == policy.otp_budget.failures
+    tx.append_audit(&about(cx, Action::SignInFailed, A::PURPOSE, account).with("challenge_id", challenge)).await?;
+    if let Some(account) = account.filter(|_| counts)
+        && tx.otp_failures(account, cx.now - policy.otp_budget.window).await? == policy.otp_budget.failures
     {
-        tx.append_audit(&AuditEvent::new(cx, Action::SignInBudgetSpent, Some(tenant), Some(Target::Tenant(tenant)))).await?;
+        let event = AuditEvent::new(cx, Action::SignInBudgetSpent, account.tenant(), Some(account.target()));
+        tx.append_audit(&event).await?;
     }
     tx.commit().await
 }

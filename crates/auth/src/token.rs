@@ -1,4 +1,4 @@
-//! Bearer tokens: session tokens and API keys.
+//! Bearer tokens: session tokens, API keys, and the tokens of bootstrap links.
 
 use std::{fmt, marker::PhantomData};
 
@@ -19,20 +19,40 @@ pub trait TokenKind {
 #[derive(Debug)]
 pub enum Session {}
 
+/// Marks tokens of operators' sessions.
+#[derive(Debug)]
+pub enum OperatorSession {}
+
 /// Marks API keys of operators.
 #[derive(Debug)]
 pub enum ApiKey {}
 
+/// Marks tokens of the links that make an owner.
+#[derive(Debug)]
+pub enum Bootstrap {}
+
 impl TokenKind for Session {
     const PREFIX: &'static str = "tns_";
+}
+
+impl TokenKind for OperatorSession {
+    const PREFIX: &'static str = "tno_";
 }
 
 impl TokenKind for ApiKey {
     const PREFIX: &'static str = "tnk_";
 }
 
-/// A session's token.
+impl TokenKind for Bootstrap {
+    const PREFIX: &'static str = "tnb_";
+}
+
+/// A tenant's session token.
 pub type SessionToken = PlainToken<Session>;
+/// An operator's session token.
+pub type OperatorSessionToken = PlainToken<OperatorSession>;
+/// The token of a bootstrap link.
+pub type BootstrapToken = PlainToken<Bootstrap>;
 /// An operator's API key.
 pub type ApiKeyToken = PlainToken<ApiKey>;
 
@@ -105,6 +125,8 @@ mod tests {
         assert!(token.reveal().starts_with("tns_") && token.reveal().len() == 52);
         assert_eq!(SessionToken::parse(token.reveal()).unwrap().reveal(), token.reveal());
         assert!(ApiKeyToken::parse(&token.reveal().replace("tns_", "tnk_")).is_err());
+        assert!(OperatorSessionToken::parse(&token.reveal().replace("tns_", "tno_")).is_err());
+        assert!(BootstrapToken::parse(&token.reveal().replace("tns_", "tnb_")).is_err());
         assert_eq!(format!("{token:?}"), "tns_..");
     }
 

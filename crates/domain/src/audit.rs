@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
-use crate::{BatchId, CodeId, Context, Id, PlanId, ProjectId, SessionId, TenantId, Timestamp, id::Kind};
+use crate::{
+    ApiKeyId, BatchId, CodeId, Context, Id, OperatorId, OperatorSessionId, PlanId, ProjectId, SessionId, TenantId, Timestamp,
+    id::Kind,
+};
 
 /// One event of the audit trail. Append-only; it outlives what it speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +47,14 @@ pub enum Actor {
         /// The session.
         session: SessionId,
     },
-    /// An operator's API key, by its name.
+    /// A signed-in operator, by its session.
+    Operator {
+        /// The operator.
+        operator: OperatorId,
+        /// The session.
+        session: OperatorSessionId,
+    },
+    /// An operator's API key: its identifier (`key_..`), or, of one that the server was configured with, its name.
     ApiKey(String),
     /// Whoever sent the request, not signed in.
     Anonymous,
@@ -53,22 +63,24 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// What kind of actor, as it is stored and shown: `tenant`, `api_key`, `anonymous`, `system`.
+    /// What kind of actor, as it is stored and shown: `tenant`, `operator`, `api_key`, `anonymous`, `system`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Tenant { .. } => "tenant",
+            Self::Operator { .. } => "operator",
             Self::ApiKey(_) => "api_key",
             Self::Anonymous => "anonymous",
             Self::System => "system",
         }
     }
 
-    /// Which one, where there are several: a session's identifier, a key's name.
+    /// Which one, where there are several: a session's identifier, for an operator its own before it (`opr_../ops_..`), a key's name.
     #[must_use]
     pub fn name(&self) -> Option<String> {
         match self {
             Self::Tenant { session, .. } => Some(session.to_string()),
+            Self::Operator { operator, session } => Some(format!("{operator}/{session}")),
             Self::ApiKey(name) => Some(name.clone()),
             Self::Anonymous | Self::System => None,
         }
@@ -79,6 +91,10 @@ impl Actor {
     pub fn from_stored(kind: &str, name: Option<&str>, tenant: Option<TenantId>) -> Option<Self> {
         match (kind, name, tenant) {
             ("tenant", Some(session), Some(tenant)) => Some(Self::Tenant { tenant, session: session.parse().ok()? }),
+            ("operator", Some(name), _) => {
+                let (operator, session) = name.split_once('/')?;
+                Some(Self::Operator { operator: operator.parse().ok()?, session: session.parse().ok()? })
+            }
             ("api_key", Some(name), _) => Some(Self::ApiKey(name.to_owned())),
             ("anonymous", None, _) => Some(Self::Anonymous),
             ("system", None, _) => Some(Self::System),
@@ -180,6 +196,8 @@ pub enum Action {
     ApiKeyRevoked,
     /// An API key was used; written at most once an hour for each key.
     ApiKeyUsed,
+    /// A one-time link that makes an owner was made.
+    BootstrapLinkCreated,
 }
 
 impl Action {
@@ -232,6 +250,7 @@ impl Action {
             Self::ApiKeyCreated => "api_key.created",
             Self::ApiKeyRevoked => "api_key.revoked",
             Self::ApiKeyUsed => "api_key.used",
+            Self::BootstrapLinkCreated => "bootstrap_link.created",
         }
     }
 }
@@ -251,6 +270,12 @@ pub enum Target {
     Session(SessionId),
     /// The codes of one issue.
     Batch(BatchId),
+    /// An operator.
+    Operator(OperatorId),
+    /// An operator's session.
+    OperatorSession(OperatorSessionId),
+    /// An API key.
+    ApiKey(ApiKeyId),
 }
 
 impl fmt::Display for Target {
@@ -262,6 +287,9 @@ impl fmt::Display for Target {
             Self::Project(id) => id.fmt(f),
             Self::Session(id) => id.fmt(f),
             Self::Batch(id) => id.fmt(f),
+            Self::Operator(id) => id.fmt(f),
+            Self::OperatorSession(id) => id.fmt(f),
+            Self::ApiKey(id) => id.fmt(f),
         }
     }
 }

@@ -39,6 +39,13 @@ impl Email {
         Self(text)
     }
 
+    /// The form by which addresses are compared where one stands for an account: all in lower case. Two mailboxes whose names differ in
+    /// case alone are legal and never met; two accounts for one mailbox would be met at once.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        self.0.to_lowercase()
+    }
+
     /// The address.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -97,6 +104,13 @@ mod tests {
         ] {
             assert!(Email::parse(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn case_makes_no_second_account() {
+        let folded = |text: &str| Email::parse(text).unwrap().folded();
+        assert_eq!(folded("Ada.Lovelace@Example.com"), folded("ada.lovelace@EXAMPLE.com"));
+        assert_ne!(folded("adalovelace@example.com"), folded("ada.lovelace@example.com"), "a dot is part of a name");
     }
 
     #[test]

@@ -57,7 +57,9 @@
 //! ```
 #![deny(missing_docs)]
 
+mod api_key;
 mod audit;
+mod bootstrap;
 mod branding;
 mod chain;
 mod clock;
@@ -73,6 +75,8 @@ mod invalid;
 mod limit;
 #[cfg(feature = "memory")]
 pub mod memory;
+mod operator;
+mod operator_session;
 mod otp;
 mod outbox;
 mod page;
@@ -94,7 +98,9 @@ pub use clock::SystemClock;
 #[cfg(feature = "system")]
 pub use entropy::SystemEntropy;
 pub use {
+    api_key::{ApiKey, ApiKeyId},
     audit::{Action, Actor, AuditEvent, AuditEventId, Target},
+    bootstrap::{BootstrapLink, BootstrapPurpose},
     branding::{DomainName, HexColor, HttpsUrl},
     chain::Chain,
     clock::{Clock, ManualClock},
@@ -106,7 +112,9 @@ pub use {
     idempotency::{Fingerprint, IdempotencyKey, KeyClaim, KeyClaimId, KeyState},
     invalid::InvalidValue,
     limit::{BucketKey, Rate, RateDecision},
-    otp::{ChallengeId, OtpBudget, OtpChallenge, OtpMac, OtpPurpose, OtpStrength},
+    operator::{Operator, OperatorChange, OperatorId},
+    operator_session::{OperatorSession, OperatorSessionId},
+    otp::{ChallengeId, OtpAccount, OtpBudget, OtpChallenge, OtpMac, OtpPurpose, OtpStrength},
     outbox::{Delivery, MessageId, OutboxMessage, SealedPayload},
     page::{Page, PageLimit, PageRequest},
     plan::{Plan, PlanId, Quota},
@@ -118,7 +126,7 @@ pub use {
     slug::Slug,
     subscription::{Entitlement, Subscription, SubscriptionId, SubscriptionState, TenantAction},
     tenant::{Branding, Tenant, TenantId},
-    text::{ClientName, Description, Label, Line, PlanName, Priority, Prose, SearchText, TenantName},
+    text::{ApiKeyName, ClientName, Description, Label, Line, OperatorName, PlanName, Priority, Prose, SearchText, TenantName},
     timestamp::{CalendarMonth, Timestamp},
     use_cases::*,
 };

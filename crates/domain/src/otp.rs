@@ -5,7 +5,7 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use time::Duration;
 
-use crate::{Id, KeyId, TenantId, Timestamp, id::Kind};
+use crate::{Id, KeyId, OperatorId, Target, TenantId, Timestamp, id::Kind};
 
 /// A one-time password that was asked for: a challenge, which the password answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub struct OtpChallenge {
     /// Its identifier, which whoever asked for it receives.
     pub id: ChallengeId,
     /// Whose sign-in it is. `None`: a decoy, made so that an unknown account looks like a known one.
-    pub tenant_id: Option<TenantId>,
-    /// The keyed digest of the password, bound to version, purpose, tenant and this challenge.
+    pub account: Option<OtpAccount>,
+    /// The keyed digest of the password, bound to version, purpose, account and this challenge.
     pub code_mac: OtpMac,
     /// The key that made the digest.
     pub key_id: KeyId,
@@ -39,11 +39,69 @@ impl Kind for OtpChallenge {
     const PREFIX: &'static str = "otp";
 }
 
+/// Who signs in by a one-time password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OtpAccount {
+    /// A tenant.
+    Tenant(TenantId),
+    /// An operator.
+    Operator(OperatorId),
+}
+
+impl OtpAccount {
+    /// The tenant, if it is one.
+    #[must_use]
+    pub const fn tenant(self) -> Option<TenantId> {
+        match self {
+            Self::Tenant(id) => Some(id),
+            Self::Operator(_) => None,
+        }
+    }
+
+    /// The operator, if it is one.
+    #[must_use]
+    pub const fn operator(self) -> Option<OperatorId> {
+        match self {
+            Self::Tenant(_) => None,
+            Self::Operator(id) => Some(id),
+        }
+    }
+
+    /// The account as what an event is about.
+    #[must_use]
+    pub const fn target(self) -> Target {
+        match self {
+            Self::Tenant(id) => Target::Tenant(id),
+            Self::Operator(id) => Target::Operator(id),
+        }
+    }
+}
+
+impl From<TenantId> for OtpAccount {
+    fn from(id: TenantId) -> Self {
+        Self::Tenant(id)
+    }
+}
+
+impl From<OperatorId> for OtpAccount {
+    fn from(id: OperatorId) -> Self {
+        Self::Operator(id)
+    }
+}
+
+impl fmt::Display for OtpAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.target().fmt(f)
+    }
+}
+
 /// What a one-time password is good for; one for another purpose is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OtpPurpose {
     /// A tenant's sign-in.
     TenantSignIn,
+    /// An operator's sign-in.
+    OperatorSignIn,
 }
 
 impl OtpPurpose {
@@ -52,13 +110,14 @@ impl OtpPurpose {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TenantSignIn => "tenant_sign_in",
+            Self::OperatorSignIn => "operator_sign_in",
         }
     }
 
     /// The reverse of [`as_str`](Self::as_str); `None` for a purpose that only a newer version knows.
     #[must_use]
     pub fn from_stored(text: &str) -> Option<Self> {
-        (text == Self::TenantSignIn.as_str()).then_some(Self::TenantSignIn)
+        [Self::TenantSignIn, Self::OperatorSignIn].into_iter().find(|purpose| purpose.as_str() == text)
     }
 }
 

@@ -129,6 +129,12 @@ impl Scopes {
         Self(self.0 & others.0)
     }
 
+    /// Those that are not among `others`.
+    #[must_use]
+    pub const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
     /// The scopes, in the order of [`Scope::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Scope> {
         Scope::ALL.iter().copied().filter(move |&scope| self.has(scope))
@@ -226,6 +232,8 @@ mod tests {
         assert_eq!(Scopes::from_stored(&Scopes::all().to_string()), Scopes::all());
         assert_eq!(Scopes::from_stored("plans:read moon:write"), Scopes::from_iter([Scope::PlansRead]));
         assert_eq!(Scopes::from_stored(""), Scopes::NONE);
+        let all_but_one = Scopes::all().without(Scopes::from_iter([Scope::CodesRead]));
+        assert!(!all_but_one.has(Scope::CodesRead) && all_but_one.iter().count() == Scope::ALL.len() - 1);
     }
 
     #[test]

@@ -18,6 +18,10 @@ pub struct Prose<const MAX: usize>(String);
 pub type PlanName = Line<100>;
 /// What a tenant is called: 1 to 200 characters.
 pub type TenantName = Line<200>;
+/// What an operator is called: 1 to 100 characters.
+pub type OperatorName = Line<100>;
+/// What an API key is for: 1 to 100 characters.
+pub type ApiKeyName = Line<100>;
 /// Whom a project is for: 1 to 200 characters.
 pub type ClientName = Line<200>;
 /// What a batch of codes is for: 1 to 100 characters.

@@ -133,6 +133,11 @@ impl<C: ConnectionTrait> Handle<C> {
     }
 }
 
+/// The first so many places of a statement: `$1, $2`.
+pub(crate) fn places(count: usize) -> String {
+    (1..=count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
+}
+
 /// An update that answers the rows as it leaves them.
 pub(crate) fn returning<E: EntityTrait>(
     mut update: UpdateMany<E>,

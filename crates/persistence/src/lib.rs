@@ -9,8 +9,10 @@
 
 #![deny(missing_docs)]
 
+mod api_keys;
 mod audit;
 mod batches;
+mod bootstrap;
 mod code_inserts;
 mod codes;
 mod connect;
@@ -21,6 +23,8 @@ mod handle;
 mod idempotency;
 mod ledger;
 mod limits;
+mod operator_sessions;
+mod operators;
 mod options;
 mod otps;
 mod outbox;

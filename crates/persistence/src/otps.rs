@@ -2,8 +2,8 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, Iterable, QueryFilter, QueryTrait, sea_query::Expr,
 };
 use tenantry_domain::{
-    ChallengeId, OtpBudget, OtpChallenge, OtpPurpose, OtpStrength, StoreError, TenantId, Timestamp,
-    ports::{OtpReads, OtpWrites},
+    ChallengeId, OtpAccount, OtpBudget, OtpChallenge, OtpPurpose, OtpStrength, StoreError, Timestamp,
+    ports::{OperatorWrites, OtpReads, OtpWrites},
 };
 
 use crate::{
@@ -18,12 +18,17 @@ use crate::{
 const FAILURES: &str = "count of failed tries";
 
 impl<C: ConnectionTrait + Send> OtpReads for Handle<C> {
-    async fn otp_failures(&mut self, tenant: TenantId, since: Timestamp) -> Result<u32, StoreError> {
-        const COUNT: &str = "
-            SELECT CAST(COALESCE(SUM(attempts - CASE WHEN consumed_at IS NULL OR attempts = 0 THEN 0 ELSE 1 END), 0) AS bigint)
-            FROM otp_challenges WHERE tenant_id = $1 AND created_at >= $2 AND attempts > 0 AND strength = 'six_digits'";
-
-        let counted = self.value::<i64>(FAILURES, self.sql(COUNT, [tenant.uuid().into(), DbTime::from(since).into()])).await?;
+    async fn otp_failures(&mut self, account: OtpAccount, since: Timestamp) -> Result<u32, StoreError> {
+        let (column, id) = match account {
+            OtpAccount::Tenant(id) => ("tenant_id", id.uuid()),
+            OtpAccount::Operator(id) => ("operator_id", id.uuid()),
+        };
+        let count = format!(
+            "SELECT CAST(COALESCE(SUM(attempts - CASE WHEN consumed_at IS NULL OR attempts = 0 THEN 0 ELSE 1 END), 0) AS bigint)
+            FROM otp_challenges WHERE {column} = $1 AND created_at >= $2 AND attempts > 0 AND strength = 'six_digits'"
+        );
+        let count = self.sql(&count, [id.into(), DbTime::from(since).into()]);
+        let counted = self.value::<i64>(FAILURES, count).await?;
         row::count(counted.unwrap_or(0)).map_err(|source| StoreError::Corrupt { what: FAILURES, source })
     }
 }
@@ -43,10 +48,13 @@ impl OtpWrites for Handle<DatabaseTransaction> {
     ) -> Result<Option<OtpChallenge>, StoreError> {
         let open = Entity::find_by_id(id.uuid()).filter(Column::Purpose.eq(purpose.as_str()));
         let Some(challenge) = self.find::<Model>(open.build(self.backend())).await? else { return Ok(None) };
-        if let (Some(tenant), OtpStrength::SixDigits) = (challenge.tenant_id, challenge.strength) {
-            // No single statement bounds a sum over several rows: claims of one tenant take turns.
-            lock_tenant_row(self, tenant).await?;
-            if self.otp_failures(tenant, now - budget.window).await? >= budget.failures {
+        if let (Some(account), OtpStrength::SixDigits) = (challenge.account, challenge.strength) {
+            // No single statement bounds a sum over several rows: claims of one account take turns.
+            match account {
+                OtpAccount::Tenant(tenant) => lock_tenant_row(self, tenant).await?,
+                OtpAccount::Operator(operator) => drop(self.lock_operator(operator).await?),
+            }
+            if self.otp_failures(account, now - budget.window).await? >= budget.failures {
                 return Ok(None);
             }
         }

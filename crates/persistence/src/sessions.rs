@@ -13,6 +13,7 @@ use crate::{
         sessions::{ActiveModel, Column, Entity, Model},
         tenants,
     },
+    handle::places,
     row::{Corruption, Row},
     timestamp::DbTime,
 };
@@ -49,8 +50,7 @@ impl<C: ConnectionTrait + Send> SessionReads for Handle<C> {
         if digests.is_empty() {
             return Ok(None);
         }
-        let places: Vec<_> = (1..=digests.len()).map(|place| format!("${place}")).collect();
-        let query = format!("{SESSION_AND_TENANT} ({})", places.join(", "));
+        let query = format!("{SESSION_AND_TENANT} ({})", places(digests.len()));
         let values = digests.iter().map(|digest| digest.as_bytes().to_vec().into());
         self.find::<SessionAndTenant>(self.sql(&query, values)).await
     }

@@ -190,10 +190,10 @@ impl Maker {
             for number in made.len()..count.min(made.len() + BATCH) {
                 let (tenant, id) = (tenants[number % tenants.len()].tenant, self.id());
                 let otp = PlainOtp::generate(STRENGTH, &SystemEntropy);
-                let (code_mac, key_id) = self.keys.otp_mac(PURPOSE, Some(tenant), id, &otp);
+                let (code_mac, key_id) = self.keys.otp_mac(PURPOSE, Some(tenant.into()), id, &otp);
                 let challenge = OtpChallenge {
                     id,
-                    tenant_id: Some(tenant),
+                    account: Some(tenant.into()),
                     code_mac,
                     key_id,
                     purpose: PURPOSE,

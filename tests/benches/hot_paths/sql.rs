@@ -19,9 +19,9 @@ pub const PAGE_OF_PROJECTS: &str = r#"
     FROM "llm_project_config" WHERE "llm_project_config"."tenant_id" = $1 ORDER BY "llm_project_config"."id" DESC LIMIT 21"#;
 
 pub const CHALLENGE: &str = r#"
-    SELECT "otp_challenges"."id", "otp_challenges"."tenant_id", "otp_challenges"."code_mac", "otp_challenges"."key_id",
-        "otp_challenges"."purpose", "otp_challenges"."strength", "otp_challenges"."attempts", "otp_challenges"."expires_at",
-        "otp_challenges"."consumed_at", "otp_challenges"."created_at"
+    SELECT "otp_challenges"."id", "otp_challenges"."tenant_id", "otp_challenges"."operator_id", "otp_challenges"."code_mac",
+        "otp_challenges"."key_id", "otp_challenges"."purpose", "otp_challenges"."strength", "otp_challenges"."attempts",
+        "otp_challenges"."expires_at", "otp_challenges"."consumed_at", "otp_challenges"."created_at"
     FROM "otp_challenges" WHERE "otp_challenges"."id" = $1 AND "otp_challenges"."purpose" = $2"#;
 
 /// On PostgreSQL alone.
@@ -35,8 +35,8 @@ pub const CLAIM_ATTEMPT: &str = r#"
     UPDATE "otp_challenges" SET "attempts" = "attempts" + $1
     WHERE "otp_challenges"."id" = $2 AND "otp_challenges"."consumed_at" IS NULL AND "otp_challenges"."expires_at" > $3
         AND "otp_challenges"."attempts" < $4
-    RETURNING "id", "tenant_id", "code_mac", "key_id", "purpose", "strength", "attempts", "expires_at", "consumed_at",
-        "created_at""#;
+    RETURNING "id", "tenant_id", "operator_id", "code_mac", "key_id", "purpose", "strength", "attempts", "expires_at",
+        "consumed_at", "created_at""#;
 
 pub const TENANT: &str = r#"
     SELECT "tenants"."id", "tenants"."slug", "tenants"."name", "tenants"."contact_email", "tenants"."logo_url",

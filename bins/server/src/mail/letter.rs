@@ -36,7 +36,7 @@ impl Letter {
     pub fn otp(message: &OutboxMessage, mail: &OtpMail, public_url: &str) -> Result<Self, NoLetter> {
         let to = mail.to.as_ref().ok_or(NoLetter::Decoy)?;
         let to: Address = to.as_str().parse().map_err(|_| NoLetter::BadAddress)?;
-        let tenant = one_line(&mail.tenant_name);
+        let name = one_line(&mail.account_name);
         let minutes = (mail.expires_at - message.created_at).whole_seconds().max(0).unsigned_abs().div_ceil(60);
         let until =
             mail.expires_at.as_offset_date_time().format(format_description!("[hour]:[minute] UTC on [year]-[month]-[day]"));
@@ -45,7 +45,7 @@ impl Letter {
         let text = format!(
             "Hello,\n\
              \n\
-             this code signs {tenant} in at {public_url}:\n\
+             this code signs {name} in at {public_url}:\n\
              \n\
              {otp}\n\
              \n\
@@ -55,7 +55,7 @@ impl Letter {
              Give the code to nobody; we will never ask you for it.\n",
             otp = one_line(&mail.otp),
         );
-        Ok(Self { id: message.id, to, subject: format!("Sign-in code for {tenant}"), text, written_at: message.created_at })
+        Ok(Self { id: message.id, to, subject: format!("Sign-in code for {name}"), text, written_at: message.created_at })
     }
 
     /// The mail as it goes over the wire.
@@ -99,10 +99,10 @@ mod tests {
         }
     }
 
-    fn mail(tenant_name: &str) -> OtpMail {
+    fn mail(name: &str) -> OtpMail {
         OtpMail {
             to: Some(Email::parse("ops@acme.example").unwrap()),
-            tenant_name: tenant_name.to_owned(),
+            account_name: name.to_owned(),
             otp: "042137".to_owned(),
             expires_at: message().created_at + Duration::minutes(10),
         }

@@ -76,7 +76,7 @@ impl World {
 fn message(to: Option<&str>, keys: &KeyRing, now: Timestamp) -> OutboxMessage {
     let entropy = SeededEntropy::new(8);
     let (to, expires_at) = (to.map(|to| Email::parse(to).unwrap()), now + Duration::minutes(10));
-    let mail = OtpMail { to, tenant_name: "Acme".to_owned(), otp: "042137".to_owned(), expires_at };
+    let mail = OtpMail { to, account_name: "Acme".to_owned(), otp: "042137".to_owned(), expires_at };
     let id = Id::generate(now, &entropy);
     OutboxMessage {
         id,

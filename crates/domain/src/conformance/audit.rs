@@ -22,6 +22,7 @@ pub async fn an_event_is_read_as_it_was_written<S: Store>(store: S) {
             request_id: Some("req-1".to_owned()),
             ..world.cx(later(1))
         },
+        Context { actor: Actor::Operator { operator: world.id(noon()), session: world.id(noon()) }, ..world.cx(later(4)) },
         Context {
             actor: Actor::ApiKey("déploiement".to_owned()),
             client_ip: Some("2001:db8:0:1::ffff:9".parse().unwrap()),

@@ -23,7 +23,7 @@ impl<S: Store> World<S> {
         let tenant = self.tenant().await;
         let (code, active) = (self.code(tenant, 3).await, self.project(tenant).await);
         self.activate(tenant, active, code.by_text(), noon()).await.unwrap();
-        let challenge = self.challenge(Some(tenant), noon()).await;
+        let challenge = self.challenge(Some(tenant.into()), noon()).await;
         self.claim_first_try(&challenge).await.unwrap();
         Estate { tenant, code, active, session: self.session(tenant, noon()).await, challenge }
     }
@@ -51,7 +51,7 @@ impl<S: Store> World<S> {
             ("usage", reader.activations_in(*tenant, noon().month()).await.unwrap() > 0),
             ("session", reader.session_by_digests(&[session.token_digest]).await.unwrap().is_some()),
             ("sessions", !reader.live_sessions_page(*tenant, noon(), first_page()).await.unwrap().items.is_empty()),
-            ("failures", reader.otp_failures(*tenant, noon()).await.unwrap() > 0),
+            ("failures", reader.otp_failures((*tenant).into(), noon()).await.unwrap() > 0),
             ("challenge", self.claim_first_try(challenge).await.is_some()),
         ]
     }

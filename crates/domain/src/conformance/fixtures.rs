@@ -5,9 +5,9 @@ use time::Duration;
 use super::world::{World, first_page, noon};
 use crate::{
     ActivateError, ActivateProject, ActivateWith, Branding, ClientName, Code, CodeId, CodeOrder, Delivery, Email, KeyId,
-    OtpChallenge, OtpMac, OtpPurpose, OtpStrength, OutboxMessage, PlainCode, Plan, PlanName, Project, ProjectDetails, ProjectId,
-    ProjectStatus, Quota, SealedPayload, Session, Slug, Subscription, SubscriptionState, Tenant, TenantId, TenantName, Timestamp,
-    TokenDigest, activate_project, generate_codes, memory::PlainHasher, ports::*,
+    OtpAccount, OtpChallenge, OtpMac, OtpPurpose, OtpStrength, OutboxMessage, PlainCode, Plan, PlanName, Project, ProjectDetails,
+    ProjectId, ProjectStatus, Quota, SealedPayload, Session, Slug, Subscription, SubscriptionState, Tenant, TenantId, TenantName,
+    Timestamp, TokenDigest, activate_project, generate_codes, memory::PlainHasher, ports::*,
 };
 
 /// An issued code and its text.
@@ -196,14 +196,17 @@ impl<S: Store> World<S> {
         session
     }
 
-    /// A challenge of six digits that isn't stored: made at `at`, for ten minutes; a decoy if `tenant` is `None`.
-    pub fn new_challenge(&self, tenant: Option<TenantId>, at: Timestamp) -> OtpChallenge {
+    /// A challenge of six digits that isn't stored: made at `at`, for ten minutes; a tenant's decoy if `account` is `None`.
+    pub fn new_challenge(&self, account: Option<OtpAccount>, at: Timestamp) -> OtpChallenge {
         OtpChallenge {
             id: self.id(at),
-            tenant_id: tenant,
+            account,
             code_mac: OtpMac::from_bytes(self.bytes()),
             key_id: KeyId::parse("k1").unwrap(),
-            purpose: OtpPurpose::TenantSignIn,
+            purpose: match account {
+                Some(OtpAccount::Operator(_)) => OtpPurpose::OperatorSignIn,
+                Some(OtpAccount::Tenant(_)) | None => OtpPurpose::TenantSignIn,
+            },
             strength: OtpStrength::SixDigits,
             attempts: 0,
             expires_at: at + Duration::minutes(10),
@@ -213,8 +216,8 @@ impl<S: Store> World<S> {
     }
 
     /// A challenge of six digits, made at `at`.
-    pub async fn challenge(&self, tenant: Option<TenantId>, at: Timestamp) -> OtpChallenge {
-        let challenge = self.new_challenge(tenant, at);
+    pub async fn challenge(&self, account: Option<OtpAccount>, at: Timestamp) -> OtpChallenge {
+        let challenge = self.new_challenge(account, at);
         self.write(async |tx| tx.insert_challenge(&challenge).await).await;
         challenge
     }

@@ -124,7 +124,7 @@ pub async fn a_stranger_resumes_nothing<S: Store>(store: S) {
 pub async fn a_tenants_counts_are_its_own<S: Store>(store: S) {
     let world = World::new(store);
     let (tenant, other) = (world.tenant().await, world.tenant().await);
-    let challenge = world.challenge(Some(tenant), noon()).await;
+    let challenge = world.challenge(Some(tenant.into()), noon()).await;
     let month = noon().month();
     world
         .write(async |tx| {
@@ -134,8 +134,8 @@ pub async fn a_tenants_counts_are_its_own<S: Store>(store: S) {
             assert!(tx.count_activation(other, month, quota, noon()).await?);
             let budget = super::otps::BUDGET;
             assert!(tx.claim_otp_attempt(challenge.id, challenge.purpose, budget, noon()).await?.is_some());
-            assert_eq!(tx.otp_failures(tenant, noon()).await?, 1);
-            assert_eq!(tx.otp_failures(other, noon()).await?, 0);
+            assert_eq!(tx.otp_failures(tenant.into(), noon()).await?, 1);
+            assert_eq!(tx.otp_failures(other.into(), noon()).await?, 0);
             Ok(())
         })
         .await;

@@ -23,12 +23,15 @@
 )]
 
 mod fixtures;
+mod operator_fixtures;
 mod suite;
 mod world;
 
 pub mod activation;
+pub mod api_keys;
 pub mod audit;
 pub mod batches;
+pub mod bootstrap;
 pub mod codes;
 pub mod deletion;
 pub mod idempotency;
@@ -36,6 +39,8 @@ pub mod isolation;
 pub mod ledger;
 pub mod legacy;
 pub mod limits;
+pub mod operator_sessions;
+pub mod operators;
 pub mod otps;
 pub mod outbox;
 pub mod paging;

@@ -4,8 +4,8 @@ use time::Duration;
 
 use super::world::{World, all_pages, first_page, later, noon};
 use crate::{
-    Action, AuditEvent, Code, CodeOrder, Id, Page, PageLimit, PageRequest, Plan, Project, ProjectStatus, Session, StoreError,
-    Tenant, ports::*,
+    Action, ApiKey, AuditEvent, Code, CodeOrder, Id, Operator, OperatorSession, Page, PageLimit, PageRequest, Plan, Project,
+    ProjectStatus, Role, Session, StoreError, Tenant, ports::*,
 };
 
 const ITEMS: i64 = 11;
@@ -154,6 +154,43 @@ pub async fn a_list_of_nothing_counts_nothing<S: Store>(store: S) {
         let projects = world.read().projects_page(tenant, &filter, counted()).await.unwrap();
         assert_eq!(projects, Page::of_nothing(counted::<Project>()), "{search:?}");
     }
+}
+
+/// Operators in pages.
+pub async fn pages_of_operators_are_complete<S: Store>(store: S) {
+    let world = World::new(store);
+    let mut ids = Vec::new();
+    for seconds in 0..ITEMS {
+        let operator = world.new_operator(Role::Viewer, later(seconds));
+        world.insert_operator(&operator).await;
+        ids.insert(0, operator.id);
+    }
+    pages_are_complete(&ids, |operator: &Operator| operator.id, async |page| world.read().operators_page(page).await).await;
+}
+
+/// API keys in pages, whether they count or not.
+pub async fn pages_of_api_keys_are_complete<S: Store>(store: S) {
+    let world = World::new(store);
+    let mut ids = Vec::new();
+    for seconds in 0..ITEMS {
+        let key = ApiKey { revoked_at: (seconds % 3 == 0).then_some(later(60)), ..world.new_api_key(later(seconds)) };
+        world.insert_api_key(&key).await;
+        ids.insert(0, key.id);
+    }
+    pages_are_complete(&ids, |key: &ApiKey| key.id, async |page| world.read().api_keys_page(page).await).await;
+}
+
+/// Live sessions of an operator in pages.
+pub async fn pages_of_operators_sessions_are_complete<S: Store>(store: S) {
+    let world = World::new(store);
+    let (operator, other) = (world.operator(Role::Viewer).await.id, world.operator(Role::Viewer).await.id);
+    let mut ids = Vec::new();
+    for seconds in 0..ITEMS {
+        ids.insert(0, world.operator_session(operator, later(seconds)).await.id);
+        world.operator_session(other, later(seconds)).await;
+    }
+    let read = async |page| world.read().live_operator_sessions_page(operator, later(60), page).await;
+    pages_are_complete(&ids, |session: &OperatorSession| session.id, read).await;
 }
 
 /// Items that are added or deleted between two pages, even the last item of the first, shift nothing in the second.

@@ -98,6 +98,15 @@ macro_rules! conformance_rules {
                 racing_codes_for_one_project_have_one_winner,
                 a_repeated_activation_consumes_nothing,
             }
+            api_keys {
+                an_api_key_is_read_as_it_was_written,
+                an_api_key_is_found_by_any_of_its_digests,
+                an_api_keys_digest_is_stored_once,
+                racing_uses_of_an_api_key_are_written_once_a_while,
+                racing_claims_to_audit_an_api_key_have_one_winner,
+                racing_revocations_of_an_api_key_have_one_winner,
+                an_api_key_that_has_ended_is_not_used,
+            }
             audit {
                 an_event_is_read_as_it_was_written,
                 a_page_has_the_events_of_its_tenant,
@@ -117,6 +126,13 @@ macro_rules! conformance_rules {
                 racing_revocations_of_a_batch_revoke_each_code_once,
                 a_revocation_that_races_an_issue_leaves_no_code_standing,
                 a_deleted_tenant_takes_its_batches,
+            }
+            bootstrap {
+                a_link_is_open_until_its_end,
+                an_operator_closes_the_links_for_the_first,
+                racing_uses_of_a_link_have_one_winner,
+                racing_uses_of_several_links_make_one_operator,
+                expired_links_are_deleted,
             }
             codes {
                 an_issued_code_is_read_as_it_was_written,
@@ -182,7 +198,30 @@ macro_rules! conformance_rules {
                 racing_takers_get_exactly_the_burst,
                 buckets_are_apart,
             }
+            operator_sessions {
+                an_operators_session_is_read_as_it_was_written,
+                an_operators_session_is_found_by_any_of_its_digests,
+                an_operators_token_digest_is_stored_once,
+                an_operators_activity_is_written_once_a_while,
+                racing_revocations_of_an_operators_session_have_one_winner,
+                ending_all_sessions_of_an_operator_counts_the_live_ones,
+                an_operators_session_expires_at_its_moment_and_not_before,
+            }
+            operators {
+                an_operator_is_read_as_it_was_written,
+                an_operator_is_found_by_its_address_in_any_case,
+                racing_operators_with_one_address_have_one_winner,
+                a_changed_operator_keeps_its_address,
+                the_last_owner_stays,
+                racing_removals_of_owners_leave_one,
+                racing_changes_of_an_operator_keep_every_field,
+                a_deleted_operator_takes_its_sessions_and_challenges,
+                a_dropped_transaction_leaves_operators_as_they_were,
+                an_operator_that_is_refused_says_why,
+            }
             otps {
+                a_challenge_is_claimed_for_its_own_purpose_alone,
+                the_budgets_of_accounts_are_apart,
                 a_claim_answers_the_challenge_with_its_try,
                 racing_tries_of_a_challenge_stay_within_its_budget,
                 racing_tries_stay_within_the_accounts_budget,
@@ -209,6 +248,9 @@ macro_rules! conformance_rules {
                 pages_of_sessions_are_complete,
                 pages_of_audit_events_are_complete,
                 a_list_of_nothing_counts_nothing,
+                pages_of_operators_are_complete,
+                pages_of_api_keys_are_complete,
+                pages_of_operators_sessions_are_complete,
                 a_page_is_stable_while_the_list_changes,
             }
             parking {

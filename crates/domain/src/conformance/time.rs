@@ -123,7 +123,7 @@ pub async fn a_session_expires_at_its_moment_and_not_before<S: Store>(store: S) 
 pub async fn a_challenge_expires_at_its_moment_and_not_before<S: Store>(store: S) {
     let world = World::new(store);
     let tenant = world.tenant().await;
-    let challenge = world.challenge(Some(tenant), noon()).await;
+    let challenge = world.challenge(Some(tenant.into()), noon()).await;
     let end = challenge.expires_at;
     let claim = async |now| {
         let budget = super::otps::BUDGET;

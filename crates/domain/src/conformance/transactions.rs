@@ -71,7 +71,7 @@ impl<S: Store> World<S> {
             deleted: deleted.await,
             legacy,
             sessions: [self.session(tenant, noon()).await, self.session(tenant, noon()).await],
-            challenges: [self.challenge(Some(tenant), noon()).await, self.challenge(Some(tenant), noon()).await],
+            challenges: [self.challenge(Some(tenant.into()), noon()).await, self.challenge(Some(tenant.into()), noon()).await],
             message: self.message(noon()).await,
             bucket: BucketKey::from_bytes(self.bytes()),
             keys: [self.claim_of_new_key(noon()).await, self.claim_of_new_key(noon()).await, self.new_claim(later(1))],
@@ -79,7 +79,7 @@ impl<S: Store> World<S> {
             new_tenant: self.new_tenant("new-tenant", noon()),
             new_project: self.new_project(Some(tenant), "new-project", noon()),
             new_session: self.new_session(tenant, noon()),
-            new_challenge: self.new_challenge(Some(tenant), noon()),
+            new_challenge: self.new_challenge(Some(tenant.into()), noon()),
             new_message: self.new_message(noon()),
         }
     }
@@ -104,7 +104,7 @@ impl<S: Store> World<S> {
             redemptions,
             activations: reader.activations_in(rows.tenant, noon().month()).await.unwrap(),
             sessions: reader.live_sessions_page(rows.tenant, later(1), first_page()).await.unwrap().items,
-            failures: reader.otp_failures(rows.tenant, noon()).await.unwrap(),
+            failures: reader.otp_failures(rows.tenant.into(), noon()).await.unwrap(),
             audit: reader.audit_page(None, first_page()).await.unwrap().items,
         }
     }

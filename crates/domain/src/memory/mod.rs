@@ -7,13 +7,17 @@
 //! A transaction copies each table that it writes to (the rows are shared), and lists look at every row of their table: right for
 //! thousands of rows, not for millions.
 
+mod api_keys;
 mod audit;
 mod batches;
+mod bootstrap;
 mod codes;
 mod hasher;
 mod idempotency;
 mod ledger;
 mod limits;
+mod operator_sessions;
+mod operators;
 mod otps;
 mod outbox;
 mod plans;

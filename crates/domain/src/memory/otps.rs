@@ -3,14 +3,14 @@ use super::{
     tables::Tables,
 };
 use crate::{
-    ChallengeId, OtpBudget, OtpChallenge, OtpPurpose, OtpStrength, StoreError, TenantId, Timestamp,
+    ChallengeId, OtpAccount, OtpBudget, OtpChallenge, OtpPurpose, OtpStrength, StoreError, Timestamp,
     ports::{OtpReads, OtpWrites},
 };
 
 impl Tables {
-    fn otp_failures(&self, tenant: TenantId, since: Timestamp) -> u32 {
+    fn otp_failures(&self, account: OtpAccount, since: Timestamp) -> u32 {
         let counts = |row: &&OtpChallenge| {
-            row.tenant_id == Some(tenant) && row.strength == OtpStrength::SixDigits && row.created_at >= since
+            row.account == Some(account) && row.strength == OtpStrength::SixDigits && row.created_at >= since
         };
         // The last try of a consumed challenge was the right one.
         let failed = |row: &OtpChallenge| row.attempts.saturating_sub(u32::from(row.consumed_at.is_some()));
@@ -23,16 +23,18 @@ fn is_live(challenge: &OtpChallenge, now: Timestamp) -> bool {
 }
 
 impl<M: Mode> OtpReads for View<M> {
-    async fn otp_failures(&mut self, tenant: TenantId, since: Timestamp) -> Result<u32, StoreError> {
-        Ok(self.tables().otp_failures(tenant, since))
+    async fn otp_failures(&mut self, account: OtpAccount, since: Timestamp) -> Result<u32, StoreError> {
+        Ok(self.tables().otp_failures(account, since))
     }
 }
 
 impl OtpWrites for MemoryTransaction {
     async fn insert_challenge(&mut self, challenge: &OtpChallenge) -> Result<(), StoreError> {
         let tables = self.tables_mut();
-        if let Some(tenant) = challenge.tenant_id {
-            tables.demand_tenant(tenant)?;
+        match challenge.account {
+            Some(OtpAccount::Tenant(tenant)) => tables.demand_tenant(tenant)?,
+            Some(OtpAccount::Operator(operator)) => tables.demand_operator(operator)?,
+            None => {}
         }
         tables.challenges.put(challenge.id, challenge.clone());
         Ok(())
@@ -46,8 +48,8 @@ impl OtpWrites for MemoryTransaction {
         now: Timestamp,
     ) -> Result<Option<OtpChallenge>, StoreError> {
         let tables = self.tables();
-        let account_has_tries = |challenge: &OtpChallenge| match (challenge.tenant_id, challenge.strength) {
-            (Some(tenant), OtpStrength::SixDigits) => tables.otp_failures(tenant, now - budget.window) < budget.failures,
+        let account_has_tries = |challenge: &OtpChallenge| match (challenge.account, challenge.strength) {
+            (Some(account), OtpStrength::SixDigits) => tables.otp_failures(account, now - budget.window) < budget.failures,
             (None, _) | (_, OtpStrength::Wide) => true,
         };
         let claimable = |challenge: &OtpChallenge| {

@@ -2,9 +2,10 @@
 
 use super::table::Table;
 use crate::{
-    AuditEvent, AuditEventId, Batch, BatchId, BucketKey, CalendarMonth, ChallengeId, Code, CodeId, IdempotencyKey, KeyClaim,
-    MessageId, OtpChallenge, OutboxMessage, Plan, PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session,
-    SessionId, StoreError, Subscription, Tenant, TenantId, Timestamp,
+    ApiKey, ApiKeyId, AuditEvent, AuditEventId, Batch, BatchId, BootstrapLink, BucketKey, CalendarMonth, ChallengeId, Code,
+    CodeId, IdempotencyKey, KeyClaim, MessageId, Operator, OperatorId, OperatorSession, OperatorSessionId, OtpChallenge,
+    OutboxMessage, Plan, PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session, SessionId, StoreError,
+    Subscription, Tenant, TenantId, Timestamp,
 };
 
 /// The state of a store. A clone costs one reference count a table.
@@ -27,6 +28,13 @@ pub struct Tables {
     pub idempotency_keys: Table<IdempotencyKey, (KeyClaim, Option<SealedPayload>)>,
     pub audit: Table<AuditEventId, AuditEvent>,
     pub outbox: Table<MessageId, OutboxMessage>,
+    pub operators: Table<OperatorId, Operator>,
+    pub operator_sessions: Table<OperatorSessionId, OperatorSession>,
+    pub operator_sessions_by_digest: Table<[u8; 32], OperatorSessionId>,
+    pub api_keys: Table<ApiKeyId, ApiKey>,
+    /// For each API key the time when its use was last audited.
+    pub api_key_audits: Table<ApiKeyId, Timestamp>,
+    pub bootstrap_links: Table<[u8; 32], BootstrapLink>,
 }
 
 /// What a database calls a constraint.
@@ -38,5 +46,10 @@ impl Tables {
     /// Refuses a row of a tenant that doesn't exist.
     pub fn demand_tenant(&self, tenant: TenantId) -> Result<(), StoreError> {
         demand(self.tenants.contains(&tenant), "there is no such tenant")
+    }
+
+    /// Refuses a row of an operator that doesn't exist.
+    pub fn demand_operator(&self, operator: OperatorId) -> Result<(), StoreError> {
+        demand(self.operators.contains(&operator), "there is no such operator")
     }
 }

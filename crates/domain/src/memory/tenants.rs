@@ -3,7 +3,7 @@ use super::{
     tables::{Tables, demand},
 };
 use crate::{
-    Entitlement, Page, PageRequest, Slug, StoreError, Subscription, Tenant, TenantId, Timestamp,
+    Entitlement, OtpAccount, Page, PageRequest, Slug, StoreError, Subscription, Tenant, TenantId, Timestamp,
     ports::{TenantReads, TenantWrites},
 };
 
@@ -95,7 +95,7 @@ impl TenantWrites for MemoryTransaction {
         tables.codes.delete_all(|row| row.tenant_id == tenant);
         tables.projects.delete_all(|row| row.tenant_id == Some(tenant));
         tables.sessions.delete_all(|row| row.tenant_id == tenant);
-        tables.challenges.delete_all(|row| row.tenant_id == Some(tenant));
+        tables.challenges.delete_all(|row| row.account == Some(OtpAccount::Tenant(tenant)));
         tables.redemptions.delete_all(|row| row.tenant_id == tenant);
         tables.activations.delete_keys(|(owner, _)| *owner == tenant);
         Ok(true)

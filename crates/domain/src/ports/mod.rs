@@ -10,13 +10,17 @@
 //! - **Conditional writes decide races.** A write that may lose says so with `false` or `None`; a read before it decides nothing.
 //! - **A failed statement leaves the transaction usable or fails it whole**, and a transaction that is dropped leaves no trace.
 
+mod api_keys;
 mod audit;
 mod batches;
+mod bootstrap;
 mod codes;
 mod error;
 mod idempotency;
 mod ledger;
 mod limits;
+mod operator_sessions;
+mod operators;
 mod otps;
 mod outbox;
 mod parking;
@@ -27,13 +31,17 @@ mod tenants;
 
 use std::future::Future;
 
+pub use api_keys::{ApiKeyReads, ApiKeyWrites};
 pub use audit::{AuditReads, AuditWrites};
 pub use batches::{BatchFilter, BatchReads, BatchWrites, RevokedCodes};
+pub use bootstrap::{BootstrapReads, BootstrapWrites};
 pub use codes::{CodeIssue, CodeReads, CodeWrites};
 pub use error::StoreError;
 pub use idempotency::IdempotencyWrites;
 pub use ledger::{LedgerReads, LedgerWrites};
 pub use limits::LimitWrites;
+pub use operator_sessions::{OperatorSessionReads, OperatorSessionWrites};
+pub use operators::{OperatorReads, OperatorWrites};
 pub use otps::{OtpReads, OtpWrites};
 pub use outbox::OutboxWrites;
 pub use parking::Parking;
@@ -70,7 +78,20 @@ pub trait Store: Clone + Send + Sync + 'static {
 
 /// All reads.
 pub trait Reader:
-    PlanReads + TenantReads + CodeReads + BatchReads + ProjectReads + LedgerReads + SessionReads + OtpReads + AuditReads + Send
+    PlanReads
+    + TenantReads
+    + CodeReads
+    + BatchReads
+    + ProjectReads
+    + LedgerReads
+    + SessionReads
+    + OtpReads
+    + AuditReads
+    + OperatorReads
+    + OperatorSessionReads
+    + ApiKeyReads
+    + BootstrapReads
+    + Send
 {
 }
 
@@ -84,6 +105,10 @@ impl<T> Reader for T where
         + SessionReads
         + OtpReads
         + AuditReads
+        + OperatorReads
+        + OperatorSessionReads
+        + ApiKeyReads
+        + BootstrapReads
         + Send
 {
 }
@@ -107,6 +132,10 @@ pub trait Transaction:
     + IdempotencyWrites
     + AuditWrites
     + OutboxWrites
+    + OperatorWrites
+    + OperatorSessionWrites
+    + ApiKeyWrites
+    + BootstrapWrites
 {
     /// Makes the writes lasting and visible, all of them or none. After `Ok` they survive a crash of this process and, for a store
     /// on disk, of the machine.

@@ -1,13 +1,13 @@
 use std::future::Future;
 
 use super::StoreError;
-use crate::{ChallengeId, OtpBudget, OtpChallenge, OtpPurpose, TenantId, Timestamp};
+use crate::{ChallengeId, OtpAccount, OtpBudget, OtpChallenge, OtpPurpose, Timestamp};
 
 /// Reads of one-time passwords.
 pub trait OtpReads {
-    /// How many tries of a tenant's six-digit passwords have failed since `since`, inclusive, counted by when their challenge was made.
+    /// How many tries of an account's six-digit passwords have failed since `since`, inclusive, counted by when their challenge was made.
     /// A try counts from its claim on; the last one of a consumed challenge was right, and doesn't. Those before it stay counted.
-    fn otp_failures(&mut self, tenant: TenantId, since: Timestamp) -> impl Future<Output = Result<u32, StoreError>> + Send;
+    fn otp_failures(&mut self, account: OtpAccount, since: Timestamp) -> impl Future<Output = Result<u32, StoreError>> + Send;
 }
 
 /// Writes of one-time passwords.
@@ -19,8 +19,8 @@ pub trait OtpWrites {
     /// and no crash gives a guess for free.
     ///
     /// `None`, and nothing is claimed, when there is no such challenge for this purpose, when at `now` it is expired or consumed, when it
-    /// had `budget.attempts` tries, or when it is of six digits and its tenant has `budget.failures` [failures](OtpReads::otp_failures)
-    /// within `budget.window`. These bounds hold under any number of racing calls, over all challenges of a tenant.
+    /// had `budget.attempts` tries, or when it is of six digits and its account has `budget.failures` [failures](OtpReads::otp_failures)
+    /// within `budget.window`. These bounds hold under any number of racing calls, over all challenges of an account.
     fn claim_otp_attempt(
         &mut self,
         id: ChallengeId,

@@ -10,6 +10,7 @@ mod bulk_issue;
 mod create_tenant;
 mod generate_codes;
 mod manage_tenant;
+mod operators;
 mod plans;
 mod projects;
 mod revoke_batch;
@@ -21,6 +22,7 @@ pub use bulk_issue::{BulkIssue, BulkIssueError, begin_bulk_issue, cancel_bulk_is
 pub use create_tenant::{AUTO_LABEL, CreateTenantError, CreatedTenant, NewTenant, create_tenant};
 pub use generate_codes::{CodeOrder, GenerateCodesError, IssuedBatch, IssuedCode, MAX_CODES, MAX_USES, generate_codes};
 pub use manage_tenant::{ManageTenantError, delete_tenant, resume_tenant, suspend_tenant};
+pub use operators::{NewOperator, OperatorError, change_operator, create_operator, delete_operator};
 pub use plans::{CreatePlanError, create_plan};
 pub use projects::{NewProject, ProjectError, change_project, create_project, delete_project, transition_project};
 pub use revoke_batch::{RevokeBatchError, revoke_batch};

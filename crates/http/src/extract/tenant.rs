@@ -30,8 +30,8 @@ impl<S: Store> FromRequest for TenantSession<S> {
             };
             let token = token.ok_or_else(Problem::unauthenticated)?;
             let now = state.clock.now();
-            let SignedIn { session, tenant } = authenticate(&state.store, now, &state.keys, &state.policy, &token).await?;
-            Ok(Self { tenant, session, request, store: PhantomData })
+            let SignedIn { session, account } = authenticate(&state.store, now, &state.keys, &state.policy, &token).await?;
+            Ok(Self { tenant: account, session, request, store: PhantomData })
         })
     }
 }

@@ -1,8 +1,12 @@
 //! The tables, and their rows as values of the domain.
 
+pub(crate) mod api_keys;
 pub(crate) mod audit_events;
 pub(crate) mod batches;
+pub(crate) mod bootstrap_links;
 pub(crate) mod codes;
+pub(crate) mod operator_sessions;
+pub(crate) mod operators;
 pub(crate) mod otp_challenges;
 pub(crate) mod outbox;
 pub(crate) mod plans;

@@ -2,7 +2,7 @@ use sea_orm::{
     ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
     PrimaryKeyTrait,
 };
-use tenantry_domain::{Id, KeyId, OtpChallenge, OtpMac, OtpPurpose, OtpStrength};
+use tenantry_domain::{Id, KeyId, OtpAccount, OtpChallenge, OtpMac, OtpPurpose, OtpStrength};
 use uuid::Uuid;
 
 use crate::{
@@ -16,6 +16,8 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) id: Uuid,
     pub(crate) tenant_id: Option<Uuid>,
+    /// At most one of the two is set: a challenge has one account, or none.
+    pub(crate) operator_id: Option<Uuid>,
     pub(crate) code_mac: Vec<u8>,
     pub(crate) key_id: String,
     pub(crate) purpose: String,
@@ -35,7 +37,8 @@ impl From<&OtpChallenge> for ActiveModel {
     fn from(challenge: &OtpChallenge) -> Self {
         Self {
             id: Set(challenge.id.uuid()),
-            tenant_id: Set(challenge.tenant_id.map(Id::uuid)),
+            tenant_id: Set(challenge.account.and_then(OtpAccount::tenant).map(Id::uuid)),
+            operator_id: Set(challenge.account.and_then(OtpAccount::operator).map(Id::uuid)),
             code_mac: Set(challenge.code_mac.as_bytes().to_vec()),
             key_id: Set(challenge.key_id.as_str().to_owned()),
             purpose: Set(challenge.purpose.as_str().to_owned()),
@@ -55,7 +58,12 @@ impl Row for Model {
     fn into_value(self) -> Result<OtpChallenge, Corruption> {
         Ok(OtpChallenge {
             id: Id::from_uuid(self.id),
-            tenant_id: self.tenant_id.map(Id::from_uuid),
+            account: match (self.tenant_id, self.operator_id) {
+                (None, None) => None,
+                (Some(tenant), None) => Some(OtpAccount::Tenant(Id::from_uuid(tenant))),
+                (None, Some(operator)) => Some(OtpAccount::Operator(Id::from_uuid(operator))),
+                (Some(_), Some(_)) => return Err("it is a tenant's and an operator's".into()),
+            },
             code_mac: OtpMac::from_bytes(digest(&self.code_mac)?),
             key_id: KeyId::from_stored(self.key_id),
             purpose: OtpPurpose::from_stored(&self.purpose).ok_or("the purpose is unknown")?,

@@ -7,7 +7,7 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 use tenantry_auth::VerifyOtpError;
-use tenantry_domain::{Actor, Slug, TenantId, Timestamp, ports::Store};
+use tenantry_domain::{Actor, Slug, Tenant, TenantId, Timestamp, ports::Store};
 use utoipa::ToSchema;
 
 use crate::{
@@ -113,7 +113,7 @@ pub(crate) async fn generate_otp<S: Store>(state: State<S>, request: HttpRequest
     let slug = Slug::parse(&wanted.tenant_slug).map_err(|invalid| Problem::field("/tenant_slug", invalid))?;
     let info = request_info(&request)?;
     let cx = state.context(&info, Actor::Anonymous);
-    let requested = tenantry_auth::request_otp(&state.store, &cx, &state.keys, &state.policy, &slug).await?;
+    let requested = tenantry_auth::request_otp::<S, Tenant>(&state.store, &cx, &state.keys, &state.policy, &slug).await?;
     (state.mail_waiting)();
     let challenge_id = requested.challenge_id.to_string();
     Ok(HttpResponse::Accepted().json(ChallengeJson { challenge_id, expires_in: requested.expires_in.whole_seconds() }))
@@ -127,13 +127,14 @@ pub(crate) async fn verify_otp<S: Store>(state: State<S>, request: HttpRequest, 
     let challenge = presented.challenge_id.parse().map_err(|_| VerifyOtpError::InvalidOtp)?;
     let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     let (store, keys, policy) = (&state.store, &state.keys, &state.policy);
-    let signed_in = tenantry_auth::verify_otp(store, &cx, keys, policy, challenge, &presented.otp_code, agent).await?;
+    let signed_in =
+        tenantry_auth::verify_otp::<S, Tenant>(store, &cx, keys, policy, challenge, &presented.otp_code, agent).await?;
     Ok(HttpResponse::Ok().json(SignedInJson {
         session_token: signed_in.token.reveal(),
         expires_at: signed_in.session.expires_at,
         absolute_expires_at: signed_in.session.created_at + policy.session_absolute,
         idle_timeout: policy.session_idle.whole_seconds(),
-        tenant: TenantJson { id: signed_in.tenant.id, slug: &signed_in.tenant.slug, name: signed_in.tenant.name.as_str() },
+        tenant: TenantJson { id: signed_in.account.id, slug: &signed_in.account.slug, name: signed_in.account.name.as_str() },
     }))
 }
 

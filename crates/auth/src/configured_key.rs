@@ -1,4 +1,4 @@
-//! Operators' API keys.
+//! API keys that a server was configured with.
 
 use tenantry_domain::TokenDigest;
 

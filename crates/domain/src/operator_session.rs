@@ -1,0 +1,43 @@
+//! Sessions of operators.
+
+use std::net::IpAddr;
+
+use crate::{Id, OperatorId, Timestamp, TokenDigest, id::Kind};
+
+/// An operator's session as a store keeps it: without its token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorSession {
+    /// Its identifier, which is no secret.
+    pub id: OperatorSessionId,
+    /// Who is signed in.
+    pub operator_id: OperatorId,
+    /// The keyed digest of its token, unique.
+    pub token_digest: TokenDigest,
+    /// When it was last used; written at most once a minute.
+    pub last_activity: Timestamp,
+    /// Valid until then, exclusive. Moves with its use, never past the absolute limit.
+    pub expires_at: Timestamp,
+    /// From where it was signed in.
+    pub client_ip: Option<IpAddr>,
+    /// By which program, at most 200 characters.
+    pub user_agent: Option<String>,
+    /// When it was ended.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was signed in.
+    pub created_at: Timestamp,
+}
+
+/// An identifier of an operator's session.
+pub type OperatorSessionId = Id<OperatorSession>;
+
+impl Kind for OperatorSession {
+    const PREFIX: &'static str = "ops";
+}
+
+impl OperatorSession {
+    /// Whether it still counts at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && now < self.expires_at
+    }
+}
