@@ -124,13 +124,16 @@ impl CodeWrites for Handle<DatabaseTransaction> {
     }
 
     async fn consume_next_code(&mut self, tenant: TenantId, now: Timestamp) -> Result<Option<CodeId>, StoreError> {
-        let skipping = if self.backend() == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
-        let free = self.consume_next(tenant, now, skipping).await?;
-        if free.is_some() || self.backend() == DbBackend::Sqlite {
-            return Ok(free);
+        loop {
+            let free = self.consume_free(tenant, now).await?;
+            if free.is_some() || !self.has_available_code(tenant, now).await? {
+                return Ok(free);
+            }
+            // All that are left are held by others, whose transactions may leave uses over. Their locks can't be waited for: passing over
+            // what was used a moment ago has left locks on it, in an order of its own, and two who wait so may wait for each other.
+            let pause = self.sql("SELECT pg_sleep(0.005)", []);
+            self.write(Model::WHAT, pause).await?;
         }
-        // All that are left are held by others, whose transactions may leave uses over: wait for them.
-        self.consume_next(tenant, now, "FOR UPDATE").await
     }
 
     async fn revoke_code(&mut self, tenant: TenantId, id: CodeId, now: Timestamp) -> Result<bool, StoreError> {
@@ -146,8 +149,9 @@ impl CodeWrites for Handle<DatabaseTransaction> {
 }
 
 impl Handle<DatabaseTransaction> {
-    /// Takes a use of the first available code, with `lock` as what happens to rows that others hold.
-    async fn consume_next(&mut self, tenant: TenantId, now: Timestamp, lock: &str) -> Result<Option<CodeId>, StoreError> {
+    /// Takes a use of the first available code that nobody holds.
+    async fn consume_free(&mut self, tenant: TenantId, now: Timestamp) -> Result<Option<CodeId>, StoreError> {
+        let lock = if self.backend() == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
         // Two look-ups rather than one with `NULLS LAST`: each starts at the right place of the index, behind all expired
         // codes. Ordering the second one by nothing but nulls is what leads PostgreSQL to that index.
         let consume = format!(
@@ -164,6 +168,14 @@ impl Handle<DatabaseTransaction> {
         );
         let consume = self.sql(&consume, [tenant.uuid().into(), DbTime::from(now).into()]);
         Ok(self.returned_id(Model::WHAT, consume).await?.map(Id::from_uuid))
+    }
+
+    /// Whether a tenant has a code that can be used, held or not.
+    async fn has_available_code(&mut self, tenant: TenantId, now: Timestamp) -> Result<bool, StoreError> {
+        let query = Entity::find().select_only().column(Column::Id).filter(Column::TenantId.eq(tenant.uuid()));
+        let mut query = query.filter(has_status(CodeStatus::Active, now)).build(self.backend());
+        query.sql.push_str(" LIMIT 1");
+        Ok(self.returned_id(Model::WHAT, query).await?.is_some())
     }
 }
 
