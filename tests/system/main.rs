@@ -9,6 +9,7 @@ mod crash;
 mod document_fuzz;
 mod generated_client;
 mod http_contract;
+mod idempotency;
 mod legacy;
 mod limits;
 mod main_path;

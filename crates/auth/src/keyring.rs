@@ -4,12 +4,12 @@ use std::{fmt, net::IpAddr};
 
 use data_encoding::BASE64URL_NOPAD;
 use tenantry_domain::{
-    BucketKey, ChallengeId, CodeDigest, CodeHasher, Entropy, InvalidValue, KeyId, KeyedCodeDigest, OtpAccount, OtpMac,
-    OtpPurpose, PlainCode, TokenDigest,
+    BucketKey, ChallengeId, CodeDigest, CodeHasher, Entropy, Fingerprint, IdempotencyKey, InvalidValue, KeyId, KeyedCodeDigest,
+    OtpAccount, OtpMac, OtpPurpose, PlainCode, TokenDigest,
 };
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{PlainOtp, PlainToken, TokenKind};
+use crate::{PlainOtp, PlainToken, TokenKind, seal::Sealed};
 
 /// Keys by which codes, tokens and one-time passwords are digested and messages sealed.
 ///
@@ -36,6 +36,17 @@ struct DerivedKeys {
     otps: [u8; 32],
     seal: [u8; 32],
     buckets: [u8; 32],
+    requests: [u8; 32],
+    answers: [u8; 32],
+}
+
+impl DerivedKeys {
+    const fn seal(&self, what: Sealed) -> &[u8; 32] {
+        match what {
+            Sealed::Message => &self.seal,
+            Sealed::Answer => &self.answers,
+        }
+    }
 }
 
 /// Why a key ring can't be used.
@@ -111,12 +122,12 @@ impl KeyRing {
         self.keys().find(|key| key.id == *id)
     }
 
-    pub(crate) fn sealing_key(&self) -> (&KeyId, &[u8; 32]) {
-        (&self.signing.id, &self.signing.derived.seal)
+    pub(crate) const fn sealing_key(&self, what: Sealed) -> (&KeyId, &[u8; 32]) {
+        (&self.signing.id, self.signing.derived.seal(what))
     }
 
-    pub(crate) fn opening_key(&self, id: &KeyId) -> Option<&[u8; 32]> {
-        self.key(id).map(|key| &key.derived.seal)
+    pub(crate) fn opening_key(&self, what: Sealed, id: &KeyId) -> Option<&[u8; 32]> {
+        self.key(id).map(|key| key.derived.seal(what))
     }
 
     /// The digest of a new token, by the signing key.
@@ -184,8 +195,27 @@ impl KeyRing {
     }
 
     fn bucket(&self, parts: &[&str]) -> BucketKey {
-        let oldest = self.others.last().unwrap_or(&self.signing);
-        BucketKey::from_bytes(keyed(&oldest.derived.buckets, parts.iter().map(|part| part.as_bytes())))
+        BucketKey::from_bytes(keyed(&self.oldest().derived.buckets, parts.iter().map(|part| part.as_bytes())))
+    }
+
+    /// The digest of a request's idempotency key and of who sends it: its kind, and which one. It hangs on the oldest key alone, so that a
+    /// request is known again after a rotation.
+    #[must_use]
+    pub fn idempotency_key(&self, sender: [&str; 2], key: &str) -> IdempotencyKey {
+        let [kind, name] = sender;
+        let parts = ["key", kind, name, key].map(str::as_bytes);
+        IdempotencyKey::from_bytes(keyed(&self.oldest().derived.requests, parts))
+    }
+
+    /// The digest of all that a request asks for. It hangs on the oldest key too.
+    #[must_use]
+    pub fn fingerprint<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>) -> Fingerprint {
+        let parts = std::iter::once(b"fingerprint".as_slice()).chain(parts);
+        Fingerprint::from_bytes(keyed(&self.oldest().derived.requests, parts))
+    }
+
+    fn oldest(&self) -> &RingKey {
+        self.others.last().unwrap_or(&self.signing)
     }
 }
 
@@ -254,6 +284,8 @@ impl DerivedKeys {
             otps: blake3::derive_key("tenantry 2026 v1 one-time password digests", root),
             seal: blake3::derive_key("tenantry 2026 v1 sealed messages", root),
             buckets: blake3::derive_key("tenantry 2026 v1 rate limit buckets", root),
+            requests: blake3::derive_key("tenantry 2026 v1 idempotent requests", root),
+            answers: blake3::derive_key("tenantry 2026 v1 sealed answers", root),
         }
     }
 }
@@ -339,6 +371,23 @@ mod tests {
             hits += u32::from(by(&ring));
         }
         assert_eq!(hits, 1, "with the key, one of them is right");
+    }
+
+    #[test]
+    fn a_request_is_known_again_by_who_sends_it_and_its_key_also_after_a_rotation() {
+        let old = KeyRing::parse(&line("k1", 1)).unwrap();
+        let rotated = KeyRing::parse(&format!("{}{}", line("k2", 2), line("k1", 1))).unwrap();
+        let key = old.idempotency_key(["tenant", "ten_1"], "a");
+        assert_eq!(rotated.idempotency_key(["tenant", "ten_1"], "a"), key);
+        for (sender, text) in
+            [(["tenant", "ten_2"], "a"), (["api_key", "ten_1"], "a"), (["tenant", "ten_1"], "b"), (["tenant", "ten"], "_1a")]
+        {
+            assert_ne!(old.idempotency_key(sender, text), key);
+        }
+        let asked = old.fingerprint([b"POST".as_slice(), b"/a", b"", b"{}"]);
+        assert_eq!(rotated.fingerprint([b"POST".as_slice(), b"/a", b"", b"{}"]), asked);
+        assert_ne!(old.fingerprint([b"POST".as_slice(), b"/a", b"{}", b""]), asked);
+        assert_ne!(old.fingerprint([b"POST".as_slice(), b"/a{}"]), asked);
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! Sealing what waits in the outbox: mails carry one-time passwords, and a dump of the database must show none.
+//! Sealing what waits in the outbox or is kept as an answer: mails carry one-time passwords, answers carry activation codes, and a dump of
+//! the database must show none.
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use tenantry_domain::{Entropy, KeyId, MessageId, SealedPayload};
+use tenantry_domain::{Entropy, Fingerprint, IdempotencyKey, KeyId, MessageId, SealedPayload};
 use zeroize::Zeroizing;
 
 use crate::KeyRing;
@@ -20,7 +21,7 @@ pub enum SealError {
         /// The key.
         key_id: KeyId,
     },
-    /// It was changed, cut, or belongs to another message.
+    /// It was changed, cut, or belongs elsewhere.
     #[error("the sealed payload was damaged")]
     Damaged,
 }
@@ -30,14 +31,8 @@ impl KeyRing {
     /// another message, it doesn't open.
     #[must_use]
     pub fn seal(&self, message: MessageId, plain: &[u8], entropy: &dyn Entropy) -> SealedPayload {
-        let (key_id, key) = self.sealing_key();
-        let mut nonce = [0; NONCE];
-        entropy.fill(&mut nonce);
-        let bound_to = message.uuid();
-        let payload = Payload { msg: plain, aad: bound_to.as_bytes() };
-        // It fails only for a message of more than 256 GiB. An empty cipher text opens as `Damaged`.
-        let cipher = XChaCha20Poly1305::new(key.into()).encrypt(XNonce::from_slice(&nonce), payload).unwrap_or_default();
-        SealedPayload { key_id: key_id.clone(), bytes: [nonce.as_slice(), &cipher].concat() }
+        let (key_id, key) = self.sealing_key(Sealed::Message);
+        seal(key_id, key, message.uuid().as_bytes(), plain, entropy)
     }
 
     /// The reverse of [`seal`](Self::seal).
@@ -45,13 +40,64 @@ impl KeyRing {
     /// # Errors
     /// See [`SealError`].
     pub fn open(&self, message: MessageId, sealed: &SealedPayload) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        let key = self.opening_key(&sealed.key_id).ok_or_else(|| SealError::UnknownKey { key_id: sealed.key_id.clone() })?;
-        let (nonce, cipher) = sealed.bytes.split_at_checked(NONCE).ok_or(SealError::Damaged)?;
-        let bound_to = message.uuid();
-        let payload = Payload { msg: cipher, aad: bound_to.as_bytes() };
-        let plain = XChaCha20Poly1305::new(key.into()).decrypt(XNonce::from_slice(nonce), payload);
-        plain.map(Zeroizing::new).map_err(|_| SealError::Damaged)
+        open(self.opening_key(Sealed::Message, &sealed.key_id), message.uuid().as_bytes(), sealed)
     }
+
+    /// Encrypts the answer to a keyed request, bound to its key and to what it asked for.
+    #[must_use]
+    pub fn seal_answer(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Fingerprint,
+        plain: &[u8],
+        entropy: &dyn Entropy,
+    ) -> SealedPayload {
+        let (key_id, sealing_key) = self.sealing_key(Sealed::Answer);
+        seal(key_id, sealing_key, &bound_to(key, fingerprint), plain, entropy)
+    }
+
+    /// The reverse of [`seal_answer`](Self::seal_answer).
+    ///
+    /// # Errors
+    /// See [`SealError`].
+    pub fn open_answer(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Fingerprint,
+        sealed: &SealedPayload,
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        open(self.opening_key(Sealed::Answer, &sealed.key_id), &bound_to(key, fingerprint), sealed)
+    }
+}
+
+/// What is sealed: each by a key of its own.
+#[derive(Clone, Copy)]
+pub(crate) enum Sealed {
+    Message,
+    Answer,
+}
+
+fn bound_to(key: IdempotencyKey, fingerprint: Fingerprint) -> [u8; 64] {
+    let mut both = [0; 64];
+    both.iter_mut().zip(key.as_bytes().iter().chain(fingerprint.as_bytes())).for_each(|(byte, from)| *byte = *from);
+    both
+}
+
+fn seal(key_id: &KeyId, key: &[u8; 32], bound_to: &[u8], plain: &[u8], entropy: &dyn Entropy) -> SealedPayload {
+    let mut nonce = [0; NONCE];
+    entropy.fill(&mut nonce);
+    let payload = Payload { msg: plain, aad: bound_to };
+    // It fails only for a message of more than 256 GiB. An empty cipher text opens as `Damaged`.
+    let cipher = XChaCha20Poly1305::new(key.into()).encrypt(XNonce::from_slice(&nonce), payload).unwrap_or_default();
+    SealedPayload { key_id: key_id.clone(), bytes: [nonce.as_slice(), &cipher].concat() }
+}
+
+fn open(key: Option<&[u8; 32]>, bound_to: &[u8], sealed: &SealedPayload) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let key = key.ok_or_else(|| SealError::UnknownKey { key_id: sealed.key_id.clone() })?;
+    let (nonce, cipher) = sealed.bytes.split_at_checked(NONCE).ok_or(SealError::Damaged)?;
+    let payload = Payload { msg: cipher, aad: bound_to };
+    let plain = XChaCha20Poly1305::new(key.into()).decrypt(XNonce::from_slice(nonce), payload);
+    plain.map(Zeroizing::new).map_err(|_| SealError::Damaged)
 }
 
 #[cfg(test)]
@@ -79,5 +125,19 @@ mod tests {
             damaged.bytes.truncate(place);
             assert_eq!(ring.open(message, &damaged).unwrap_err(), SealError::Damaged);
         }
+    }
+
+    #[test]
+    fn an_answer_opens_for_its_own_request_alone() {
+        let entropy = SeededEntropy::new(4);
+        let ring = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1").unwrap(), &entropy)).unwrap();
+        let key = |key: &str| ring.idempotency_key(["tenant", "ten_1"], key);
+        let asked = |body: &[u8]| ring.fingerprint([b"POST", body]);
+        let sealed = ring.seal_answer(key("a"), asked(b"1"), b"12RY-S55W-4MZR-KP2J", &entropy);
+        assert!(!sealed.bytes.windows(4).any(|window| window == b"12RY"));
+        assert_eq!(ring.open_answer(key("a"), asked(b"1"), &sealed).unwrap().as_slice(), b"12RY-S55W-4MZR-KP2J");
+        assert_eq!(ring.open_answer(key("b"), asked(b"1"), &sealed).unwrap_err(), SealError::Damaged);
+        assert_eq!(ring.open_answer(key("a"), asked(b"2"), &sealed).unwrap_err(), SealError::Damaged);
+        assert_eq!(ring.open(Id::generate(Timestamp::MIN, &entropy), &sealed).unwrap_err(), SealError::Damaged);
     }
 }

@@ -36,33 +36,39 @@ impl FromRequest for JsonBody {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_json = request.content_type().eq_ignore_ascii_case("application/json");
-        let declared = request.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
-        ready(Ok(Self { payload: payload.take(), place: request.extensions().get().cloned(), is_json, declared }))
+        ready(Ok(Self::of(request, payload)))
     }
 }
 
 impl JsonBody {
-    /// Reads and parses the body.
-    pub async fn read<T: DeserializeOwned>(self) -> Result<T, Problem> {
-        parse(&self.bytes().await?)
+    /// The body of a request.
+    pub fn of(request: &HttpRequest, payload: &mut Payload) -> Self {
+        let is_json = request.content_type().eq_ignore_ascii_case("application/json");
+        let declared = request.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
+        Self { payload: payload.take(), place: request.extensions().get().cloned(), is_json, declared }
     }
 
-    /// The same, with a default for a body that is empty, whatever its media type.
-    pub async fn read_or_default<T: DeserializeOwned + Default>(mut self) -> Result<T, Problem> {
-        let is_json = std::mem::replace(&mut self.is_json, true);
+    /// Reads and parses the body.
+    pub async fn read<T: DeserializeOwned>(mut self) -> Result<T, Problem> {
+        parse(&self.receive().await?)
+    }
+
+    /// Reads the body.
+    pub async fn receive(&mut self) -> Result<Bytes, Problem> {
+        if self.is_json { self.bytes().await } else { Err(not_json()) }
+    }
+
+    /// The same; `None` for a body that is empty, whatever its media type.
+    pub async fn receive_optional(&mut self) -> Result<Option<Bytes>, Problem> {
         let bytes = self.bytes().await?;
-        match (bytes.is_empty(), is_json) {
-            (true, _) => Ok(T::default()),
-            (false, true) => parse(&bytes),
+        match (bytes.is_empty(), self.is_json) {
+            (true, _) => Ok(None),
+            (false, true) => Ok(Some(bytes)),
             (false, false) => Err(not_json()),
         }
     }
 
-    async fn bytes(mut self) -> Result<Bytes, Problem> {
-        if !self.is_json {
-            return Err(not_json());
-        }
+    async fn bytes(&mut self) -> Result<Bytes, Problem> {
         if self.declared.is_some_and(|length| length > LIMIT) {
             return Err(too_large());
         }
@@ -100,7 +106,8 @@ fn too_large() -> Problem {
     Problem::new(ErrorCode::PayloadTooLarge, format!("a body has at most {LIMIT} bytes"))
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+/// Parses a body that was read.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // Serde reads an object's fields from an array too, by their order in the code: nobody's contract.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::field("", InvalidValue::new("invalid_field", "expected an object")));

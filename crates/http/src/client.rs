@@ -1,6 +1,6 @@
 //! Who sends a request: its address as far as it can be believed, and its id.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use actix_web::http::header::HeaderMap;
 use ipnet::IpNet;
@@ -11,6 +11,8 @@ use tenantry_domain::{Entropy, Timestamp};
 pub(crate) struct RequestInfo {
     pub id: String,
     pub client_ip: Option<IpAddr>,
+    /// How long it may take.
+    pub timeout: Duration,
 }
 
 /// The client's address: the peer, unless that is a proxy that the operator lists. Then `X-Forwarded-For` is walked from the right, past

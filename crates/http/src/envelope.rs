@@ -45,7 +45,7 @@ pub(crate) async fn envelope<B: MessageBody>(
     let id = new_request_id(shared.clock.now(), shared.entropy.as_ref());
     let peer = request.peer_addr().map(|peer| peer.ip());
     let client_ip = client_ip(peer, request.headers(), &shared.trusted_proxies);
-    request.extensions_mut().insert(RequestInfo { id: id.clone(), client_ip });
+    request.extensions_mut().insert(RequestInfo { id: id.clone(), client_ip, timeout: shared.request_timeout });
     let (method, path) = (request.method().clone(), request.path().to_owned());
 
     let span = info_span!("request", request.id = %id);

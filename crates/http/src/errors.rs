@@ -3,8 +3,8 @@
 use actix_web::http::StatusCode;
 use tenantry_auth::{AuthError, RequestOtpError, VerifyOtpError};
 use tenantry_domain::{
-    ActivateError, AssignError, Chain, CreatePlanError, CreateTenantError, GenerateCodesError, InvalidValue, ManageTenantError,
-    ProjectError, Scope, StoreError, SubscriptionState,
+    ActivateError, AssignError, AttemptError, Chain, CreatePlanError, CreateTenantError, GenerateCodesError, InvalidValue,
+    ManageTenantError, ProjectError, Scope, StoreError, SubscriptionState,
 };
 use time::Duration;
 use tracing::error;
@@ -288,6 +288,22 @@ impl From<ManageTenantError> for Problem {
         match refusal {
             ManageTenantError::UnknownTenant => Self::not_found(),
             ManageTenantError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<AttemptError> for Problem {
+    fn from(refusal: AttemptError) -> Self {
+        match refusal {
+            AttemptError::Mismatch => {
+                Self::new(ErrorCode::IdempotencyMismatch, "this `Idempotency-Key` was another request's; take a new one for each")
+            }
+            AttemptError::InFlight => Self::new(
+                ErrorCode::IdempotencyInFlight,
+                "the first request with this `Idempotency-Key` is still under way, or its server ended; ask again",
+            )
+            .retry_after(Duration::SECOND),
+            AttemptError::Store(failure) => failure.into(),
         }
     }
 }

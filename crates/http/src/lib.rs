@@ -14,6 +14,7 @@ mod envelope;
 mod errors;
 mod extract;
 mod in_flight;
+mod once;
 mod openapi;
 mod operation;
 mod paging;

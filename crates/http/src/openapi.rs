@@ -32,6 +32,9 @@ const DESCRIPTION: &str = "\
 JSON over HTTP: names in snake_case, moments by RFC 3339 in UTC, identifiers with a prefix that says their kind.\n\n\
 Errors are `application/problem+json` (RFC 9457). Their `code` is one of a closed list, each with one status; what is wrong with fields \
 of the input stands in `errors`, all of it at once. Unknown fields are refused by name.\n\n\
+A `POST` that makes or uses something up takes an `Idempotency-Key`: the request is carried out once, and sent again it is given the first answer \
+of success, for 24 hours. Another request with the same key is `idempotency_mismatch`; one that comes while the first is under way is \
+`idempotency_in_flight`. A refusal isn't kept: the same request may succeed later.\n\n\
 Lists are answered a page at a time, newest first: take `next_cursor` as the next request's `cursor` until it is null.\n\n\
 A row that is another tenant's is answered as one that doesn't exist.";
 
@@ -182,7 +185,9 @@ fn problem(status: StatusCode, codes: &[ErrorCode]) -> Response {
     if status == StatusCode::UNAUTHORIZED {
         response = response.header("WWW-Authenticate", text_header("Which scheme to come with."));
     }
-    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+    let passes =
+        |code: &ErrorCode| matches!(code, ErrorCode::RateLimited | ErrorCode::Unavailable | ErrorCode::IdempotencyInFlight);
+    if codes.iter().any(passes) {
         response = response.header("Retry-After", text_header("After how many seconds to try again."));
     }
     response.build()
@@ -195,6 +200,18 @@ mod tests {
     use tenantry_domain::memory::MemoryStore;
 
     use super::*;
+
+    #[test]
+    fn every_post_that_makes_something_heeds_a_key() {
+        for operation in table::<MemoryStore>().into_iter().flat_map(|section| section.operations) {
+            let makes = operation.method == Method::POST
+                && operation.doc.answers.iter().any(|(status, _)| *status == StatusCode::CREATED);
+            let heeds = operation.doc.refusals.contains(&ErrorCode::IdempotencyMismatch);
+            // Who isn't signed in yet has no keys.
+            assert!(heeds || !makes || operation.access == Access::Public, "{} {}", operation.method, operation.path);
+            assert!(!heeds || operation.method == Method::POST, "{} {}", operation.method, operation.path);
+        }
+    }
 
     #[test]
     fn every_operation_is_named_once_and_says_what_it_does_and_answers() {

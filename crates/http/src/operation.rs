@@ -217,9 +217,11 @@ impl Operation {
             .refuses(&[ErrorCode::PreconditionFailed])
     }
 
-    /// It heeds `Idempotency-Key`.
+    /// It heeds `Idempotency-Key`. To be said behind the answer.
     pub fn idempotent(self) -> Self {
-        self.header(
+        let replays =
+            self.with_header("Idempotency-Replayed", "`true`: the answer that this `Idempotency-Key` was given before.");
+        replays.header(
             "Idempotency-Key",
             "1 to 255 visible ASCII characters. The first answer of success is kept for 24 hours and replayed for the same request, with \
             `Idempotency-Replayed: true`.",

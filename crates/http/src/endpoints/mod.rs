@@ -10,7 +10,7 @@ use actix_web::{HttpResponse, web::Data};
 use crate::{problem::Problem, state::AppState};
 
 /// What an endpoint answers.
-type Answer = Result<HttpResponse, Problem>;
+pub(crate) type Answer = Result<HttpResponse, Problem>;
 
 /// What endpoints work with, as actix hands it to them.
 type State<S> = Data<AppState<S>>;

@@ -13,9 +13,9 @@ use time::Duration;
 use utoipa::ToSchema;
 
 use crate::{
-    body::JsonBody,
     endpoints::{Answer, State},
     extract::Operator,
+    once::KeyedBody,
     operation::{Operation, post},
     problem::Fields,
     schema,
@@ -28,7 +28,8 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .says("Issue codes", "All that are asked for, or none. Their texts are shown in this answer, and never again.")
             .id::<schema::TenantId>()
             .body::<IssueJson>()
-            .answers::<BatchJson<'_>>(StatusCode::CREATED),
+            .answers::<BatchJson<'_>>(StatusCode::CREATED)
+            .idempotent(),
     ]
 }
 
@@ -123,8 +124,11 @@ impl IssueJson {
 }
 
 /// Issues codes to a tenant, and shows their texts this once.
-pub(crate) async fn issue<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, body: JsonBody) -> Answer {
+pub(crate) async fn issue<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, mut body: KeyedBody) -> Answer {
     let order = body.read::<IssueJson>().await?.parse()?;
-    let batch = generate_codes(&state.store, &who.context(&state), state.keys.as_ref(), *id, order).await?;
-    Ok(HttpResponse::Created().json(BatchJson { batch_id: batch.batch_id, activation_codes: shown(&batch) }))
+    body.answer_once(&state, who.context(&state), async |store, cx| {
+        let batch = generate_codes(store, cx, state.keys.as_ref(), *id, order).await?;
+        Ok(HttpResponse::Created().json(BatchJson { batch_id: batch.batch_id, activation_codes: shown(&batch) }))
+    })
+    .await
 }

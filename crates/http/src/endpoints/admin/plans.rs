@@ -13,10 +13,10 @@ use tenantry_domain::{
 use utoipa::ToSchema;
 
 use crate::{
-    body::JsonBody,
     endpoints::{Answer, State},
     errors::ErrorCode,
     extract::Operator,
+    once::KeyedBody,
     operation::{Operation, get, post},
     paging::{List, PageQuery, page_request},
     problem::{Fields, Problem},
@@ -35,6 +35,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .says("Make a plan", "Its quota is how many activations a tenant on it has each calendar month (UTC).")
             .body::<NewPlanJson>()
             .answers::<PlanJson>(StatusCode::CREATED)
+            .idempotent()
             .refuses(&[ErrorCode::Conflict]),
         get("/api/admin/plans/{id}", web::to(read::<S>))
             .scope(Scope::PlansRead)
@@ -99,15 +100,18 @@ pub(crate) async fn list<S: Store>(state: State<S>, _who: Operator<S>, query: Qu
 }
 
 /// Makes a plan.
-pub(crate) async fn create<S: Store>(state: State<S>, who: Operator<S>, body: JsonBody) -> Answer {
+pub(crate) async fn create<S: Store>(state: State<S>, who: Operator<S>, mut body: KeyedBody) -> Answer {
     let new = body.read::<NewPlanJson>().await?;
     let mut fields = Fields::default();
     let name = fields.take("/name", PlanName::parse(&new.name));
     let quota = fields.take("/monthly_run_quota", Quota::new(new.monthly_run_quota));
     let (Some(name), Some(quota)) = (name, quota) else { return Err(fields.into_problem()) };
-    let plan = create_plan(&state.store, &who.context(&state), name, quota).await?;
-    let location = format!("/api/admin/plans/{}", plan.id);
-    Ok(HttpResponse::Created().insert_header(("location", location)).json(PlanJson::from(plan)))
+    body.answer_once(&state, who.context(&state), async |store, cx| {
+        let plan = create_plan(store, cx, name, quota).await?;
+        let location = format!("/api/admin/plans/{}", plan.id);
+        Ok(HttpResponse::Created().insert_header(("location", location)).json(PlanJson::from(plan)))
+    })
+    .await
 }
 
 /// One plan.

@@ -13,13 +13,13 @@ use tenantry_domain::{
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    body::JsonBody,
     endpoints::{
         Answer, State,
         tenant::projects::{ProjectJson, project_filter},
     },
     errors::ErrorCode,
     extract::Operator,
+    once::KeyedBody,
     operation::{Operation, get, post},
     paging::{List, page_request},
     problem::Problem,
@@ -39,6 +39,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .id::<schema::ProjectId>()
             .body::<AssignJson>()
             .answers::<OwnedProjectJson>(StatusCode::OK)
+            .idempotent()
             .refuses(&[ErrorCode::Conflict]),
     ]
 }
@@ -111,9 +112,12 @@ pub(crate) async fn list<S: Store>(state: State<S>, _who: Operator<S>, query: Qu
 }
 
 /// Gives a project without tenant to one.
-pub(crate) async fn assign<S: Store>(state: State<S>, who: Operator<S>, id: Path<ProjectId>, body: JsonBody) -> Answer {
+pub(crate) async fn assign<S: Store>(state: State<S>, who: Operator<S>, id: Path<ProjectId>, mut body: KeyedBody) -> Answer {
     let wanted = body.read::<AssignJson>().await?;
     let tenant = wanted.tenant_id.parse().map_err(|invalid| Problem::field("/tenant_id", invalid))?;
-    let project = assign_project(&state.store, &who.context(&state), *id, tenant).await?;
-    Ok(HttpResponse::Ok().json(OwnedProjectJson::from(project)))
+    body.answer_once(&state, who.context(&state), async |store, cx| {
+        let project = assign_project(store, cx, *id, tenant).await?;
+        Ok(HttpResponse::Ok().json(OwnedProjectJson::from(project)))
+    })
+    .await
 }

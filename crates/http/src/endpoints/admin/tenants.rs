@@ -16,10 +16,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::codes::{IssuedCodeJson, shown};
 use crate::{
-    body::JsonBody,
     endpoints::{Answer, State},
     errors::ErrorCode,
     extract::Operator,
+    once::KeyedBody,
     operation::{Operation, delete as delete_operation, get, post},
     paging::{List, page_request},
     problem::{Fields, Problem},
@@ -42,6 +42,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             )
             .body::<NewTenantJson>()
             .answers::<CreatedTenantJson<'_>>(StatusCode::CREATED)
+            .idempotent()
             .refuses(&[ErrorCode::Conflict]),
         get("/api/admin/tenants/{id}", web::to(read::<S>))
             .scope(Scope::TenantsRead)
@@ -244,22 +245,25 @@ pub(crate) async fn list<S: Store>(state: State<S>, _who: Operator<S>, query: Qu
 }
 
 /// Makes a tenant on a plan, and shows its first codes this once.
-pub(crate) async fn create<S: Store>(state: State<S>, who: Operator<S>, body: JsonBody) -> Answer {
+pub(crate) async fn create<S: Store>(state: State<S>, who: Operator<S>, mut body: KeyedBody) -> Answer {
     let new = body.read::<NewTenantJson>().await?.parse()?;
-    let created = create_tenant(&state.store, &who.context(&state), state.keys.as_ref(), new).await?;
-    let warnings = created.issued.as_ref().err().map(|_| WarningJson {
-        code: "codes_not_issued",
-        detail: format!(
-            "the tenant was created, but its codes were not issued; POST /api/admin/tenants/{}/codes issues them",
-            created.tenant.id
-        ),
-    });
-    let location = format!("/api/admin/tenants/{}", created.tenant.id);
-    Ok(HttpResponse::Created().insert_header(("location", location)).json(CreatedTenantJson {
-        activation_codes: created.issued.as_ref().map(shown).unwrap_or_default(),
-        tenant: TenantWithSubscriptionJson { tenant: created.tenant.into(), subscription: Some(created.subscription.into()) },
-        warnings: warnings.into_iter().collect(),
-    }))
+    body.answer_once(&state, who.context(&state), async |store, cx| {
+        let created = create_tenant(store, cx, state.keys.as_ref(), new).await?;
+        let warnings = created.issued.as_ref().err().map(|_| WarningJson {
+            code: "codes_not_issued",
+            detail: format!(
+                "the tenant was created, but its codes were not issued; POST /api/admin/tenants/{}/codes issues them",
+                created.tenant.id
+            ),
+        });
+        let location = format!("/api/admin/tenants/{}", created.tenant.id);
+        Ok(HttpResponse::Created().insert_header(("location", location)).json(CreatedTenantJson {
+            activation_codes: created.issued.as_ref().map(shown).unwrap_or_default(),
+            tenant: TenantWithSubscriptionJson { tenant: created.tenant.into(), subscription: Some(created.subscription.into()) },
+            warnings: warnings.into_iter().collect(),
+        }))
+    })
+    .await
 }
 
 /// One tenant and its subscription.

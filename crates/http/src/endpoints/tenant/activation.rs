@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 
 use super::projects::ProjectJson;
 use crate::{
-    body::JsonBody,
     endpoints::{Answer, State},
     errors::ErrorCode,
     extract::TenantSession,
+    once::KeyedBody,
     operation::{Operation, post},
     problem::Problem,
     schema,
@@ -33,6 +33,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .id::<schema::ProjectId>()
             .optional_body::<ActivateJson>()
             .answers::<ProjectJson>(StatusCode::OK)
+            .idempotent()
             .refuses(&[
                 ErrorCode::CodeMalformed,
                 ErrorCode::CodeUnknown,
@@ -77,9 +78,17 @@ impl ActivateJson {
 }
 
 /// Activates a project by a code's text, a code's id, or whichever code is available.
-pub(crate) async fn activate<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>, body: JsonBody) -> Answer {
+pub(crate) async fn activate<S: Store>(
+    state: State<S>,
+    who: TenantSession<S>,
+    id: Path<ProjectId>,
+    mut body: KeyedBody,
+) -> Answer {
     let with = body.read_or_default::<ActivateJson>().await?.into_choice()?;
     let request = ActivateProject { tenant: who.id(), project: *id, with };
-    let project = activate_project(&state.store, &who.context(&state), state.keys.as_ref(), &request).await?;
-    Ok(HttpResponse::Ok().json(ProjectJson::from(project)))
+    body.answer_once(&state, who.context(&state), async |store, cx| {
+        let project = activate_project(store, cx, state.keys.as_ref(), &request).await?;
+        Ok(HttpResponse::Ok().json(ProjectJson::from(project)))
+    })
+    .await
 }

@@ -19,6 +19,7 @@ use crate::{
     endpoints::{Answer, State},
     errors::ErrorCode,
     extract::TenantSession,
+    once::KeyedBody,
     operation::{Operation, delete as delete_operation, get, patch, post, put},
     paging::{List, page_request},
     problem::{Fields, Problem},
@@ -45,6 +46,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .says("Create a project", "It is pending until a code activates it.")
             .body::<NewProjectJson>()
             .answers::<ProjectJson>(StatusCode::CREATED)
+            .idempotent()
             .refuses(&[ErrorCode::Conflict, ErrorCode::QuotaExceeded, ErrorCode::SubscriptionInactive]),
         get("/api/tenant/projects/{id}", web::to(read::<S>))
             .tenant()
@@ -309,11 +311,14 @@ pub(crate) async fn list<S: Store>(state: State<S>, who: TenantSession<S>, query
 }
 
 /// Makes a pending project.
-pub(crate) async fn create<S: Store>(state: State<S>, who: TenantSession<S>, body: JsonBody) -> Answer {
+pub(crate) async fn create<S: Store>(state: State<S>, who: TenantSession<S>, mut body: KeyedBody) -> Answer {
     let new = body.read::<NewProjectJson>().await?.parse()?;
-    let project = create_project(&state.store, &who.context(&state), who.id(), new).await?;
-    let location = format!("/api/tenant/projects/{}", project.id);
-    Ok(HttpResponse::Created().insert_header(("location", location)).json(ProjectJson::from(project)))
+    body.answer_once(&state, who.context(&state), async |store, cx| {
+        let project = create_project(store, cx, who.id(), new).await?;
+        let location = format!("/api/tenant/projects/{}", project.id);
+        Ok(HttpResponse::Created().insert_header(("location", location)).json(ProjectJson::from(project)))
+    })
+    .await
 }
 
 /// One project.
