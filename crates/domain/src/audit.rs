@@ -103,156 +103,120 @@ impl Actor {
     }
 }
 
-/// What happened. The words are stored, so they never change their meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// A plan was made.
-    PlanCreated,
-    /// A tenant was made.
-    TenantCreated,
-    /// A tenant was suspended; its sessions ended with it.
-    TenantSuspended,
-    /// A suspended tenant may sign in again.
-    TenantResumed,
-    /// A tenant was deleted with all that it owned.
-    TenantDeleted,
-    /// Codes were issued.
-    CodesIssued,
-    /// A new tenant's first codes could not be issued.
-    CodesIssueFailed,
-    /// A one-time password was asked for.
-    OtpRequested,
-    /// A sign-in succeeded.
-    SignInSucceeded,
-    /// A sign-in failed.
-    SignInFailed,
-    /// An account's failures are spent: wide codes from here on.
-    SignInBudgetSpent,
-    /// A session was refreshed.
-    SessionRefreshed,
-    /// A session was ended.
-    SessionRevoked,
-    /// All sessions of a tenant were ended.
-    SessionsRevoked,
-    /// A project was made.
-    ProjectCreated,
-    /// A project's details changed.
-    ProjectChanged,
-    /// A project was activated with a code.
-    ProjectActivated,
-    /// An activation was refused.
-    ActivationRefused,
-    /// A project was paused.
-    ProjectPaused,
-    /// A project was resumed.
-    ProjectResumed,
-    /// A project was completed.
-    ProjectCompleted,
-    /// A project was deleted.
-    ProjectDeleted,
-    /// A legacy project was assigned to a tenant.
-    ProjectAssigned,
-    /// A plan's name or quota changed.
-    PlanChanged,
-    /// A plan takes no new tenants from now on.
-    PlanArchived,
-    /// An archived plan takes new tenants again.
-    PlanRestored,
-    /// A plan that nobody was on was deleted.
-    PlanDeleted,
-    /// What is known of a tenant changed.
-    TenantChanged,
-    /// A tenant's plan, state or period changed.
-    SubscriptionChanged,
-    /// A streamed issue began; what became of it is an event of its own.
-    CodesIssueStarted,
-    /// A streamed issue ended before its time, with what it had issued by then.
-    CodesIssueCancelled,
-    /// Codes that came from elsewhere were taken in.
-    CodesImported,
-    /// A list of codes was exported, without their texts.
-    CodesExported,
-    /// All codes of an issue were revoked.
-    CodesRevoked,
-    /// A code was revoked.
-    CodeRevoked,
-    /// A code was given a new text; the old one is worth nothing.
-    CodeReissued,
-    /// A code's expiry was moved.
-    CodeExpiryChanged,
-    /// An activation was undone: the project is pending again, the code's use given back.
-    ActivationReturned,
-    /// The first operator was made, by the one-time link.
-    OperatorBootstrapped,
-    /// An operator was made.
-    OperatorCreated,
-    /// An operator's name or role changed.
-    OperatorChanged,
-    /// An operator was removed.
-    OperatorDeleted,
-    /// An API key was made.
-    ApiKeyCreated,
-    /// An API key was revoked.
-    ApiKeyRevoked,
-    /// An API key was used; written at most once an hour for each key.
-    ApiKeyUsed,
-    /// A one-time link that makes an owner was made.
-    BootstrapLinkCreated,
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal;)*) => {
+        /// What happened. The words are stored, so they never change their meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Action {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Action {
+            /// Every action.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word that is stored: resource first, so that it greps.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+    };
 }
 
-impl Action {
-    /// The word that is stored: resource first, so that it greps.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PlanCreated => "plan.created",
-            Self::TenantCreated => "tenant.created",
-            Self::TenantSuspended => "tenant.suspended",
-            Self::TenantResumed => "tenant.resumed",
-            Self::TenantDeleted => "tenant.deleted",
-            Self::CodesIssued => "codes.issued",
-            Self::CodesIssueFailed => "codes.issue_failed",
-            Self::OtpRequested => "otp.requested",
-            Self::SignInSucceeded => "sign_in.succeeded",
-            Self::SignInFailed => "sign_in.failed",
-            Self::SignInBudgetSpent => "sign_in.budget_spent",
-            Self::SessionRefreshed => "session.refreshed",
-            Self::SessionRevoked => "session.revoked",
-            Self::SessionsRevoked => "sessions.revoked",
-            Self::ProjectCreated => "project.created",
-            Self::ProjectChanged => "project.changed",
-            Self::ProjectActivated => "project.activated",
-            Self::ActivationRefused => "activation.refused",
-            Self::ProjectPaused => "project.paused",
-            Self::ProjectResumed => "project.resumed",
-            Self::ProjectCompleted => "project.completed",
-            Self::ProjectDeleted => "project.deleted",
-            Self::ProjectAssigned => "project.assigned",
-            Self::PlanChanged => "plan.changed",
-            Self::PlanArchived => "plan.archived",
-            Self::PlanRestored => "plan.restored",
-            Self::PlanDeleted => "plan.deleted",
-            Self::TenantChanged => "tenant.changed",
-            Self::SubscriptionChanged => "subscription.changed",
-            Self::CodesIssueStarted => "codes.issue_started",
-            Self::CodesIssueCancelled => "codes.issue_cancelled",
-            Self::CodesImported => "codes.imported",
-            Self::CodesExported => "codes.exported",
-            Self::CodesRevoked => "codes.revoked",
-            Self::CodeRevoked => "code.revoked",
-            Self::CodeReissued => "code.reissued",
-            Self::CodeExpiryChanged => "code.expiry_changed",
-            Self::ActivationReturned => "activation.returned",
-            Self::OperatorBootstrapped => "operator.bootstrapped",
-            Self::OperatorCreated => "operator.created",
-            Self::OperatorChanged => "operator.changed",
-            Self::OperatorDeleted => "operator.deleted",
-            Self::ApiKeyCreated => "api_key.created",
-            Self::ApiKeyRevoked => "api_key.revoked",
-            Self::ApiKeyUsed => "api_key.used",
-            Self::BootstrapLinkCreated => "bootstrap_link.created",
-        }
-    }
+actions! {
+    /// A plan was made.
+    PlanCreated = "plan.created";
+    /// A tenant was made.
+    TenantCreated = "tenant.created";
+    /// A tenant was suspended; its sessions ended with it.
+    TenantSuspended = "tenant.suspended";
+    /// A suspended tenant may sign in again.
+    TenantResumed = "tenant.resumed";
+    /// A tenant was deleted with all that it owned.
+    TenantDeleted = "tenant.deleted";
+    /// Codes were issued.
+    CodesIssued = "codes.issued";
+    /// A new tenant's first codes could not be issued.
+    CodesIssueFailed = "codes.issue_failed";
+    /// A one-time password was asked for.
+    OtpRequested = "otp.requested";
+    /// A sign-in succeeded.
+    SignInSucceeded = "sign_in.succeeded";
+    /// A sign-in failed.
+    SignInFailed = "sign_in.failed";
+    /// An account's failures are spent: wide codes from here on.
+    SignInBudgetSpent = "sign_in.budget_spent";
+    /// A session was refreshed.
+    SessionRefreshed = "session.refreshed";
+    /// A session was ended.
+    SessionRevoked = "session.revoked";
+    /// All sessions of a tenant were ended.
+    SessionsRevoked = "sessions.revoked";
+    /// A project was made.
+    ProjectCreated = "project.created";
+    /// A project's details changed.
+    ProjectChanged = "project.changed";
+    /// A project was activated with a code.
+    ProjectActivated = "project.activated";
+    /// An activation was refused.
+    ActivationRefused = "activation.refused";
+    /// A project was paused.
+    ProjectPaused = "project.paused";
+    /// A project was resumed.
+    ProjectResumed = "project.resumed";
+    /// A project was completed.
+    ProjectCompleted = "project.completed";
+    /// A project was deleted.
+    ProjectDeleted = "project.deleted";
+    /// A legacy project was assigned to a tenant.
+    ProjectAssigned = "project.assigned";
+    /// A plan's name or quota changed.
+    PlanChanged = "plan.changed";
+    /// A plan takes no new tenants from now on.
+    PlanArchived = "plan.archived";
+    /// An archived plan takes new tenants again.
+    PlanRestored = "plan.restored";
+    /// A plan that nobody was on was deleted.
+    PlanDeleted = "plan.deleted";
+    /// What is known of a tenant changed.
+    TenantChanged = "tenant.changed";
+    /// A tenant's plan, state or period changed.
+    SubscriptionChanged = "subscription.changed";
+    /// A streamed issue began; what became of it is an event of its own.
+    CodesIssueStarted = "codes.issue_started";
+    /// A streamed issue ended before its time, with what it had issued by then.
+    CodesIssueCancelled = "codes.issue_cancelled";
+    /// Codes that came from elsewhere were taken in.
+    CodesImported = "codes.imported";
+    /// A list of codes was exported, without their texts.
+    CodesExported = "codes.exported";
+    /// All codes of an issue were revoked.
+    CodesRevoked = "codes.revoked";
+    /// A code was revoked.
+    CodeRevoked = "code.revoked";
+    /// A code was given a new text; the old one is worth nothing.
+    CodeReissued = "code.reissued";
+    /// A code's expiry was moved.
+    CodeExpiryChanged = "code.expiry_changed";
+    /// An activation was undone: the project is pending again, the code's use given back.
+    ActivationReturned = "activation.returned";
+    /// The first operator was made, by the one-time link.
+    OperatorBootstrapped = "operator.bootstrapped";
+    /// An operator was made.
+    OperatorCreated = "operator.created";
+    /// An operator's name or role changed.
+    OperatorChanged = "operator.changed";
+    /// An operator was removed.
+    OperatorDeleted = "operator.deleted";
+    /// An API key was made.
+    ApiKeyCreated = "api_key.created";
+    /// An API key was revoked.
+    ApiKeyRevoked = "api_key.revoked";
+    /// An API key was used; written at most once an hour for each key.
+    ApiKeyUsed = "api_key.used";
+    /// A one-time link that makes an owner was made.
+    BootstrapLinkCreated = "bootstrap_link.created";
 }
 
 /// What an event is about.
