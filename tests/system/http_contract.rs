@@ -100,10 +100,12 @@ on_both_databases! {
         let mut pointers: Vec<_> = problem.body["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
         pointers.sort_unstable();
         assert_eq!(pointers, ["/count", "/label", "/max_uses", "/ttl_seconds"]);
-        for body in [json!({ "count": 1001 }), json!({ "count": -1 }), json!({ "count": 1, "max_uses": 1_000_001 }), json!({ "count": 1, "ttl_seconds": 0 })] {
+        let ttl = |seconds: i64| json!({ "count": 1, "ttl_seconds": seconds });
+        let hundred_years = 3_155_760_000;
+        for body in [json!({ "count": 1001 }), json!({ "count": -1 }), json!({ "count": 1, "max_uses": 1_000_001 }), ttl(0), ttl(hundred_years + 1)] {
             admin.post(&path, &body).await.expect_problem(422, "validation_failed");
         }
-        admin.post(&path, &json!({ "count": 1, "ttl_seconds": i64::MAX })).await.expect(201);
+        admin.post(&path, &ttl(hundred_years)).await.expect(201);
         let nobody = "/api/admin/tenants/ten_018bcfe568007000800000000000000a/codes";
         admin.post(nobody, &json!({ "count": 1 })).await.expect_problem(404, "not_found");
         assert_eq!(admin.issue_codes(acme.tenant["id"].as_str().unwrap(), &json!({ "count": 1000 })).await.len(), 1000);

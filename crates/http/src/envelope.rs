@@ -22,6 +22,7 @@ use crate::{
     client::{RequestInfo, client_ip, new_request_id},
     errors::ErrorCode,
     in_flight::Place,
+    long_work::Patience,
     problem::Problem,
 };
 
@@ -86,6 +87,8 @@ async fn answer<B: MessageBody>(
         let place = Place::take(&shared.in_flight)?;
         request.extensions_mut().insert(place);
     }
+    let patience = Patience::new(shared.request_timeout);
+    request.extensions_mut().insert(patience.clone());
     if carries_secret(request.query_string()) {
         let invalid = InvalidValue::new(
             "secret_in_url",
@@ -94,9 +97,9 @@ async fn answer<B: MessageBody>(
         return Err(Problem::field("?", invalid).into());
     }
     let handled = AssertUnwindSafe(next.call(request)).catch_unwind();
-    match tokio::time::timeout(shared.request_timeout, handled).await {
+    match patience.bound(handled).await {
         Err(_) => {
-            let seconds = shared.request_timeout.as_secs();
+            let seconds = patience.limit().as_secs();
             let slow =
                 Problem::new(ErrorCode::Unavailable, format!("the request was not done within {seconds} s and was given up"));
             Err(slow.retry_after(time::Duration::SECOND).into())

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use tenantry_auth::{AuthError, RequestOtpError, VerifyOtpError};
 use tenantry_domain::{
     ActivateError, AssignError, AttemptError, Chain, CreatePlanError, CreateTenantError, GenerateCodesError, InvalidValue,
-    ManageTenantError, ProjectError, Scope, StoreError, SubscriptionState,
+    ManageTenantError, ProjectError, RevokeBatchError, Scope, StoreError, SubscriptionState,
 };
 use time::Duration;
 use tracing::error;
@@ -279,6 +279,15 @@ impl From<GenerateCodesError> for Problem {
             GenerateCodesError::MaxUsesOutOfRange => field("/max_uses", &refusal),
             GenerateCodesError::UnknownTenant => Self::not_found(),
             GenerateCodesError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<RevokeBatchError> for Problem {
+    fn from(refusal: RevokeBatchError) -> Self {
+        match refusal {
+            RevokeBatchError::UnknownBatch => Self::not_found(),
+            RevokeBatchError::Store(failure) => failure.into(),
         }
     }
 }

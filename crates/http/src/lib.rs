@@ -7,13 +7,13 @@
 
 mod body;
 mod client;
-#[expect(dead_code, reason = "what answers in CSV lands with the operators' API")]
 mod csv_answer;
 mod endpoints;
 mod envelope;
 mod errors;
 mod extract;
 mod in_flight;
+mod long_work;
 mod once;
 mod openapi;
 mod operation;

@@ -89,6 +89,15 @@ impl KeyedBody {
         parse(&self.sent)
     }
 
+    /// Refuses a request that has a key, for one whose answer can't be kept: its sender would take a repeat for harmless.
+    pub fn demand_no_key(&self, why: &str) -> Result<(), Problem> {
+        match &self.key {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(Problem::new(ErrorCode::BadRequest, format!("send this without an `Idempotency-Key`: {why}"))),
+            Err(problem) => Err(problem.clone()),
+        }
+    }
+
     /// Answers with what `work` makes of the request, on the store and in the context that it is given. A request with a key whose answer
     /// of success is known is given that instead.
     pub async fn answer_once<S: Store>(

@@ -105,6 +105,10 @@ words! {
     ProjectStatus: tenantry_domain::ProjectStatus::ALL;
     /// What a code is at the moment.
     CodeStatus: tenantry_domain::CodeStatus::ALL;
+    /// Where an issue of codes stands: under way, whole, or ended before its time.
+    BatchState: tenantry_domain::BatchState::ALL;
+    /// Where codes come from: made here, or brought from elsewhere.
+    BatchSource: tenantry_domain::BatchSource::ALL;
     /// How a subscription stands.
     SubscriptionState: tenantry_domain::SubscriptionState::ALL;
 }

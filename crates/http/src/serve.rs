@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use crate::{
     endpoints::docs::Document,
     envelope::{Envelope, envelope},
+    long_work::LongPlaces,
     problem::Problem,
     routes,
     state::AppState,
@@ -26,7 +27,8 @@ pub struct HttpSettings {
     /// The most requests that are worked on at once, over all workers; one more is answered 503 at once. Those whose body is still arriving
     /// don't count.
     pub max_in_flight: usize,
-    /// How long a request may take from its head to its answer, the reading of its body included.
+    /// How long a request may take from its head to its answer, the reading of its body included. An answer that is streamed may take longer;
+    /// work that is known to be long has ten minutes.
     pub request_timeout: Duration,
     /// How long the head of a connection's first request may take to arrive. Between requests a connection may rest.
     pub header_timeout: Duration,
@@ -66,12 +68,14 @@ pub fn serve<S: Store>(state: AppState<S>, settings: HttpSettings, listener: Tcp
         hsts: settings.hsts,
     });
     let state = web::Data::new(state);
+    let long_places = web::Data::new(LongPlaces::default());
     let document = web::Data::new(Document::new::<S>());
     let app = move || {
         let shared = Arc::clone(&shared);
         App::new()
             .app_data(state.clone())
             .app_data(document.clone())
+            .app_data(long_places.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
             .app_data(web::QueryConfig::default().error_handler(|error, _| Problem::bad_query(&error).into()))
             .wrap(from_fn(move |request, next| envelope(Arc::clone(&shared), request, next)))

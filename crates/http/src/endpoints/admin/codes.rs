@@ -1,20 +1,23 @@
 //! Issuing codes.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     http::StatusCode,
     web::{self, Path},
 };
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{
-    BatchId, CodeId, CodeOrder, InvalidValue, IssuedBatch, Label, Scope, TenantId, Timestamp, generate_codes, ports::Store,
+    BatchId, CodeId, CodeOrder, InvalidValue, IssuedBatch, Label, MAX_CODES, Scope, TenantId, Timestamp, generate_codes,
+    ports::Store,
 };
 use time::Duration;
 use utoipa::ToSchema;
 
 use crate::{
-    endpoints::{Answer, State},
+    csv_answer::wants_csv,
+    endpoints::{Answer, State, admin::bulk_issue},
     extract::Operator,
+    long_work::LongWork,
     once::KeyedBody,
     operation::{Operation, post},
     problem::Fields,
@@ -25,10 +28,18 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
     vec![
         post("/api/admin/tenants/{id}/codes", web::to(issue::<S>))
             .scope(Scope::CodesWrite)
-            .says("Issue codes", "All that are asked for, or none. Their texts are shown in this answer, and never again.")
+            .says(
+                "Issue codes",
+                "As JSON up to 1,000: all that are asked for, or none. As CSV up to 1,000,000, with the columns `id`, `code`, `label`, \
+                `expires_at` and `max_uses`, each row sent once it is stored: an answer that is whole says that all are issued. After one \
+                that is cut off, by either side, the batch that `X-Batch-Id` names says how many there are, and can be revoked. CSV can't be \
+                replayed, and takes no `Idempotency-Key`. Texts are shown in this answer, and never again.",
+            )
             .id::<schema::TenantId>()
             .body::<IssueJson>()
             .answers::<BatchJson<'_>>(StatusCode::CREATED)
+            .or_csv()
+            .with_header("X-Batch-Id", "The batch that the codes are in.")
             .idempotent(),
     ]
 }
@@ -44,8 +55,8 @@ const LONGEST_SECONDS: i64 = 3_155_760_000;
 #[schema(as = IssueCodes)]
 #[serde(deny_unknown_fields)]
 struct IssueJson {
-    /// How many.
-    #[schema(minimum = 1, maximum = 1_000)]
+    /// How many: up to 1,000 as JSON, up to 1,000,000 as CSV.
+    #[schema(minimum = 1, maximum = 1_000_000)]
     count: i64,
     /// What they are for.
     #[schema(min_length = 1, max_length = 100, example = "Spring campaign")]
@@ -99,11 +110,12 @@ pub(super) fn shown(batch: &IssuedBatch) -> Vec<IssuedCodeJson<'_>> {
 }
 
 impl IssueJson {
-    fn parse(&self) -> Result<CodeOrder, crate::problem::Problem> {
+    fn parse(&self, most: u32) -> Result<CodeOrder, crate::problem::Problem> {
         let mut fields = Fields::default();
         let out = |detail: String| InvalidValue::new("out_of_range", detail);
-        let count = u32::try_from(self.count).ok().filter(|count| (1..=MOST).contains(count));
-        let count = fields.take("/count", count.ok_or_else(|| out(format!("must be 1 to {MOST}"))));
+        let count = u32::try_from(self.count).ok().filter(|count| (1..=most).contains(count));
+        let hint = if most < MAX_CODES { "; `Accept: text/csv` issues more" } else { "" };
+        let count = fields.take("/count", count.ok_or_else(|| out(format!("must be 1 to {most}{hint}"))));
         let label = fields.take_optional("/label", self.label.as_deref().map(Label::parse));
         let ttl = self.ttl_seconds.map(|seconds| {
             if (1..=LONGEST_SECONDS).contains(&seconds) {
@@ -124,11 +136,24 @@ impl IssueJson {
 }
 
 /// Issues codes to a tenant, and shows their texts this once.
-pub(crate) async fn issue<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, mut body: KeyedBody) -> Answer {
-    let order = body.read::<IssueJson>().await?.parse()?;
+pub(crate) async fn issue<S: Store>(
+    state: State<S>,
+    who: Operator<S>,
+    id: Path<TenantId>,
+    mut body: KeyedBody,
+    long: LongWork,
+    request: HttpRequest,
+) -> Answer {
+    let wanted = body.read::<IssueJson>().await?;
+    if wants_csv(&request) {
+        body.demand_no_key("an answer in CSV is sent while it is made, and isn't kept")?;
+        return bulk_issue::stream(state, who, *id, wanted.parse(MAX_CODES)?, long.begin()?).await;
+    }
+    let order = wanted.parse(MOST)?;
     body.answer_once(&state, who.context(&state), async |store, cx| {
         let batch = generate_codes(store, cx, state.keys.as_ref(), *id, order).await?;
-        Ok(HttpResponse::Created().json(BatchJson { batch_id: batch.batch_id, activation_codes: shown(&batch) }))
+        let shown = BatchJson { batch_id: batch.batch_id, activation_codes: shown(&batch) };
+        Ok(HttpResponse::Created().insert_header(("X-Batch-Id", batch.batch_id.to_string())).json(shown))
     })
     .await
 }

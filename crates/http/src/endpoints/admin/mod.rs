@@ -1,5 +1,7 @@
 //! What an operator can do.
 
+pub(crate) mod batches;
+mod bulk_issue;
 pub(crate) mod codes;
 pub(crate) mod plans;
 pub(crate) mod projects;
