@@ -8,6 +8,7 @@ use tenantry_migration::{StepState, down, status, up};
 use tenantry_tests::{DatabaseUrl, PostgresCluster, binaries, database};
 
 const SCOPING: &str = "m20260201_000001_add_tenant_scoping_to_projects";
+const CODE_EVENTS: &str = "m20261125_000003_look_codes_up";
 
 /// Takes a database back to the schema from before tenant scoping, with one project in it.
 async fn with_a_project_from_before(url: &DatabaseUrl, id: &str) {
@@ -64,6 +65,37 @@ async fn four_migrators_at_once_all_succeed(url: DatabaseUrl) {
     assert!(status(url.as_str()).await.unwrap().pending().is_empty());
 }
 
+/// Takes a database back to the schema from before events named their code, with events in it, and up again.
+async fn events_from_before_are_told_what_they_concern(url: DatabaseUrl, id: impl Fn(u8) -> String) {
+    up(url.as_str()).await.unwrap();
+    let steps = status(url.as_str()).await.unwrap().applied();
+    let after = steps.len() - steps.iter().position(|step| step == CODE_EVENTS).expect("the step is there");
+    down(url.as_str(), u32::try_from(after).unwrap()).await.unwrap();
+    let code = "018bcfe568007000800000000000000a";
+    let details = [
+        format!(r#"{{"activation_code_id":"code_{code}"}}"#),
+        format!(r#"{{"batch_id":"bat_{code}","count":"3"}}"#),
+        r#"{"reason":"code_unknown"}"#.to_owned(),
+    ];
+    for (number, details) in (1..).zip(details) {
+        let insert = format!(
+            "INSERT INTO audit_events (id, actor_kind, action, details, created_at)
+             VALUES ({}, 'system', '{number}', '{details}', '2026-01-01 00:00:00+00:00')",
+            id(number)
+        );
+        database::execute(&url, &insert).await.unwrap();
+    }
+    up(url.as_str()).await.unwrap();
+    let (ten, nothing) = (id(10), "IS NULL");
+    let told = format!(
+        "SELECT action FROM audit_events WHERE (action = '1' AND code_id = {ten} AND batch_id {nothing})
+            OR (action = '2' AND code_id {nothing} AND batch_id = {ten})
+            OR (action = '3' AND code_id {nothing} AND batch_id {nothing}) ORDER BY action"
+    );
+    let expected = ["1", "2", "3"].map(|action| json!({ "action": action }));
+    assert_eq!(database::rows(&url, &told).await, expected);
+}
+
 fn sqlite_file(folder: &TempDir) -> DatabaseUrl {
     DatabaseUrl::sqlite(&folder.path().join("tenantry.db"))
 }
@@ -78,6 +110,20 @@ async fn sqlite_up_down_up_keeps_every_row() {
 async fn postgres_up_down_up_keeps_every_row() {
     let url = PostgresCluster::shared().await.database().await;
     up_down_up_keeps_every_row(url, "'018bcfe5-6800-7000-8000-00000000000a'").await;
+}
+
+#[tokio::test]
+async fn sqlite_events_from_before_are_told_what_they_concern() {
+    let folder = tempfile::tempdir().unwrap();
+    let id = |number| format!("x'018bcfe5680070008000000000000{number:03x}'");
+    events_from_before_are_told_what_they_concern(sqlite_file(&folder), id).await;
+}
+
+#[tokio::test]
+async fn postgres_events_from_before_are_told_what_they_concern() {
+    let url = PostgresCluster::shared().await.database().await;
+    let id = |number| format!("'018bcfe5680070008000000000000{number:03x}'");
+    events_from_before_are_told_what_they_concern(url, id).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

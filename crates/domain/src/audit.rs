@@ -22,6 +22,10 @@ pub struct AuditEvent {
     pub action: String,
     /// To what, as shown identifiers: `prj_...`.
     pub target: Option<String>,
+    /// The code that it concerns, for the code's timeline: whoever's it is, so no tenant is ever shown it.
+    pub code_id: Option<CodeId>,
+    /// The issue that it concerns, for the timelines of all its codes.
+    pub batch_id: Option<BatchId>,
     /// From where.
     pub client_ip: Option<IpAddr>,
     /// In which request.
@@ -259,7 +263,8 @@ impl fmt::Display for Target {
 }
 
 impl AuditEvent {
-    /// An event that happens now, by the context's actor, from its address and request. It concerns `tenant_id`, else the tenant that acts.
+    /// An event that happens now, by the context's actor, from its address and request. It concerns `tenant_id`, else the tenant that
+    /// acts, and the code or the issue that is its target.
     #[must_use]
     pub fn new(cx: &Context<'_>, action: Action, tenant_id: Option<TenantId>, target: Option<Target>) -> Self {
         let acting = match cx.actor {
@@ -273,10 +278,32 @@ impl AuditEvent {
             actor: cx.actor.clone(),
             action: action.as_str().to_owned(),
             target: target.map(|target| target.to_string()),
+            code_id: match target {
+                Some(Target::Code(id)) => Some(id),
+                _ => None,
+            },
+            batch_id: match target {
+                Some(Target::Batch(id)) => Some(id),
+                _ => None,
+            },
             client_ip: cx.client_ip,
             request_id: cx.request_id.clone(),
             details: BTreeMap::new(),
         }
+    }
+
+    /// An event of something else that concerns a code too.
+    #[must_use]
+    pub const fn about_code(mut self, id: CodeId) -> Self {
+        self.code_id = Some(id);
+        self
+    }
+
+    /// An event of something else that concerns all codes of an issue too.
+    #[must_use]
+    pub const fn about_batch(mut self, id: BatchId) -> Self {
+        self.batch_id = Some(id);
+        self
     }
 
     /// Adds a detail.

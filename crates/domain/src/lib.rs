@@ -92,6 +92,7 @@ mod tenant;
 mod text;
 mod timestamp;
 mod use_cases;
+mod verdict;
 
 #[cfg(feature = "system")]
 pub use clock::SystemClock;
@@ -129,4 +130,5 @@ pub use {
     text::{ApiKeyName, ClientName, Description, Label, Line, OperatorName, PlanName, Priority, Prose, SearchText, TenantName},
     timestamp::{CalendarMonth, Timestamp},
     use_cases::*,
+    verdict::{Named, Refusal, Situation, Usable},
 };

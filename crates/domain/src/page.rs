@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{Id, InvalidValue, id::Kind};
 
-/// Which page of a list: newest first, so many, from behind this item on.
+/// Which page of a list: so many items, from behind this one on; newest first, unless a list says otherwise.
 pub struct PageRequest<K> {
     /// How many items at the most.
     pub limit: PageLimit,
@@ -60,7 +60,7 @@ impl Default for PageLimit {
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The items, newest first.
+    /// The items, in the list's order.
     pub items: Vec<T>,
     /// Whether another page follows.
     pub has_more: bool,

@@ -132,6 +132,13 @@ impl CalendarMonth {
     }
 }
 
+impl fmt::Display for CalendarMonth {
+    /// As `2026-03`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.year, self.month)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;
@@ -159,6 +166,7 @@ mod tests {
         assert_eq!(december.start().to_string(), "2026-12-01T00:00:00Z");
         assert_eq!(december.end().to_string(), "2027-01-01T00:00:00Z");
         assert_eq!(december.end().month().month, 1);
+        assert_eq!(december.to_string(), "2026-12");
         assert_eq!(Timestamp::MAX.month().end(), Timestamp::MAX);
     }
 }

@@ -3,8 +3,9 @@
 use actix_web::http::StatusCode;
 use tenantry_auth::{AuthError, RequestOtpError, VerifyOtpError};
 use tenantry_domain::{
-    ActivateError, AssignError, AttemptError, Chain, CreatePlanError, CreateTenantError, GenerateCodesError, InvalidValue,
-    ManageTenantError, ProjectError, RevokeBatchError, Scope, StoreError, SubscriptionState,
+    ActivateError, AssignError, AttemptError, Chain, CheckCodeError, CreatePlanError, CreateTenantError, GenerateCodesError,
+    InvalidValue, ManageCodeError, ManageTenantError, ProjectError, Refusal, ReturnError, RevokeBatchError, Scope, StoreError,
+    SubscriptionState,
 };
 use time::Duration;
 use tracing::error;
@@ -99,6 +100,10 @@ error_codes! {
     QuotaExceeded = "quota_exceeded", FORBIDDEN, "Quota exceeded";
     /// The tenant's subscription doesn't let it.
     SubscriptionInactive = "subscription_inactive", FORBIDDEN, "Subscription inactive";
+    /// The tenant is suspended.
+    TenantSuspended = "tenant_suspended", FORBIDDEN, "Tenant suspended";
+    /// The time in which a tenant may return an activation by itself is over.
+    ReturnWindowClosed = "return_window_closed", CONFLICT, "Return window closed";
     /// The item has another version than the one that the edit is for.
     PreconditionFailed = "precondition_failed", PRECONDITION_FAILED, "Precondition failed";
     /// The idempotency key belongs to another request.
@@ -199,31 +204,49 @@ impl From<VerifyOtpError> for Problem {
     }
 }
 
-impl From<ActivateError> for Problem {
-    fn from(refusal: ActivateError) -> Self {
+impl ErrorCode {
+    /// The code of a refusal: its reason's word.
+    pub const fn of(refusal: &Refusal) -> Self {
         match refusal {
-            ActivateError::UnknownProject => Self::not_found(),
-            ActivateError::UnknownCode => Self::new(ErrorCode::CodeUnknown, "this is none of your codes"),
-            ActivateError::Revoked { at } => Self::new(ErrorCode::CodeRevoked, format!("the code was revoked at {at}")),
-            ActivateError::Expired { at } => Self::new(ErrorCode::CodeExpired, format!("the code expired at {at}")),
-            ActivateError::Exhausted => Self::new(ErrorCode::CodeExhausted, "the code was used already; take another"),
-            ActivateError::NoCodeAvailable => {
-                Self::new(ErrorCode::NoCodeAvailable, "none of your codes is available; ask the operator for more")
-            }
-            ActivateError::AlreadyActive => {
-                Self::new(ErrorCode::ProjectAlreadyActive, "the project was activated before, in another way")
-            }
-            ActivateError::QuotaExceeded { quota, month } => Self::new(
-                ErrorCode::QuotaExceeded,
-                format!(
-                    "the plan's {} activations of {}-{:02} are used up; more follow at {}",
-                    quota.get(),
-                    month.year,
-                    month.month,
-                    month.end()
-                ),
-            ),
-            ActivateError::SubscriptionInactive { state } => Self::subscription_inactive(state),
+            Refusal::Malformed(_) => Self::CodeMalformed,
+            Refusal::UnknownProject => Self::NotFound,
+            Refusal::AlreadyActive => Self::ProjectAlreadyActive,
+            Refusal::TenantSuspended => Self::TenantSuspended,
+            Refusal::SubscriptionInactive { .. } => Self::SubscriptionInactive,
+            Refusal::UnknownCode => Self::CodeUnknown,
+            Refusal::Revoked { .. } => Self::CodeRevoked,
+            Refusal::Expired { .. } => Self::CodeExpired,
+            Refusal::Exhausted => Self::CodeExhausted,
+            Refusal::NoCodeAvailable => Self::NoCodeAvailable,
+            Refusal::QuotaExceeded { .. } => Self::QuotaExceeded,
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    /// As the tenant is told whose activation is refused.
+    fn from(refusal: Refusal) -> Self {
+        let code = ErrorCode::of(&refusal);
+        let told = match refusal {
+            Refusal::UnknownProject => return Self::not_found(),
+            Refusal::SubscriptionInactive { state } => return Self::subscription_inactive(state),
+            Refusal::Malformed(invalid) => return Self::code_malformed(invalid),
+            Refusal::AlreadyActive => "the project was activated before, in another way".to_owned(),
+            Refusal::TenantSuspended => "the operator suspended this tenant".to_owned(),
+            Refusal::UnknownCode => "this is none of your codes".to_owned(),
+            Refusal::Exhausted => "the code was used already; take another".to_owned(),
+            Refusal::NoCodeAvailable => "none of your codes is available; ask the operator for more".to_owned(),
+            Refusal::QuotaExceeded { month, .. } => format!("{refusal}; more follow at {}", month.end()),
+            Refusal::Revoked { .. } | Refusal::Expired { .. } => refusal.to_string(),
+        };
+        Self::new(code, told)
+    }
+}
+
+impl From<ActivateError> for Problem {
+    fn from(error: ActivateError) -> Self {
+        match error {
+            ActivateError::Refused(refusal) => refusal.into(),
             ActivateError::Store(failure) => failure.into(),
         }
     }
@@ -264,6 +287,61 @@ impl From<CreateTenantError> for Problem {
                 Self::field("/plan_id", InvalidValue::new("plan_archived", "the plan is archived and takes no new tenants"))
             }
             CreateTenantError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ManageCodeError> for Problem {
+    fn from(error: ManageCodeError) -> Self {
+        match error {
+            ManageCodeError::UnknownCode => Self::not_found(),
+            ManageCodeError::Refused(refusal) => Self::new(ErrorCode::of(&refusal), refusal.to_string()),
+            ManageCodeError::EndPassed => {
+                Self::field("/expires_at", InvalidValue::new("has_passed", "must not have passed; absent, the code ends at once"))
+            }
+            ManageCodeError::Changed => {
+                Self::new(ErrorCode::Conflict, "the code was changed by another request; read it, and try again")
+            }
+            ManageCodeError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<CheckCodeError> for Problem {
+    fn from(error: CheckCodeError) -> Self {
+        match error {
+            CheckCodeError::UnknownTenant => {
+                Self::field("/tenant_id", InvalidValue::new("unknown_tenant", "there is no such tenant"))
+            }
+            CheckCodeError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ReturnError> for Problem {
+    fn from(refusal: ReturnError) -> Self {
+        match refusal {
+            ReturnError::UnknownProject => Self::not_found(),
+            ReturnError::InvalidTransition { from } => Self::new(
+                ErrorCode::InvalidTransition,
+                format!("a project that is {} can't be returned; active and paused ones can", from.as_str()),
+            ),
+            ReturnError::NoRedemption => {
+                Self::new(ErrorCode::InvalidTransition, "the project was activated without a code: there is no use to give back")
+            }
+            ReturnError::SubscriptionInactive { state } => Self::subscription_inactive(state),
+            ReturnError::TenantSuspended => Refusal::TenantSuspended.into(),
+            ReturnError::WindowClosed { grace } if grace.is_zero() => {
+                Self::new(ErrorCode::ReturnWindowClosed, "only the operator returns activations here")
+            }
+            ReturnError::WindowClosed { grace } => Self::new(
+                ErrorCode::ReturnWindowClosed,
+                format!("an activation can be returned within {} s; the operator can later", grace.whole_seconds()),
+            ),
+            ReturnError::Limited { retry_after } => {
+                Self::new(ErrorCode::RateLimited, "too many activations were returned").retry_after(retry_after)
+            }
+            ReturnError::Store(failure) => failure.into(),
         }
     }
 }
@@ -344,5 +422,27 @@ mod tests {
         let codes: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(codes.len(), ErrorCode::ALL.len());
         assert!(ErrorCode::ALL.iter().all(|code| code.status().is_client_error() || code.status().is_server_error()));
+    }
+
+    #[test]
+    fn a_refusals_code_is_its_reason() {
+        let (at, quota) = (tenantry_domain::Timestamp::MIN, tenantry_domain::Quota::new(1).unwrap());
+        let refusals = [
+            Refusal::Malformed(InvalidValue::new("code_malformed", "x")),
+            Refusal::UnknownProject,
+            Refusal::AlreadyActive,
+            Refusal::TenantSuspended,
+            Refusal::SubscriptionInactive { state: SubscriptionState::Unpaid },
+            Refusal::UnknownCode,
+            Refusal::Revoked { at },
+            Refusal::Expired { at },
+            Refusal::Exhausted,
+            Refusal::NoCodeAvailable,
+            Refusal::QuotaExceeded { quota, month: at.month() },
+        ];
+        for refusal in refusals {
+            assert_eq!(ErrorCode::of(&refusal).as_str(), refusal.reason());
+            assert_eq!(Problem::from(refusal.clone()).code, ErrorCode::of(&refusal));
+        }
     }
 }

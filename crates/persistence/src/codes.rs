@@ -1,10 +1,10 @@
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
-    QueryTrait, sea_query::Expr,
+    QueryTrait, UpdateMany, sea_query::Expr,
 };
 use tenantry_domain::{
-    Code, CodeDigest, CodeId, CodeStatus, Id, NewCode, Page, PageRequest, StoreError, TenantId, Timestamp,
-    ports::{CodeIssue, CodeReads, CodeWrites},
+    Code, CodeDigest, CodeId, Id, NewCode, NewCodeText, Page, PageRequest, StoreError, TenantId, Timestamp,
+    ports::{CodeFilter, CodeIssue, CodeReads, CodeWrites},
 };
 
 use crate::{
@@ -34,13 +34,25 @@ impl<C: ConnectionTrait + Send> CodeReads for Handle<C> {
     async fn codes_page(
         &mut self,
         tenant: TenantId,
-        status: Option<CodeStatus>,
+        filter: &CodeFilter,
         now: Timestamp,
         page: PageRequest<Code>,
     ) -> Result<Page<Code>, StoreError> {
-        let query = Entity::find().filter(Column::TenantId.eq(tenant.uuid()));
-        let query = query.apply_if(status, |query, status| query.filter(has_status(status, now)));
-        self.page::<_, Model, _>(query, Column::Id, page).await
+        self.code_list(Some(tenant), filter, now, page).await
+    }
+
+    async fn code_of_anyone(&mut self, id: CodeId) -> Result<Option<Code>, StoreError> {
+        self.find::<Model>(Entity::find_by_id(id.uuid()).build(self.backend())).await
+    }
+
+    async fn codes_of_anyone_page(
+        &mut self,
+        tenant: Option<TenantId>,
+        filter: &CodeFilter,
+        now: Timestamp,
+        page: PageRequest<Code>,
+    ) -> Result<Page<Code>, StoreError> {
+        self.code_list(tenant, filter, now, page).await
     }
 
     async fn count_codes(&mut self, tenant: TenantId, now: Timestamp) -> Result<[u64; 4], StoreError> {
@@ -111,15 +123,21 @@ impl CodeWrites for Handle<DatabaseTransaction> {
         self.insert_many_codes(issue, codes).await
     }
 
-    async fn consume_code(&mut self, tenant: TenantId, id: CodeId, now: Timestamp) -> Result<bool, StoreError> {
-        let moment = DbTime::from(now);
-        let update = Entity::update_many()
+    async fn consume_code(
+        &mut self,
+        tenant: TenantId,
+        id: CodeId,
+        digest: Option<CodeDigest>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let update = update(tenant, id, now)
             .col_expr(Column::UseCount, Expr::col(Column::UseCount).add(1))
-            .col_expr(Column::UsedAt, Expr::value(moment))
-            .col_expr(Column::UpdatedAt, Expr::value(moment))
-            .filter(Column::Id.eq(id.uuid()))
-            .filter(Column::TenantId.eq(tenant.uuid()))
-            .filter(has_status(CodeStatus::Active, now));
+            .col_expr(Column::UsedAt, Expr::value(DbTime::from(now)))
+            .filter(is_active(now));
+        let update = match digest {
+            Some(digest) => update.filter(Column::CodeDigest.eq(digest.as_bytes().to_vec())),
+            None => update,
+        };
         self.wrote(Model::WHAT, update.build(self.backend())).await
     }
 
@@ -137,13 +155,51 @@ impl CodeWrites for Handle<DatabaseTransaction> {
     }
 
     async fn revoke_code(&mut self, tenant: TenantId, id: CodeId, now: Timestamp) -> Result<bool, StoreError> {
-        let moment = DbTime::from(now);
-        let update = Entity::update_many()
-            .col_expr(Column::RevokedAt, Expr::value(moment))
-            .col_expr(Column::UpdatedAt, Expr::value(moment))
-            .filter(Column::Id.eq(id.uuid()))
-            .filter(Column::TenantId.eq(tenant.uuid()))
+        let update = update(tenant, id, now)
+            .col_expr(Column::RevokedAt, Expr::value(DbTime::from(now)))
             .filter(Column::RevokedAt.is_null());
+        self.wrote(Model::WHAT, update.build(self.backend())).await
+    }
+
+    async fn reissue_code(
+        &mut self,
+        tenant: TenantId,
+        id: CodeId,
+        from: CodeDigest,
+        text: &NewCodeText,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let update = update(tenant, id, now)
+            .col_expr(Column::CodeDigest, Expr::value(text.digest.as_bytes().to_vec()))
+            .col_expr(Column::KeyId, Expr::value(text.key_id.as_str()))
+            .col_expr(Column::Hint, Expr::value(text.hint.as_str()))
+            .filter(Column::CodeDigest.eq(from.as_bytes().to_vec()))
+            .filter(is_active(now));
+        self.wrote(Model::WHAT, update.build(self.backend())).await
+    }
+
+    async fn move_code_expiry(
+        &mut self,
+        tenant: TenantId,
+        id: CodeId,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let unmoved = match from {
+            Some(from) => Column::ExpiresAt.eq(DbTime::from(from)),
+            None => Column::ExpiresAt.is_null(),
+        };
+        let update = update(tenant, id, now)
+            .col_expr(Column::ExpiresAt, Expr::value(to.map(DbTime::from)))
+            .filter(unmoved)
+            .filter(Column::RevokedAt.is_null());
+        self.wrote(Model::WHAT, update.build(self.backend())).await
+    }
+
+    async fn give_back_use(&mut self, tenant: TenantId, id: CodeId, now: Timestamp) -> Result<bool, StoreError> {
+        let update =
+            update(tenant, id, now).col_expr(Column::UseCount, Expr::col(Column::UseCount).sub(1)).filter(Column::UseCount.gt(0));
         self.wrote(Model::WHAT, update.build(self.backend())).await
     }
 }
@@ -173,21 +229,24 @@ impl Handle<DatabaseTransaction> {
     /// Whether a tenant has a code that can be used, held or not.
     async fn has_available_code(&mut self, tenant: TenantId, now: Timestamp) -> Result<bool, StoreError> {
         let query = Entity::find().select_only().column(Column::Id).filter(Column::TenantId.eq(tenant.uuid()));
-        let mut query = query.filter(has_status(CodeStatus::Active, now)).build(self.backend());
+        let mut query = query.filter(is_active(now)).build(self.backend());
         query.sql.push_str(" LIMIT 1");
         Ok(self.returned_id(Model::WHAT, query).await?.is_some())
     }
 }
 
-/// [`Code::status`] as a condition.
-fn has_status(status: CodeStatus, now: Timestamp) -> Condition {
-    let unrevoked = Condition::all().add(Column::RevokedAt.is_null());
-    let unexpired = unrevoked.clone().add(Column::ExpiresAt.is_null().or(Column::ExpiresAt.gt(DbTime::from(now))));
-    let (uses, max) = (Expr::col(Column::UseCount), Expr::col(Column::MaxUses));
-    match status {
-        CodeStatus::Revoked => Condition::all().add(Column::RevokedAt.is_not_null()),
-        CodeStatus::Expired => unrevoked.add(Column::ExpiresAt.lte(DbTime::from(now))),
-        CodeStatus::Exhausted => unexpired.add(uses.gte(max)),
-        CodeStatus::Active => unexpired.add(uses.lt(max)),
-    }
+/// A change of a tenant's code.
+fn update(tenant: TenantId, id: CodeId, now: Timestamp) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .col_expr(Column::UpdatedAt, Expr::value(DbTime::from(now)))
+        .filter(Column::Id.eq(id.uuid()))
+        .filter(Column::TenantId.eq(tenant.uuid()))
+}
+
+/// [`CodeStatus::Active`](tenantry_domain::CodeStatus::Active) as a condition.
+fn is_active(now: Timestamp) -> Condition {
+    Condition::all()
+        .add(Column::RevokedAt.is_null())
+        .add(Column::ExpiresAt.is_null().or(Column::ExpiresAt.gt(DbTime::from(now))))
+        .add(Expr::col(Column::UseCount).lt(Expr::col(Column::MaxUses)))
 }

@@ -87,7 +87,8 @@ impl<C: ConnectionTrait> Handle<C> {
         Ok(answer)
     }
 
-    async fn count_all<E: EntityTrait, R: Row>(&mut self, query: Select<E>) -> Result<u64, StoreError> {
+    /// How many rows a query has.
+    pub(crate) async fn count_all<E: EntityTrait, R: Row>(&mut self, query: Select<E>) -> Result<u64, StoreError> {
         let count = query.select_only().expr(Expr::cust("count(*)"));
         self.count(R::WHAT, count.build(self.backend())).await
     }

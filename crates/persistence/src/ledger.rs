@@ -4,7 +4,7 @@ use sea_orm::{
     sea_query::{Expr, OnConflict},
 };
 use tenantry_domain::{
-    CalendarMonth, CodeId, ProjectId, Quota, Redemption, StoreError, TenantId, Timestamp,
+    CalendarMonth, CodeId, ProjectId, Quota, Redemption, RedemptionId, StoreError, TenantId, Timestamp,
     ports::{LedgerReads, LedgerWrites},
 };
 
@@ -15,6 +15,7 @@ use crate::{
         usage_months,
     },
     row::Row,
+    timestamp::DbTime,
 };
 
 impl<C: ConnectionTrait + Send> LedgerReads for Handle<C> {
@@ -33,6 +34,17 @@ impl<C: ConnectionTrait + Send> LedgerReads for Handle<C> {
             .filter(Column::TenantId.eq(tenant.uuid()))
             .filter(Column::ReturnedAt.is_null());
         self.find::<Model>(query.build(self.backend())).await
+    }
+
+    async fn latest_redemption(&mut self, tenant: TenantId, project: ProjectId) -> Result<Option<Redemption>, StoreError> {
+        let query = Entity::find()
+            .filter(Column::ProjectId.eq(project.uuid()))
+            .filter(Column::TenantId.eq(tenant.uuid()))
+            .order_by_desc(Column::RedeemedAt)
+            .order_by_desc(Column::Id);
+        let mut statement = query.build(self.backend());
+        statement.sql.push_str(" LIMIT 1");
+        self.find::<Model>(statement).await
     }
 
     async fn activations_in(&mut self, tenant: TenantId, month: CalendarMonth) -> Result<u32, StoreError> {
@@ -71,5 +83,27 @@ impl LedgerWrites for Handle<DatabaseTransaction> {
                 .to_owned();
         let insert = usage_months::Entity::insert(first).on_conflict(one_more);
         self.wrote(usage_months::Model::WHAT, insert.build(self.backend())).await
+    }
+
+    async fn return_redemption(&mut self, tenant: TenantId, id: RedemptionId, now: Timestamp) -> Result<bool, StoreError> {
+        let update = Entity::update_many()
+            .col_expr(Column::ReturnedAt, Expr::value(DbTime::from(now)))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::TenantId.eq(tenant.uuid()))
+            .filter(Column::ReturnedAt.is_null());
+        self.wrote(Model::WHAT, update.build(self.backend())).await
+    }
+
+    async fn uncount_activation(&mut self, tenant: TenantId, month: CalendarMonth, now: Timestamp) -> Result<bool, StoreError> {
+        use usage_months::Column;
+
+        let update = usage_months::Entity::update_many()
+            .col_expr(Column::Activations, Expr::col(Column::Activations).sub(1))
+            .col_expr(Column::UpdatedAt, Expr::value(DbTime::from(now)))
+            .filter(Column::TenantId.eq(tenant.uuid()))
+            .filter(Column::Year.eq(i64::from(month.year)))
+            .filter(Column::Month.eq(i64::from(month.month)))
+            .filter(Column::Activations.gt(0));
+        self.wrote(usage_months::Model::WHAT, update.build(self.backend())).await
     }
 }

@@ -14,6 +14,7 @@ mod audit;
 mod batches;
 mod bootstrap;
 mod code_inserts;
+mod code_lists;
 mod codes;
 mod connect;
 mod connect_error;

@@ -8,6 +8,7 @@ use tenantry_domain::{
     TenantId, Timestamp, Transition,
     ports::{Ownership, ProjectFilter, ProjectReads, ProjectWrites},
 };
+use uuid::Uuid;
 
 use crate::{
     Handle,
@@ -134,6 +135,20 @@ impl ProjectWrites for Handle<DatabaseTransaction> {
             update = update.col_expr(Column::CompletedAt, Expr::value(DbTime::from(now)));
         }
         self.find::<ProjectRow>(update.build(self.backend())).await
+    }
+
+    async fn return_project(&mut self, tenant: TenantId, id: ProjectId, now: Timestamp) -> Result<Option<Project>, StoreError> {
+        let running = [ProjectStatus::Active, ProjectStatus::Paused].map(ProjectStatus::as_str);
+        let update = Entity::update_many()
+            .col_expr(Column::ProjectStatus, Expr::value(ProjectStatus::Pending.as_str()))
+            .col_expr(Column::ActivationCodeId, Expr::value(None::<Uuid>))
+            .col_expr(Column::StartedAt, Expr::value(None::<DbTime>))
+            .col_expr(Column::UpdatedAt, Expr::value(DbTime::from(now)))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::TenantId.eq(tenant.uuid()))
+            .filter(Column::ProjectStatus.is_in(running))
+            .filter(Column::ActivationCodeId.is_not_null());
+        self.find::<ProjectRow>(returning(update, READ).build(self.backend())).await
     }
 
     async fn delete_project(&mut self, tenant: TenantId, id: ProjectId) -> Result<bool, StoreError> {

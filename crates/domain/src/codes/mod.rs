@@ -2,10 +2,12 @@
 
 mod batch;
 mod digest;
+mod hint;
 mod record;
 mod text;
 
 pub use batch::{Batch, BatchId, BatchSource, BatchState};
 pub use digest::{CodeDigest, CodeHasher, KeyId, KeyedCodeDigest};
-pub use record::{Code, CodeId, CodeStatus, NewCode};
+pub use hint::CodeHint;
+pub use record::{Code, CodeId, CodeStatus, NewCode, NewCodeText};
 pub use text::PlainCode;

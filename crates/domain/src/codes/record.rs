@@ -61,6 +61,17 @@ pub struct NewCode {
     pub expires_at: Option<Timestamp>,
 }
 
+/// A text that a code gets in the place of another.
+#[derive(Clone, Debug)]
+pub struct NewCodeText {
+    /// The keyed digest of the text.
+    pub digest: CodeDigest,
+    /// The key that made the digest.
+    pub key_id: KeyId,
+    /// The last group of the text.
+    pub hint: String,
+}
+
 /// What can be said of a code at a moment. The order is the precedence: a code that is both revoked and expired is revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CodeStatus {

@@ -9,6 +9,8 @@ use crate::{Entropy, InvalidValue};
 /// Crockford's base32: no I, L, O or U, so that a code survives being read aloud or copied by hand.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const SYMBOLS: usize = 16;
+/// Symbols between two hyphens.
+pub(super) const GROUP: usize = 4;
 
 /// The additive constant of the check sum. Not zero, so that sixteen zeros are no code; this value makes the published
 /// example `12RY-S55W-4MZR-KP2J` one.
@@ -61,7 +63,7 @@ impl PlainCode {
     pub fn reveal(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(SYMBOLS + 3));
         for (place, &symbol) in self.0.iter().enumerate() {
-            if place > 0 && place % 4 == 0 {
+            if place > 0 && place % GROUP == 0 {
                 text.push('-');
             }
             text.push(shown(symbol));
@@ -72,7 +74,7 @@ impl PlainCode {
     /// The last group, kept beside the digest so that people can tell their codes apart.
     #[must_use]
     pub fn hint(&self) -> String {
-        self.0.iter().skip(SYMBOLS - 4).map(|&symbol| shown(symbol)).collect()
+        self.0.iter().skip(SYMBOLS - GROUP).map(|&symbol| shown(symbol)).collect()
     }
 }
 
@@ -102,6 +104,11 @@ fn symbol_value(c: char) -> Option<u8> {
     };
     let byte = u8::try_from(canonical).ok()?;
     ALPHABET.iter().position(|&symbol| symbol == byte).and_then(|place| u8::try_from(place).ok())
+}
+
+/// A symbol as people type it, as it is shown.
+pub(super) fn canonical(c: char) -> Option<char> {
+    symbol_value(c).map(shown)
 }
 
 /// Multiplication by the generator of GF(32) with x^5 + x^2 + 1.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::world::{RACERS, World, first_page, later, noon, race};
 use crate::{
-    Action, ActivateError, ActivateWith, CodeOrder, ProjectStatus, Redemption, Target, Transition, ports::*, transition_project,
+    Action, ActivateError, ActivateWith, CodeOrder, ProjectStatus, Redemption, Refusal, Target, Transition, ports::*,
+    transition_project,
 };
 
 /// An activation starts the project, uses the code, writes the ledger, counts the month and audits: all of it.
@@ -58,7 +59,10 @@ async fn has_as_many_winners_as_uses<S: Store>(store: S, uses: u32) {
 
     let winners = answers.iter().filter(|answer| answer.is_ok()).count();
     assert_eq!(winners, uses as usize, "winners of a race for {uses} uses");
-    assert!(answers.iter().all(|answer| matches!(answer, Ok(_) | Err(ActivateError::Exhausted))), "{answers:?}");
+    assert!(
+        answers.iter().all(|answer| matches!(answer, Ok(_) | Err(ActivateError::Refused(Refusal::Exhausted)))),
+        "{answers:?}"
+    );
     assert_eq!(world.stored_code(tenant, code.id).await.use_count, uses);
     assert_eq!(world.read().redemptions_of_code(tenant, code.id).await.unwrap().len(), uses as usize);
     assert_eq!(world.read().activations_in(tenant, noon().month()).await.unwrap(), uses);
@@ -81,7 +85,10 @@ pub async fn racing_activations_with_the_next_available_code_share_none<S: Store
     let used: Vec<_> = answers.iter().flatten().filter_map(|project| project.activation_code_id).collect();
     assert_eq!(used.len(), CODES, "every code finds a project");
     assert_eq!(used.iter().collect::<BTreeSet<_>>().len(), CODES, "no code is used twice");
-    assert!(answers.iter().all(|answer| matches!(answer, Ok(_) | Err(ActivateError::NoCodeAvailable))), "{answers:?}");
+    assert!(
+        answers.iter().all(|answer| matches!(answer, Ok(_) | Err(ActivateError::Refused(Refusal::NoCodeAvailable)))),
+        "{answers:?}"
+    );
     for code in codes {
         assert_eq!(world.stored_code(tenant, code.id).await.use_count, 1);
     }
@@ -130,7 +137,10 @@ pub async fn racing_codes_for_one_project_have_one_winner<S: Store>(store: S) {
     let project = world.project(tenant).await;
     let answers = race(RACERS, async |racer| world.activate(tenant, project, codes[racer].by_id(), noon()).await).await;
 
-    assert!(answers.iter().all(|answer| matches!(answer, Ok(_) | Err(ActivateError::AlreadyActive))), "{answers:?}");
+    assert!(
+        answers.iter().all(|answer| matches!(answer, Ok(_) | Err(ActivateError::Refused(Refusal::AlreadyActive)))),
+        "{answers:?}"
+    );
     assert_eq!(answers.iter().flatten().count(), 1, "winners");
     for (code, answer) in codes.into_iter().zip(answers) {
         assert_eq!(world.stored_code(tenant, code.id).await.use_count, u32::from(answer.is_ok()));

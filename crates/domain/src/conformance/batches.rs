@@ -124,7 +124,7 @@ pub async fn the_codes_of_a_batch_are_counted_by_status<S: Store>(store: S) {
     let codes = world.codes(tenant, order, noon()).await;
     world.issued(tenant, 9).await;
     let batch = world.stored_code(tenant, codes[0].id).await.batch_id;
-    world.write(async |tx| tx.consume_code(tenant, codes[0].id, noon()).await).await;
+    world.write(async |tx| tx.consume_code(tenant, codes[0].id, None, noon()).await).await;
     world.write(async |tx| tx.revoke_code(tenant, codes[1].id, noon()).await).await;
     let count = async |now| world.read().count_batch_codes(tenant, batch, now).await.unwrap();
     assert_eq!(count(later(59)).await, [1, 0, 1, 3]);
@@ -217,7 +217,7 @@ pub async fn a_batch_is_revoked_in_parts<S: Store>(store: S) {
     let world = World::new(store);
     let tenant = world.tenant().await;
     let (batch, other) = (world.issued(tenant, 7).await, world.issued(tenant, 2).await);
-    let codes = world.read().codes_page(tenant, None, noon(), first_page()).await.unwrap().items;
+    let codes = world.read().codes_page(tenant, &CodeFilter::default(), noon(), first_page()).await.unwrap().items;
     let early = codes.iter().find(|code| code.batch_id == batch.id).unwrap().id;
     assert!(world.write(async |tx| tx.revoke_code(tenant, early, later(1)).await).await);
 

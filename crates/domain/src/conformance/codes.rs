@@ -27,7 +27,7 @@ impl<S: Store> World<S> {
     }
 
     async fn consume(&self, tenant: TenantId, code: &Code, now: Timestamp) -> bool {
-        self.write(async |tx| tx.consume_code(tenant, code.id, now).await).await
+        self.write(async |tx| tx.consume_code(tenant, code.id, None, now).await).await
     }
 }
 
@@ -135,7 +135,7 @@ pub async fn racing_uses_of_a_code_succeed_as_often_as_it_may_be_used<S: Store>(
     let tenant = world.tenant().await;
     for uses in [1, 3, 31] {
         let code = world.code(tenant, uses).await;
-        let winners = world.winners(async |_, tx| tx.consume_code(tenant, code.id, later(9)).await).await;
+        let winners = world.winners(async |_, tx| tx.consume_code(tenant, code.id, None, later(9)).await).await;
         assert_eq!(winners, uses as usize, "winners of {uses} uses");
         let code = world.stored_code(tenant, code.id).await;
         assert_eq!((code.use_count, code.used_at, code.updated_at), (uses, Some(later(9)), later(9)));
@@ -202,7 +202,7 @@ pub async fn lists_and_counts_agree_on_a_codes_status<S: Store>(store: S) {
         let expires_at = if expired { later(60) } else { later(60) + Duration::MICROSECOND };
         let code = world.code_until(tenant, expires_at, noon()).await;
         if exhausted {
-            assert!(world.write(async |tx| tx.consume_code(tenant, code.id, later(1)).await).await);
+            assert!(world.write(async |tx| tx.consume_code(tenant, code.id, None, later(1)).await).await);
         }
         if revoked {
             assert!(world.write(async |tx| tx.revoke_code(tenant, code.id, later(2)).await).await);
@@ -211,7 +211,8 @@ pub async fn lists_and_counts_agree_on_a_codes_status<S: Store>(store: S) {
     let now = later(60);
     assert_eq!(world.read().count_codes(tenant, now).await.unwrap(), [4, 2, 1, 1]);
     let listed = async |status| {
-        all_pages(3, |code: &Code| code.id, async |page| world.read().codes_page(tenant, status, now, page).await).await
+        let filter = CodeFilter { status, ..CodeFilter::default() };
+        all_pages(3, |code: &Code| code.id, async |page| world.read().codes_page(tenant, &filter, now, page).await).await
     };
     assert_eq!(listed(None).await.len(), 8);
     for (status, count) in CodeStatus::ALL.into_iter().zip([4, 2, 1, 1]) {

@@ -4,7 +4,7 @@ use super::{
     fixtures::{Issued, details},
     world::{World, first_page, later, noon},
 };
-use crate::{Code, Project, ProjectStatus, Session, TenantId, Transition, ports::*};
+use crate::{Code, CodeDigest, KeyId, NewCodeText, Project, ProjectStatus, Session, TenantId, Transition, ports::*};
 
 /// What a tenant owns, and a stranger asks for.
 struct Owned {
@@ -38,10 +38,10 @@ pub async fn a_stranger_reads_nothing<S: Store>(store: S) {
     let world = World::new(store);
     let Owned { owner, stranger, code, pending, active, session } = world.owned().await;
     let mut reader = world.read();
-    let every = ProjectFilter::default();
+    let (every, every_code) = (ProjectFilter::default(), CodeFilter::default());
 
     assert_eq!(reader.code(stranger, code.id).await.unwrap(), None);
-    assert!(reader.codes_page(stranger, None, noon(), first_page::<Code>()).await.unwrap().items.is_empty());
+    assert!(reader.codes_page(stranger, &every_code, noon(), first_page::<Code>()).await.unwrap().items.is_empty());
     assert_eq!(reader.count_codes(stranger, noon()).await.unwrap(), [0; 4]);
     assert_eq!(reader.project(stranger, pending.id).await.unwrap(), None);
     assert!(reader.projects_page(stranger, &every, first_page()).await.unwrap().items.is_empty());
@@ -49,17 +49,19 @@ pub async fn a_stranger_reads_nothing<S: Store>(store: S) {
     assert!(!reader.project_slug_taken(stranger, &pending.slug).await.unwrap());
     assert!(reader.redemptions_of_code(stranger, code.id).await.unwrap().is_empty());
     assert_eq!(reader.live_redemption(stranger, active.id).await.unwrap(), None);
+    assert_eq!(reader.latest_redemption(stranger, active.id).await.unwrap(), None);
     assert_eq!(reader.activations_in(stranger, noon().month()).await.unwrap(), 0);
     assert!(reader.live_sessions_page(stranger, noon(), first_page()).await.unwrap().items.is_empty());
     assert!(reader.audit_page(Some(stranger), first_page()).await.unwrap().items.is_empty());
 
     // The same reads do answer the owner, so the above is no accident.
     assert!(reader.code(owner, code.id).await.unwrap().is_some());
-    assert_eq!(reader.codes_page(owner, None, noon(), first_page::<Code>()).await.unwrap().items.len(), 1);
+    assert_eq!(reader.codes_page(owner, &every_code, noon(), first_page::<Code>()).await.unwrap().items.len(), 1);
     assert_eq!(reader.count_codes(owner, noon()).await.unwrap(), [0, 0, 0, 1]);
     assert_eq!(reader.projects_page(owner, &every, first_page()).await.unwrap().items.len(), 2);
     assert_eq!(reader.redemptions_of_code(owner, code.id).await.unwrap().len(), 1);
     assert!(reader.live_redemption(owner, active.id).await.unwrap().is_some());
+    assert!(reader.latest_redemption(owner, active.id).await.unwrap().is_some());
     assert_eq!(reader.activations_in(owner, noon().month()).await.unwrap(), 1);
     let sessions = reader.live_sessions_page(owner, noon(), first_page()).await.unwrap().items;
     assert_eq!(sessions, [session]);
@@ -72,10 +74,19 @@ pub async fn a_stranger_writes_nothing<S: Store>(store: S) {
     let Owned { owner, stranger, code, pending, active, session } = world.owned().await;
     let before = world.stored_code(owner, code.id).await;
     let strangers_code = world.code(stranger, 1).await;
+    let redemption = world.read().live_redemption(owner, active.id).await.unwrap().unwrap();
+    let (digest, key_id) = (CodeDigest::from_bytes(world.bytes()), KeyId::parse("k1").unwrap());
+    let text = NewCodeText { digest, key_id, hint: "ZZZZ".to_owned() };
     world
         .write(async |tx| {
-            assert!(!tx.consume_code(stranger, code.id, later(1)).await?);
+            assert!(!tx.consume_code(stranger, code.id, None, later(1)).await?);
             assert!(!tx.revoke_code(stranger, code.id, later(1)).await?);
+            assert!(!tx.reissue_code(stranger, code.id, before.digest, &text, later(1)).await?);
+            assert!(!tx.move_code_expiry(stranger, code.id, None, Some(later(9)), later(1)).await?);
+            assert!(!tx.give_back_use(stranger, code.id, later(1)).await?);
+            assert_eq!(tx.return_project(stranger, active.id, later(1)).await?, None);
+            assert!(!tx.return_redemption(stranger, redemption.id, later(1)).await?);
+            assert!(!tx.uncount_activation(stranger, noon().month(), later(1)).await?);
             assert_eq!(tx.lock_project(stranger, pending.id).await?, None);
             assert_eq!(tx.change_project(stranger, pending.id, &details("Mine"), later(1)).await?, None);
             assert_eq!(tx.start_project(stranger, pending.id, strangers_code.id, later(1)).await?, None);
@@ -92,6 +103,8 @@ pub async fn a_stranger_writes_nothing<S: Store>(store: S) {
     assert_eq!(world.stored_code(owner, code.id).await, before);
     assert_eq!(world.stored_project(owner, pending.id).await, pending);
     assert_eq!(world.stored_project(owner, active.id).await, active);
+    assert_eq!(world.read().live_redemption(owner, active.id).await.unwrap(), Some(redemption));
+    assert_eq!(world.read().activations_in(owner, noon().month()).await.unwrap(), 1);
     assert_eq!(world.read().live_sessions_page(owner, later(1), first_page()).await.unwrap().items, [session]);
 }
 

@@ -3,7 +3,9 @@
 use time::{Duration, macros::datetime};
 
 use super::world::{RACERS, World, later, noon, race};
-use crate::{ActivateError, CodeId, CodeOrder, ProjectId, Quota, Redemption, SubscriptionState, TenantId, Timestamp, ports::*};
+use crate::{
+    ActivateError, CodeId, CodeOrder, ProjectId, Quota, Redemption, Refusal, SubscriptionState, TenantId, Timestamp, ports::*,
+};
 
 impl<S: Store> World<S> {
     fn new_redemption(&self, tenant: TenantId, code: CodeId, project: ProjectId, at: Timestamp) -> Redemption {
@@ -73,7 +75,7 @@ pub async fn a_deleted_project_leaves_its_use_in_the_ledger<S: Store>(store: S) 
 
     let next = world.project(tenant).await;
     let refusal = world.activate(tenant, next, code.by_text(), later(1)).await;
-    assert!(matches!(refusal, Err(ActivateError::Exhausted)), "{refusal:?}");
+    assert!(matches!(refusal, Err(ActivateError::Refused(Refusal::Exhausted))), "{refusal:?}");
 }
 
 /// Of 32 racing counts in a month, as many succeed as its quota has left.
@@ -98,7 +100,7 @@ pub async fn racing_activations_stay_within_the_quota<S: Store>(store: S) {
     let activate = async |racer: usize| world.activate(tenant, projects[racer], codes[racer].by_text(), noon()).await;
     let answers = race(10, activate).await;
 
-    let allowed = |answer: &_| matches!(answer, Ok(_) | Err(ActivateError::QuotaExceeded { .. }));
+    let allowed = |answer: &_| matches!(answer, Ok(_) | Err(ActivateError::Refused(Refusal::QuotaExceeded { .. })));
     assert!(answers.iter().all(allowed), "{answers:?}");
     assert_eq!(answers.iter().flatten().count(), 3);
     assert_eq!(world.read().activations_in(tenant, noon().month()).await.unwrap(), 3);
@@ -119,7 +121,7 @@ pub async fn the_quota_is_whole_again_in_the_next_month<S: Store>(store: S) {
     let last = midnight - Duration::MICROSECOND;
     assert!(world.activate(tenant, projects[0], code.by_text(), last).await.is_ok());
     let refusal = world.activate(tenant, projects[1], code.by_text(), last).await;
-    assert!(matches!(refusal, Err(ActivateError::QuotaExceeded { .. })), "{refusal:?}");
+    assert!(matches!(refusal, Err(ActivateError::Refused(Refusal::QuotaExceeded { .. }))), "{refusal:?}");
     assert!(world.activate(tenant, projects[1], code.by_text(), midnight).await.is_ok());
     for month in [last.month(), midnight.month()] {
         assert_eq!(world.read().activations_in(tenant, month).await.unwrap(), 1, "{month:?}");

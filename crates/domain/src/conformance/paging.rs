@@ -76,7 +76,8 @@ pub async fn pages_of_codes_are_complete<S: Store>(store: S) {
     }
     // Identifiers sort by the millisecond of their making, and within it in an order that every page agrees on.
     ids.sort_unstable_by(|a, b| b.cmp(a));
-    let read = async |page| world.read().codes_page(tenant, None, later(9), page).await;
+    let every = CodeFilter::default();
+    let read = async |page| world.read().codes_page(tenant, &every, later(9), page).await;
     pages_are_complete(&ids, |code: &Code| code.id, read).await;
 }
 

@@ -140,7 +140,7 @@ pub async fn a_tenant_is_created_with_its_codes_in_one_commit<S: Store>(store: S
             drop(parked);
         }
         assert_eq!(world.read().tenant(id).await.unwrap().is_some(), committed);
-        let codes = world.read().codes_page(id, None, noon(), first_page()).await.unwrap().items;
+        let codes = world.read().codes_page(id, &CodeFilter::default(), noon(), first_page()).await.unwrap().items;
         assert_eq!(codes.len(), if committed { 5 } else { 0 });
     }
 }

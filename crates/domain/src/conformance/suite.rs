@@ -134,6 +134,21 @@ macro_rules! conformance_rules {
                 racing_uses_of_several_links_make_one_operator,
                 expired_links_are_deleted,
             }
+            code_care {
+                a_reissued_code_has_its_new_text_alone,
+                a_code_is_reissued_while_it_is_active,
+                racing_reissues_of_a_code_have_one_winner,
+                an_activation_that_races_a_reissue_takes_nothing_behind_it,
+                a_reissue_shows_the_text_that_the_code_has,
+                a_revocation_is_answered_again_and_audited_once,
+                racing_moves_of_a_codes_end_have_one_winner,
+                a_code_ends_when_it_is_told_to,
+                racing_returns_of_uses_stop_at_none,
+            }
+            code_lists {
+                a_list_of_codes_has_what_its_filter_asks_for,
+                a_code_of_anyone_is_read_by_its_id,
+            }
             codes {
                 an_issued_code_is_read_as_it_was_written,
                 a_code_is_found_by_any_of_its_digests,
@@ -282,6 +297,16 @@ macro_rules! conformance_rules {
                 an_activation_without_a_subscription_that_allows_it_is_refused,
                 a_project_that_is_active_or_unknown_takes_no_code,
             }
+            returns {
+                a_return_gives_back_all_that_the_activation_took,
+                a_return_is_given_to_the_month_of_its_activation,
+                racing_returns_of_a_project_give_back_once,
+                racing_writes_of_a_return_have_one_winner,
+                a_return_that_makes_no_sense_is_refused,
+                a_tenant_returns_its_own_in_time,
+                a_tenant_returns_as_often_as_it_may,
+                the_ledger_adds_up_whatever_races,
+            }
             search {
                 a_search_for_projects_takes_text_as_it_is_in_any_case,
                 a_changed_project_is_found_by_its_new_details,
@@ -319,6 +344,9 @@ macro_rules! conformance_rules {
                 a_message_is_due_at_its_moment_and_not_before,
                 a_bucket_refills_at_its_moment_and_not_before,
                 a_codes_moments_keep_their_microseconds,
+            }
+            timelines {
+                a_codes_timeline_has_all_that_concerned_it,
             }
             transactions {
                 a_dropped_transaction_leaves_no_trace,

@@ -70,17 +70,18 @@ pub async fn a_code_expires_at_its_moment_and_not_before<S: Store>(store: S) {
     for moment in moments().into_iter().skip(1) {
         let tenant = world.tenant().await;
         let code = world.code_until(tenant, moment, Timestamp::MIN).await;
+        let active_ones = CodeFilter { status: Some(CodeStatus::Active), ..CodeFilter::default() };
         let active = async |now| {
             let counts = world.read().count_codes(tenant, now).await.unwrap();
-            let page = world.read().codes_page(tenant, Some(CodeStatus::Active), now, first_page()).await.unwrap();
+            let page = world.read().codes_page(tenant, &active_ones, now, first_page()).await.unwrap();
             assert_eq!(page.items.len() as u64, counts[3], "list and count at {now}");
             counts == [0, 0, 0, 1]
         };
         assert!(active(moment - TICK).await, "one microsecond before {moment}");
         assert!(!active(moment).await, "at {moment}");
-        assert!(!world.write(async |tx| tx.consume_code(tenant, code.id, moment).await).await, "at {moment}");
+        assert!(!world.write(async |tx| tx.consume_code(tenant, code.id, None, moment).await).await, "at {moment}");
         assert_eq!(world.write(async |tx| tx.consume_next_code(tenant, moment).await).await, None, "at {moment}");
-        assert!(world.write(async |tx| tx.consume_code(tenant, code.id, moment - TICK).await).await, "before {moment}");
+        assert!(world.write(async |tx| tx.consume_code(tenant, code.id, None, moment - TICK).await).await, "before {moment}");
     }
 }
 

@@ -8,9 +8,9 @@ use super::{
     world::{World, first_page, later, noon},
 };
 use crate::{
-    Action, AuditEvent, BucketKey, Code, CodeDigest, Context, KeyClaim, KeyId, KeyState, NewCode, OtpChallenge, OutboxMessage,
-    Plan, Project, ProjectStatus, Quota, Rate, RateDecision, Redemption, Session, SubscriptionState, Tenant, TenantId,
-    Transition, ports::*,
+    Action, AuditEvent, BucketKey, Code, CodeDigest, Context, KeyClaim, KeyId, KeyState, NewCode, NewCodeText, OtpChallenge,
+    OutboxMessage, Plan, Project, ProjectStatus, Quota, Rate, RateDecision, Redemption, Session, SubscriptionState, Tenant,
+    TenantId, Transition, ports::*,
 };
 
 /// Everything that readers can see of the rows that [`Rows::write_all`] writes to.
@@ -100,7 +100,7 @@ impl<S: Store> World<S> {
             plans: reader.plans_page(first_page()).await.unwrap().items,
             tenants: reader.tenants_page(None, first_page()).await.unwrap().items,
             entitled,
-            codes: reader.codes_page(rows.tenant, None, noon(), first_page()).await.unwrap().items,
+            codes: reader.codes_page(rows.tenant, &CodeFilter::default(), noon(), first_page()).await.unwrap().items,
             redemptions,
             activations: reader.activations_in(rows.tenant, noon().month()).await.unwrap(),
             sessions: reader.live_sessions_page(rows.tenant, later(1), first_page()).await.unwrap().items,
@@ -132,10 +132,13 @@ impl Rows {
         let key_id = KeyId::parse("k1").unwrap();
         let digest = CodeDigest::from_bytes(ids.bytes());
         let hint = "AAAA".to_owned();
-        let code = NewCode { id: ids.id(now), digest, key_id, hint, label: None, max_uses: 1, expires_at: None };
+        let code = NewCode { id: ids.id(now), digest, key_id: key_id.clone(), hint, label: None, max_uses: 1, expires_at: None };
         let issue = CodeIssue { tenant_id: tenant, batch_id: ids.id(now), created_at: now };
         assert!(tx.revoke_code(tenant, revoked.id, now).await?);
-        assert!(tx.consume_code(tenant, used.id, now).await?);
+        let digest = tx.code(tenant, started.id).await?.unwrap().digest;
+        let text = NewCodeText { digest: CodeDigest::from_bytes(ids.bytes()), key_id, hint: "ZZZZ".to_owned() };
+        assert!(tx.reissue_code(tenant, started.id, digest, &text, now).await?);
+        assert!(tx.consume_code(tenant, used.id, None, now).await?);
         assert!(tx.consume_next_code(tenant, now).await?.is_some());
         tx.insert_codes(&issue, &[code]).await?;
 
@@ -146,6 +149,10 @@ impl Rows {
         assert!(tx.assign_project(self.legacy.id, tenant, now).await?.is_some());
         assert!(tx.insert_project(&self.new_project).await?);
 
+        assert!(tx.move_code_expiry(tenant, used.id, None, Some(later(900)), now).await?);
+        assert!(tx.give_back_use(tenant, used.id, now).await?);
+        assert!(tx.return_project(tenant, self.pending.id, now).await?.is_some());
+
         let redemption = Redemption {
             id: ids.id(now),
             tenant_id: tenant,
@@ -155,7 +162,10 @@ impl Rows {
             returned_at: None,
         };
         tx.insert_redemption(&redemption).await?;
+        assert!(tx.return_redemption(tenant, redemption.id, now).await?);
         assert!(tx.count_activation(tenant, noon().month(), Quota::new(9).unwrap(), now).await?);
+        assert!(tx.count_activation(tenant, noon().month(), Quota::new(9).unwrap(), now).await?);
+        assert!(tx.uncount_activation(tenant, noon().month(), now).await?);
 
         let [touched, ended] = &self.sessions;
         let touch = SessionTouch { now, unless_active_since: noon(), expires_at: now + Duration::HOUR };
@@ -234,7 +244,9 @@ pub async fn writes_are_seen_at_commit_and_not_before<S: Store>(store: S) {
     assert_eq!(after.tenants.len(), before.tenants.len(), "one more and one less");
     assert_eq!(after.entitled, [true, false, true]);
     assert_eq!(after.codes.len(), before.codes.len() + 1);
-    assert_eq!(after.codes.iter().filter(|code| code.use_count == 1).count(), 2);
+    assert_eq!(after.codes.iter().filter(|code| code.use_count == 1).count(), 1, "of two uses one was given back");
+    assert_eq!(after.codes.iter().filter(|code| code.hint == "ZZZZ").count(), 1);
+    assert_eq!(after.codes.iter().filter(|code| code.expires_at.is_some()).count(), 1);
     assert_eq!(after.codes.iter().filter(|code| code.revoked_at.is_some()).count(), 1);
     assert_eq!(after.projects.len(), before.projects.len(), "one more and one less");
     assert_eq!((after.redemptions.len(), after.activations, after.failures), (1, 1, 1));

@@ -1,6 +1,6 @@
 use super::store::{MemoryTransaction, Mode, View};
 use crate::{
-    AuditEvent, Page, PageRequest, StoreError, TenantId,
+    AuditEvent, BatchId, CodeId, Page, PageRequest, StoreError, TenantId,
     ports::{AuditReads, AuditWrites},
 };
 
@@ -11,6 +11,16 @@ impl<M: Mode> AuditReads for View<M> {
         page: PageRequest<AuditEvent>,
     ) -> Result<Page<AuditEvent>, StoreError> {
         Ok(self.tables().audit.page(page, |event| tenant.is_none() || event.tenant_id == tenant))
+    }
+
+    async fn code_timeline(
+        &mut self,
+        code: CodeId,
+        batch: Option<BatchId>,
+        page: PageRequest<AuditEvent>,
+    ) -> Result<Page<AuditEvent>, StoreError> {
+        let concerns = |event: &AuditEvent| event.code_id == Some(code) || (batch.is_some() && event.batch_id == batch);
+        Ok(self.tables().audit.page_oldest_first(page, concerns))
     }
 }
 

@@ -3,9 +3,18 @@ use super::{
     tables::demand,
 };
 use crate::{
-    Code, CodeDigest, CodeId, CodeStatus, NewCode, Page, PageRequest, StoreError, TenantId, Timestamp,
-    ports::{CodeIssue, CodeReads, CodeWrites},
+    Code, CodeDigest, CodeId, CodeStatus, NewCode, NewCodeText, Page, PageRequest, StoreError, TenantId, Timestamp,
+    ports::{CodeFilter, CodeIssue, CodeReads, CodeWrites},
 };
+
+impl CodeFilter {
+    fn has(&self, code: &Code, now: Timestamp) -> bool {
+        self.status.is_none_or(|status| code.status(now) == status)
+            && (self.label.is_none() || code.label == self.label)
+            && self.batch.is_none_or(|batch| code.batch_id == batch)
+            && self.hint.as_ref().is_none_or(|hint| code.hint == hint.as_str())
+    }
+}
 
 impl<M: Mode> CodeReads for View<M> {
     async fn code(&mut self, tenant: TenantId, id: CodeId) -> Result<Option<Code>, StoreError> {
@@ -26,11 +35,25 @@ impl<M: Mode> CodeReads for View<M> {
     async fn codes_page(
         &mut self,
         tenant: TenantId,
-        status: Option<CodeStatus>,
+        filter: &CodeFilter,
         now: Timestamp,
         page: PageRequest<Code>,
     ) -> Result<Page<Code>, StoreError> {
-        let wanted = |code: &Code| code.tenant_id == tenant && status.is_none_or(|status| code.status(now) == status);
+        self.codes_of_anyone_page(Some(tenant), filter, now, page).await
+    }
+
+    async fn code_of_anyone(&mut self, id: CodeId) -> Result<Option<Code>, StoreError> {
+        Ok(self.tables().codes.get(&id).cloned())
+    }
+
+    async fn codes_of_anyone_page(
+        &mut self,
+        tenant: Option<TenantId>,
+        filter: &CodeFilter,
+        now: Timestamp,
+        page: PageRequest<Code>,
+    ) -> Result<Page<Code>, StoreError> {
+        let wanted = |code: &Code| tenant.is_none_or(|tenant| code.tenant_id == tenant) && filter.has(code, now);
         Ok(self.tables().codes.page(page, wanted))
     }
 
@@ -58,8 +81,15 @@ impl CodeWrites for MemoryTransaction {
         Ok(())
     }
 
-    async fn consume_code(&mut self, tenant: TenantId, id: CodeId, now: Timestamp) -> Result<bool, StoreError> {
-        let usable = |code: &Code| code.tenant_id == tenant && code.status(now) == CodeStatus::Active;
+    async fn consume_code(
+        &mut self,
+        tenant: TenantId,
+        id: CodeId,
+        digest: Option<CodeDigest>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let by_its_text = |code: &Code| digest.is_none_or(|digest| code.digest == digest);
+        let usable = |code: &Code| code.tenant_id == tenant && code.status(now) == CodeStatus::Active && by_its_text(code);
         let consumed = self.tables_mut().codes.change_if(&id, usable, |code| {
             code.use_count += 1;
             code.used_at = Some(now);
@@ -75,7 +105,7 @@ impl CodeWrites for MemoryTransaction {
         let Some(id) = usable.min_by_key(order).map(|code| code.id) else {
             return Ok(None);
         };
-        Ok(self.consume_code(tenant, id, now).await?.then_some(id))
+        Ok(self.consume_code(tenant, id, None, now).await?.then_some(id))
     }
 
     async fn revoke_code(&mut self, tenant: TenantId, id: CodeId, now: Timestamp) -> Result<bool, StoreError> {
@@ -85,6 +115,56 @@ impl CodeWrites for MemoryTransaction {
             code.updated_at = now;
         });
         Ok(revoked.is_some())
+    }
+
+    async fn reissue_code(
+        &mut self,
+        tenant: TenantId,
+        id: CodeId,
+        from: CodeDigest,
+        text: &NewCodeText,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let tables = self.tables_mut();
+        demand(!tables.codes_by_digest.contains(text.digest.as_bytes()), "a code with this digest exists")?;
+        let standing = |code: &Code| code.tenant_id == tenant && code.digest == from && code.status(now) == CodeStatus::Active;
+        let reissued = tables.codes.change_if(&id, standing, |code| {
+            code.digest = text.digest;
+            code.key_id = text.key_id.clone();
+            code.hint.clone_from(&text.hint);
+            code.updated_at = now;
+        });
+        if reissued.is_none() {
+            return Ok(false);
+        }
+        tables.codes_by_digest.delete_if(from.as_bytes(), |_| true);
+        tables.codes_by_digest.put(*text.digest.as_bytes(), id);
+        Ok(true)
+    }
+
+    async fn move_code_expiry(
+        &mut self,
+        tenant: TenantId,
+        id: CodeId,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let standing = |code: &Code| code.tenant_id == tenant && code.revoked_at.is_none() && code.expires_at == from;
+        let moved = self.tables_mut().codes.change_if(&id, standing, |code| {
+            code.expires_at = to;
+            code.updated_at = now;
+        });
+        Ok(moved.is_some())
+    }
+
+    async fn give_back_use(&mut self, tenant: TenantId, id: CodeId, now: Timestamp) -> Result<bool, StoreError> {
+        let used = |code: &Code| code.tenant_id == tenant && code.use_count > 0;
+        let given = self.tables_mut().codes.change_if(&id, used, |code| {
+            code.use_count -= 1;
+            code.updated_at = now;
+        });
+        Ok(given.is_some())
     }
 }
 

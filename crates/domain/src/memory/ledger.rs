@@ -3,7 +3,7 @@ use super::{
     tables::{Tables, demand},
 };
 use crate::{
-    CalendarMonth, CodeId, ProjectId, Quota, Redemption, StoreError, TenantId, Timestamp,
+    CalendarMonth, CodeId, ProjectId, Quota, Redemption, RedemptionId, StoreError, TenantId, Timestamp,
     ports::{LedgerReads, LedgerWrites},
 };
 
@@ -22,6 +22,12 @@ impl<M: Mode> LedgerReads for View<M> {
 
     async fn live_redemption(&mut self, tenant: TenantId, project: ProjectId) -> Result<Option<Redemption>, StoreError> {
         Ok(self.tables().live_redemption(project).filter(|row| row.tenant_id == tenant).cloned())
+    }
+
+    async fn latest_redemption(&mut self, tenant: TenantId, project: ProjectId) -> Result<Option<Redemption>, StoreError> {
+        let tables = self.tables();
+        let its = tables.redemptions.rows().filter(|row| row.tenant_id == tenant && row.project_id == Some(project));
+        Ok(its.max_by_key(|row| (row.redeemed_at, row.id)).cloned())
     }
 
     async fn activations_in(&mut self, tenant: TenantId, month: CalendarMonth) -> Result<u32, StoreError> {
@@ -58,5 +64,17 @@ impl LedgerWrites for MemoryTransaction {
             tables.activations.put((tenant, month), counted + 1);
         }
         Ok(left)
+    }
+
+    async fn return_redemption(&mut self, tenant: TenantId, id: RedemptionId, now: Timestamp) -> Result<bool, StoreError> {
+        let live = |row: &Redemption| row.tenant_id == tenant && row.returned_at.is_none();
+        let returned = self.tables_mut().redemptions.change_if(&id, live, |row| row.returned_at = Some(now));
+        Ok(returned.is_some())
+    }
+
+    async fn uncount_activation(&mut self, tenant: TenantId, month: CalendarMonth, _now: Timestamp) -> Result<bool, StoreError> {
+        let counted = |activations: &u32| *activations > 0;
+        let uncounted = self.tables_mut().activations.change_if(&(tenant, month), counted, |activations| *activations -= 1);
+        Ok(uncounted.is_some())
     }
 }

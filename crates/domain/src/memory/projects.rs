@@ -144,6 +144,21 @@ impl ProjectWrites for MemoryTransaction {
         Ok(moved.cloned())
     }
 
+    async fn return_project(&mut self, tenant: TenantId, id: ProjectId, now: Timestamp) -> Result<Option<Project>, StoreError> {
+        let running = |project: &Project| {
+            project.tenant_id == Some(tenant)
+                && matches!(project.status, ProjectStatus::Active | ProjectStatus::Paused)
+                && project.activation_code_id.is_some()
+        };
+        let returned = self.tables_mut().projects.change_if(&id, running, |project| {
+            project.status = ProjectStatus::Pending;
+            project.activation_code_id = None;
+            project.started_at = None;
+            project.updated_at = now;
+        });
+        Ok(returned.cloned())
+    }
+
     async fn delete_project(&mut self, tenant: TenantId, id: ProjectId) -> Result<bool, StoreError> {
         let tables = self.tables_mut();
         let deleted = tables.projects.delete_if(&id, |project| project.tenant_id == Some(tenant));

@@ -91,7 +91,25 @@ impl<V: Clone> Table<Id<V>, V> {
     /// A page of the rows that `keep` holds for, newest first: identifiers sort by the time of their making.
     pub fn page(&self, request: PageRequest<V>, keep: impl Fn(&V) -> bool) -> Page<V> {
         let end = request.after.map_or(Unbounded, Excluded);
-        let rows = self.0.range((Unbounded, end)).rev().map(|(_, row)| row.as_ref()).filter(|row| keep(row));
+        self.page_of(self.0.range((Unbounded, end)).rev(), request, keep)
+    }
+
+    /// The same, oldest first.
+    pub fn page_oldest_first(&self, request: PageRequest<V>, keep: impl Fn(&V) -> bool) -> Page<V> {
+        let start = request.after.map_or(Unbounded, Excluded);
+        self.page_of(self.0.range((start, Unbounded)), request, keep)
+    }
+
+    fn page_of<'a>(
+        &self,
+        rows: impl Iterator<Item = (&'a Id<V>, &'a Arc<V>)>,
+        request: PageRequest<V>,
+        keep: impl Fn(&V) -> bool,
+    ) -> Page<V>
+    where
+        V: 'a,
+    {
+        let rows = rows.map(|(_, row)| row.as_ref()).filter(|row| keep(row));
         let surplus = usize::from(request.limit.get()) + 1;
         let page = Page::from_surplus(rows.take(surplus).cloned().collect(), request.limit);
         let count = || self.rows().filter(|row| keep(row)).fold(0, |count, _| count + 1);

@@ -1,7 +1,7 @@
 use std::future::Future;
 
 use super::StoreError;
-use crate::{AuditEvent, Page, PageRequest, TenantId};
+use crate::{AuditEvent, BatchId, CodeId, Page, PageRequest, TenantId};
 
 /// Reads of the audit trail.
 pub trait AuditReads {
@@ -9,6 +9,15 @@ pub trait AuditReads {
     fn audit_page(
         &mut self,
         tenant: Option<TenantId>,
+        page: PageRequest<AuditEvent>,
+    ) -> impl Future<Output = Result<Page<AuditEvent>, StoreError>> + Send;
+
+    /// The events that concern a code or its issue, **oldest** first, whichever tenant they concern: for operators. `page.after` is
+    /// the last event of the page before.
+    fn code_timeline(
+        &mut self,
+        code: CodeId,
+        batch: Option<BatchId>,
         page: PageRequest<AuditEvent>,
     ) -> impl Future<Output = Result<Page<AuditEvent>, StoreError>> + Send;
 }

@@ -1,7 +1,9 @@
 use std::future::Future;
 
 use super::StoreError;
-use crate::{BatchId, Code, CodeDigest, CodeId, CodeStatus, NewCode, Page, PageRequest, TenantId, Timestamp};
+use crate::{
+    BatchId, Code, CodeDigest, CodeHint, CodeId, CodeStatus, Label, NewCode, NewCodeText, Page, PageRequest, TenantId, Timestamp,
+};
 
 /// What all codes of one issue have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,19 @@ pub struct CodeIssue {
     pub batch_id: BatchId,
     /// When.
     pub created_at: Timestamp,
+}
+
+/// Which codes a list has: those for which all that is given holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CodeFilter {
+    /// Those that have this status at the moment of the call.
+    pub status: Option<CodeStatus>,
+    /// Those with exactly this label.
+    pub label: Option<Label>,
+    /// Those of this issue.
+    pub batch: Option<BatchId>,
+    /// Those whose text ends so.
+    pub hint: Option<CodeHint>,
 }
 
 /// Reads of codes.
@@ -25,11 +40,23 @@ pub trait CodeReads {
     /// Those of these digests that a code has, whoever owns it, in any order. Meant for a thousand at a time.
     fn known_digests(&mut self, digests: &[CodeDigest]) -> impl Future<Output = Result<Vec<CodeDigest>, StoreError>> + Send;
 
-    /// A tenant's codes, newest first; with `status`, those that have it at `now`.
+    /// A tenant's codes as they are at `now`, newest first.
     fn codes_page(
         &mut self,
         tenant: TenantId,
-        status: Option<CodeStatus>,
+        filter: &CodeFilter,
+        now: Timestamp,
+        page: PageRequest<Code>,
+    ) -> impl Future<Output = Result<Page<Code>, StoreError>> + Send;
+
+    /// A code, whoever owns it: for operators.
+    fn code_of_anyone(&mut self, id: CodeId) -> impl Future<Output = Result<Option<Code>, StoreError>> + Send;
+
+    /// Everybody's codes as they are at `now`, newest first; with `tenant`, that tenant's: for operators.
+    fn codes_of_anyone_page(
+        &mut self,
+        tenant: Option<TenantId>,
+        filter: &CodeFilter,
         now: Timestamp,
         page: PageRequest<Code>,
     ) -> impl Future<Output = Result<Page<Code>, StoreError>> + Send;
@@ -44,11 +71,14 @@ pub trait CodeWrites {
     fn insert_codes(&mut self, issue: &CodeIssue, codes: &[NewCode]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Takes one use of a tenant's code that is [`Active`](CodeStatus::Active) at `now`, and sets its `used_at`. `false` when it is not,
-    /// or when another transaction took the last use first: of any number of racing calls, as many succeed as uses are left.
+    /// or when another transaction took the last use first: of any number of racing calls, as many succeed as uses are left. With
+    /// `digest`, `false` too when the code's text has another by now: nothing is taken by a text that was
+    /// [replaced](Self::reissue_code).
     fn consume_code(
         &mut self,
         tenant: TenantId,
         id: CodeId,
+        digest: Option<CodeDigest>,
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
@@ -62,6 +92,40 @@ pub trait CodeWrites {
 
     /// Revokes a tenant's code; `false` when it is revoked already, or there is none.
     fn revoke_code(
+        &mut self,
+        tenant: TenantId,
+        id: CodeId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Gives a tenant's code a new text in the place of the one with the digest `from`, if it is [`Active`](CodeStatus::Active) at
+    /// `now`; all else of it stays. `false` when it isn't active, or when another transaction was first. From the commit on nothing
+    /// is found or [taken](Self::consume_code) by the old text.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where another code has the new text.
+    fn reissue_code(
+        &mut self,
+        tenant: TenantId,
+        id: CodeId,
+        from: CodeDigest,
+        text: &NewCodeText,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Moves the expiry of a tenant's code that isn't revoked from `from` to `to`. `false` when it is revoked, expires at another
+    /// moment than `from`, or when another transaction was first.
+    fn move_code_expiry(
+        &mut self,
+        tenant: TenantId,
+        id: CodeId,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Gives one use of a tenant's code back, however the code stands; `false` when none is taken. Its `used_at` stays.
+    fn give_back_use(
         &mut self,
         tenant: TenantId,
         id: CodeId,

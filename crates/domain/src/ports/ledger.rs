@@ -1,7 +1,7 @@
 use std::future::Future;
 
 use super::StoreError;
-use crate::{CalendarMonth, CodeId, ProjectId, Quota, Redemption, TenantId, Timestamp};
+use crate::{CalendarMonth, CodeId, ProjectId, Quota, Redemption, RedemptionId, TenantId, Timestamp};
 
 /// Reads of the ledger and of the counted months.
 pub trait LedgerReads {
@@ -14,6 +14,13 @@ pub trait LedgerReads {
 
     /// The redemption that keeps one of a tenant's projects active.
     fn live_redemption(
+        &mut self,
+        tenant: TenantId,
+        project: ProjectId,
+    ) -> impl Future<Output = Result<Option<Redemption>, StoreError>> + Send;
+
+    /// The latest redemption of one of a tenant's projects, live or returned.
+    fn latest_redemption(
         &mut self,
         tenant: TenantId,
         project: ProjectId,
@@ -39,6 +46,22 @@ pub trait LedgerWrites {
         tenant: TenantId,
         month: CalendarMonth,
         quota: Quota,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Writes into the ledger that a tenant's live redemption was returned; `false` when it was before, or there is none.
+    fn return_redemption(
+        &mut self,
+        tenant: TenantId,
+        id: RedemptionId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Takes one activation from what was [counted](Self::count_activation) in a month; `false` when none is left.
+    fn uncount_activation(
+        &mut self,
+        tenant: TenantId,
+        month: CalendarMonth,
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }

@@ -35,7 +35,7 @@ pub use api_keys::{ApiKeyReads, ApiKeyWrites};
 pub use audit::{AuditReads, AuditWrites};
 pub use batches::{BatchFilter, BatchReads, BatchWrites, RevokedCodes};
 pub use bootstrap::{BootstrapReads, BootstrapWrites};
-pub use codes::{CodeIssue, CodeReads, CodeWrites};
+pub use codes::{CodeFilter, CodeIssue, CodeReads, CodeWrites};
 pub use error::StoreError;
 pub use idempotency::IdempotencyWrites;
 pub use ledger::{LedgerReads, LedgerWrites};

@@ -97,6 +97,15 @@ pub trait ProjectWrites {
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<Project>, StoreError>> + Send;
 
+    /// Makes a tenant's active or paused project pending again, without the code that activated it and without `started_at`. `None` when
+    /// it is neither, when no code activated it, or another transaction was first.
+    fn return_project(
+        &mut self,
+        tenant: TenantId,
+        id: ProjectId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<Project>, StoreError>> + Send;
+
     /// Deletes a tenant's project; its redemptions stay, without it. `false` when there is none.
     fn delete_project(&mut self, tenant: TenantId, id: ProjectId) -> impl Future<Output = Result<bool, StoreError>> + Send;
 

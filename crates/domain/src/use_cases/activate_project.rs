@@ -3,9 +3,8 @@
 use tracing::{info, warn};
 
 use crate::{
-    Action, AuditEvent, CalendarMonth, Chain, Code, CodeHasher, CodeId, CodeStatus, Context, Entitlement, Id, PlainCode, Project,
-    ProjectId, ProjectStatus, Quota, Redemption, StoreError, SubscriptionState, Target, TenantAction, TenantId, Timestamp,
-    ports::*,
+    Action, AuditEvent, Chain, Code, CodeHasher, CodeId, Context, Id, Named, PlainCode, Project, ProjectId, Redemption, Refusal,
+    Situation, StoreError, Target, TenantId, Usable, ports::*,
 };
 
 /// Which project to activate, and with what.
@@ -30,50 +29,12 @@ pub enum ActivateWith {
     NextAvailable,
 }
 
-/// Why a project isn't activated. Nothing was consumed.
+/// Why a project isn't activated.
 #[derive(Debug, thiserror::Error)]
 pub enum ActivateError {
-    /// The tenant has no such project.
-    #[error("there is no such project")]
-    UnknownProject,
-    /// The tenant has no such code.
-    #[error("there is no such code")]
-    UnknownCode,
-    /// The code was revoked.
-    #[error("the code was revoked")]
-    Revoked {
-        /// When.
-        at: Timestamp,
-    },
-    /// The code is past its time.
-    #[error("the code has expired")]
-    Expired {
-        /// Since when.
-        at: Timestamp,
-    },
-    /// The code was used as often as it may be.
-    #[error("the code was used already")]
-    Exhausted,
-    /// None of the tenant's codes is available.
-    #[error("no code is available")]
-    NoCodeAvailable,
-    /// The project was activated with another code, or is a legacy project that needs none.
-    #[error("the project is active already")]
-    AlreadyActive,
-    /// The month's activations are used up.
-    #[error("the plan's {} activations of this month are used up", .quota.get())]
-    QuotaExceeded {
-        /// The plan's activations a month.
-        quota: Quota,
-        /// The month.
-        month: CalendarMonth,
-    },
-    /// The tenant's subscription doesn't let it.
-    #[error("the subscription is {}", .state.as_str())]
-    SubscriptionInactive {
-        /// How it stands.
-        state: SubscriptionState,
-    },
+    /// It is refused; nothing was consumed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -86,18 +47,26 @@ pub enum ActivateError {
 /// ask again.
 ///
 /// # Errors
-/// See [`ActivateError`]. Refusals are audited.
+/// See [`ActivateError`]; of several reasons the first in [`Refusal`]'s order. Refusals that matter are audited.
 pub async fn activate_project<S: Store>(
     store: &S,
     cx: &Context<'_>,
     hasher: &dyn CodeHasher,
     request: &ActivateProject,
 ) -> Result<Project, ActivateError> {
-    let outcome = attempt(store, cx, hasher, request).await;
-    if let Err(refusal) = &outcome {
-        audit_refusal(store, cx, request, refusal).await;
+    let mut tried = Tried::default();
+    let outcome = attempt(store, cx, hasher, request, &mut tried).await;
+    if let Err(ActivateError::Refused(refusal)) = &outcome {
+        audit_refusal(store, cx, request, tried, refusal).await;
     }
     outcome
+}
+
+/// Which code an attempt was made with, also where it is another tenant's: for operators' eyes.
+#[derive(Clone, Copy, Default)]
+struct Tried {
+    code: Option<CodeId>,
+    own: bool,
 }
 
 async fn attempt<S: Store>(
@@ -105,21 +74,31 @@ async fn attempt<S: Store>(
     cx: &Context<'_>,
     hasher: &dyn CodeHasher,
     request: &ActivateProject,
+    tried: &mut Tried,
 ) -> Result<Project, ActivateError> {
     let &ActivateProject { tenant, project: id, ref with } = request;
     let mut tx = store.begin().await?;
-    let entitlement = tx.hold_tenant(tenant).await?.ok_or(ActivateError::UnknownProject)?;
+    let entitlement = tx.hold_tenant(tenant).await?.ok_or(Refusal::UnknownProject)?;
     // Locked, so that a repeat that races its original waits for it, and then finds the project active and the code used.
-    let project = tx.lock_project(tenant, id).await?.ok_or(ActivateError::UnknownProject)?;
-    let code = chosen_code(&mut tx, hasher, tenant, with).await?;
-    if project.status != ProjectStatus::Pending {
-        return same_activation(project, with, code.map(|code| code.id));
+    let project = tx.lock_project(tenant, id).await?.ok_or(Refusal::UnknownProject)?;
+    let code = chosen_code(&mut tx, hasher, tenant, with, tried).await?;
+    let situation = Situation {
+        now: cx.now,
+        entitlement: Some(entitlement),
+        project: Named::Found(&project),
+        code: code.as_ref(),
+        activations: None,
+    };
+    if situation.verdict()? == Usable::Again {
+        return Ok(project);
     }
-    permit(entitlement)?;
 
-    let code_id = consume(&mut tx, tenant, with, code, cx.now).await?;
+    let code_id = match &code {
+        Named::Found(code) => consume(&mut tx, hasher, request, code, situation).await?,
+        Named::Nothing | Named::Missing => tx.consume_next_code(tenant, cx.now).await?.ok_or(Refusal::NoCodeAvailable)?,
+    };
     let Some(started) = tx.start_project(tenant, id, code_id, cx.now).await? else {
-        return Err(ActivateError::AlreadyActive);
+        return Err(Refusal::AlreadyActive.into());
     };
     tx.insert_redemption(&Redemption {
         id: Id::generate(cx.now, cx.entropy),
@@ -130,97 +109,73 @@ async fn attempt<S: Store>(
         returned_at: None,
     })
     .await?;
-    let month = cx.now.month();
-    if !tx.count_activation(tenant, month, entitlement.quota, cx.now).await? {
-        return Err(ActivateError::QuotaExceeded { quota: entitlement.quota, month });
+    let (month, quota) = (cx.now.month(), entitlement.quota);
+    if !tx.count_activation(tenant, month, quota, cx.now).await? {
+        return Err(Refusal::QuotaExceeded { quota, month }.into());
     }
     let event = AuditEvent::new(cx, Action::ProjectActivated, Some(tenant), Some(Target::Project(id)));
-    tx.append_audit(&event.with("activation_code_id", code_id)).await?;
+    tx.append_audit(&event.about_code(code_id).with("activation_code_id", code_id)).await?;
     tx.commit().await?;
     info!(tenant.id = %tenant, project.id = %id, code.id = %code_id, "activated project");
     Ok(started)
 }
 
-/// The code that the request names; `None` where it names none, or one that the tenant doesn't have.
+/// The code that the request names, if the tenant has it.
 async fn chosen_code(
     tx: &mut impl Transaction,
     hasher: &dyn CodeHasher,
     tenant: TenantId,
     with: &ActivateWith,
-) -> Result<Option<Code>, StoreError> {
-    match with {
-        ActivateWith::Code(text) => {
-            let code = tx.code_by_digests(&hasher.candidates(text)).await?;
-            Ok(code.filter(|code| code.tenant_id == tenant))
-        }
-        ActivateWith::CodeId(id) => tx.code(tenant, *id).await,
-        ActivateWith::NextAvailable => Ok(None),
-    }
+    tried: &mut Tried,
+) -> Result<Named<Code>, StoreError> {
+    let found = match with {
+        ActivateWith::NextAvailable => return Ok(Named::Nothing),
+        ActivateWith::Code(text) => tx.code_by_digests(&hasher.candidates(text)).await?,
+        ActivateWith::CodeId(id) => tx.code(tenant, *id).await?,
+    };
+    let own = found.as_ref().is_some_and(|code| code.tenant_id == tenant);
+    let named = match with {
+        ActivateWith::CodeId(id) => Some(*id),
+        ActivateWith::Code(_) | ActivateWith::NextAvailable => found.as_ref().map(|code| code.id),
+    };
+    *tried = Tried { code: named, own };
+    Ok(Named::looked_up(found.filter(|_| own)))
 }
 
-/// Takes one use of the code, or of whichever is available.
+/// Takes one use of a code that was active when it was read. By its text, only while that is still its text.
 async fn consume(
     tx: &mut impl Transaction,
-    tenant: TenantId,
-    with: &ActivateWith,
-    code: Option<Code>,
-    now: Timestamp,
+    hasher: &dyn CodeHasher,
+    request: &ActivateProject,
+    code: &Code,
+    situation: Situation<'_>,
 ) -> Result<CodeId, ActivateError> {
-    let Some(code) = code else {
-        return match with {
-            ActivateWith::NextAvailable => tx.consume_next_code(tenant, now).await?.ok_or(ActivateError::NoCodeAvailable),
-            ActivateWith::Code(_) | ActivateWith::CodeId(_) => Err(ActivateError::UnknownCode),
-        };
-    };
-    check(&code, now)?;
-    if tx.consume_code(tenant, code.id, now).await? {
+    let &ActivateProject { tenant, ref with, .. } = request;
+    let digest = matches!(with, ActivateWith::Code(_)).then_some(code.digest);
+    if tx.consume_code(tenant, code.id, digest, situation.now).await? {
         return Ok(code.id);
     }
-    // Another activation took the last use since the code was read, or an operator revoked it.
-    let code = tx.code(tenant, code.id).await?.ok_or(ActivateError::UnknownCode)?;
-    check(&code, now).and(Err(ActivateError::Exhausted))
+    // Since it was read, another activation took the last use, or an operator revoked, reissued or ended it.
+    let now = chosen_code(tx, hasher, tenant, with, &mut Tried::default()).await?;
+    Situation { code: now.as_ref(), ..situation }.verdict()?;
+    Err(Refusal::Exhausted.into())
 }
 
-fn permit(entitlement: Entitlement) -> Result<(), ActivateError> {
-    let state = entitlement.state;
-    entitlement.allows(TenantAction::ActivateProject).then_some(()).ok_or(ActivateError::SubscriptionInactive { state })
-}
-
-/// Refuses a code that can't be used, with the reason that comes first in [`CodeStatus`]'s order.
-fn check(code: &Code, now: Timestamp) -> Result<(), ActivateError> {
-    match code.status(now) {
-        CodeStatus::Active => Ok(()),
-        CodeStatus::Revoked => Err(ActivateError::Revoked { at: code.revoked_at.unwrap_or(now) }),
-        CodeStatus::Expired => Err(ActivateError::Expired { at: code.expires_at.unwrap_or(now) }),
-        CodeStatus::Exhausted => Err(ActivateError::Exhausted),
+async fn audit_refusal<S: Store>(store: &S, cx: &Context<'_>, request: &ActivateProject, tried: Tried, refusal: &Refusal) {
+    // Nothing to hold against a tenant: its own retries, another's identifiers.
+    if matches!(refusal, Refusal::UnknownProject | Refusal::AlreadyActive) {
+        return;
     }
-}
-
-/// A project that is past pending answers again where the request could have activated it.
-fn same_activation(project: Project, with: &ActivateWith, code: Option<CodeId>) -> Result<Project, ActivateError> {
-    let same = match with {
-        ActivateWith::NextAvailable => project.activation_code_id.is_some(),
-        ActivateWith::Code(_) | ActivateWith::CodeId(_) => code.is_some() && project.activation_code_id == code,
-    };
-    same.then_some(project).ok_or(ActivateError::AlreadyActive)
-}
-
-async fn audit_refusal<S: Store>(store: &S, cx: &Context<'_>, request: &ActivateProject, refusal: &ActivateError) {
-    let reason = match refusal {
-        // Nothing to hold against a tenant: its own retries, another's identifiers, a store that is away.
-        ActivateError::UnknownProject | ActivateError::AlreadyActive | ActivateError::Store(_) => return,
-        ActivateError::UnknownCode => "code_unknown",
-        ActivateError::Revoked { .. } => "code_revoked",
-        ActivateError::Expired { .. } => "code_expired",
-        ActivateError::Exhausted => "code_exhausted",
-        ActivateError::NoCodeAvailable => "no_code_available",
-        ActivateError::QuotaExceeded { .. } => "quota_exceeded",
-        ActivateError::SubscriptionInactive { .. } => "subscription_inactive",
-    };
     let tenant = request.tenant;
     let event = AuditEvent::new(cx, Action::ActivationRefused, Some(tenant), Some(Target::Project(request.project)));
-    let mut event = event.with("reason", reason);
-    if let ActivateWith::CodeId(id) = &request.with {
+    let mut event = event.with("reason", refusal.reason());
+    event.code_id = tried.code;
+    // What the tenant may read: the code that it named by itself, or that is its own.
+    let named = match request.with {
+        ActivateWith::CodeId(id) => Some(id),
+        ActivateWith::Code(_) | ActivateWith::NextAvailable => tried.code.filter(|_| tried.own),
+    };
+    if let Some(id) = named {
         event = event.with("activation_code_id", id);
     }
     let appended = async {

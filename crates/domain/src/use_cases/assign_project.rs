@@ -22,7 +22,7 @@ pub enum AssignError {
     Store(#[from] StoreError),
 }
 
-/// Gives a legacy project to a tenant. Giving it to the same one again changes nothing.
+/// Gives a legacy project to a tenant. Giving it to the same one again changes nothing, also where the two calls race.
 ///
 /// # Errors
 /// See [`AssignError`].
@@ -36,18 +36,22 @@ pub async fn assign_project<S: Store>(
     if tx.hold_tenant(tenant).await?.is_none() {
         return Err(AssignError::UnknownTenant);
     }
-    let project = tx.project_of_anyone(id).await?.ok_or(AssignError::UnknownProject)?;
-    match project.tenant_id {
-        Some(owner) if owner == tenant => return Ok(project),
-        Some(_) => return Err(AssignError::HasTenant),
-        None => {}
+    let before = tx.project_of_anyone(id).await?.ok_or(AssignError::UnknownProject)?;
+    if let Some(owner) = before.tenant_id {
+        return assigned_before(before, owner, tenant);
     }
     let Some(assigned) = tx.assign_project(id, tenant, cx.now).await? else {
-        let taken = tx.project_slug_taken(tenant, &project.slug).await?;
-        return Err(if taken { AssignError::SlugTaken } else { AssignError::HasTenant });
+        // Another assignment came first, or the slug is taken.
+        let now = tx.project_of_anyone(id).await?.ok_or(AssignError::UnknownProject)?;
+        return now.tenant_id.map_or(Err(AssignError::SlugTaken), |owner| assigned_before(now, owner, tenant));
     };
-    tx.append_audit(&AuditEvent::new(cx, Action::ProjectAssigned, Some(tenant), Some(Target::Project(id)))).await?;
+    let event = AuditEvent::new(cx, Action::ProjectAssigned, Some(tenant), Some(Target::Project(id)));
+    tx.append_audit(&event.with("old_tenant_id", "none").with("new_tenant_id", tenant)).await?;
     tx.commit().await?;
     info!(project.id = %id, tenant.id = %tenant, "assigned project");
     Ok(assigned)
+}
+
+fn assigned_before(project: Project, owner: TenantId, tenant: TenantId) -> Result<Project, AssignError> {
+    if owner == tenant { Ok(project) } else { Err(AssignError::HasTenant) }
 }

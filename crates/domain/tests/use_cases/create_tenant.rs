@@ -29,7 +29,7 @@ fn a_new_tenant_receives_a_tenth_of_its_quota_in_labelled_codes() {
             let batch = created.issued.unwrap();
             assert_eq!(batch.codes.len(), count, "of a quota of {quota}");
             let mut reader = portal.store.reader();
-            let codes = reader.codes_page(created.tenant.id, None, noon(), first_page()).await.unwrap().items;
+            let codes = reader.codes_page(created.tenant.id, &CodeFilter::default(), noon(), first_page()).await.unwrap().items;
             assert_eq!(codes.len(), count);
             for code in codes {
                 assert_eq!(code.label.unwrap().as_str(), AUTO_LABEL);

@@ -1,5 +1,5 @@
 use tenantry_domain::{
-    ActivateError, ActivateProject, ActivateWith, CodeOrder, GenerateCodesError, Id, Label, MAX_CODES, MAX_USES,
+    ActivateError, ActivateProject, ActivateWith, CodeOrder, GenerateCodesError, Id, Label, MAX_CODES, MAX_USES, Refusal,
     activate_project, generate_codes, memory::PlainHasher, ports::*,
 };
 use time::Duration;
@@ -91,7 +91,7 @@ fn a_code_activates_until_it_expires_and_not_from_then_on() {
             activate_project(&portal.store, &portal.cx(now), &PlainHasher, &ActivateProject { tenant, project, with }).await
         };
         let refusal = activate(late.id, end).await;
-        assert!(matches!(refusal, Err(ActivateError::Expired { at }) if at == end), "{refusal:?}");
+        assert!(matches!(refusal, Err(ActivateError::Refused(Refusal::Expired { at })) if at == end), "{refusal:?}");
         activate(early.id, end - Duration::MICROSECOND).await.unwrap();
         activate(early.id, end).await.unwrap();
     });

@@ -8,3 +8,4 @@ mod generate_codes;
 mod manage_tenant;
 mod projects;
 mod support;
+mod verdict;

@@ -1,6 +1,6 @@
 use tenantry_domain::{
-    ActivateError, ActivateProject, ActivateWith, Actor, Context, Id, NewProject, ProjectError, ProjectStatus, SessionId, Slug,
-    SubscriptionState, TenantId, Transition, activate_project, change_project, create_project, delete_project,
+    ActivateError, ActivateProject, ActivateWith, Actor, Context, Id, NewProject, ProjectError, ProjectStatus, Refusal,
+    SessionId, Slug, SubscriptionState, TenantId, Transition, activate_project, change_project, create_project, delete_project,
     memory::PlainHasher, ports::*, suspend_tenant, transition_project,
 };
 
@@ -19,7 +19,7 @@ async fn allowed(portal: &Portal, tenant: TenantId) -> [bool; 4] {
     let delete = delete_project(store, cx, tenant, unknown).await;
     [
         !create.is_err_and(|error| gated(&error)),
-        matches!(activate, Err(ActivateError::NoCodeAvailable)),
+        matches!(activate, Err(ActivateError::Refused(Refusal::NoCodeAvailable))),
         !change.is_err_and(|error| gated(&error)),
         !delete.is_err_and(|error| gated(&error)),
     ]
@@ -133,6 +133,6 @@ fn another_tenants_project_is_as_good_as_missing() {
         }
         let request = ActivateProject { tenant: stranger, project, with: ActivateWith::NextAvailable };
         let activate = activate_project(store, cx, &PlainHasher, &request).await;
-        assert!(matches!(activate, Err(ActivateError::UnknownProject)), "{activate:?}");
+        assert!(matches!(activate, Err(ActivateError::Refused(Refusal::UnknownProject))), "{activate:?}");
     });
 }

@@ -7,8 +7,8 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{
-    Code, CodeId, CodeStatus, Label, Timestamp,
-    ports::{CodeReads as _, Store},
+    Code, CodeHint, CodeId, CodeStatus, Label, Timestamp,
+    ports::{CodeFilter, CodeReads as _, Store},
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -17,7 +17,7 @@ use crate::{
     extract::TenantSession,
     operation::{Operation, get},
     paging::{List, page_request},
-    problem::Problem,
+    problem::{Fields, Problem},
     schema,
 };
 
@@ -37,6 +37,12 @@ pub(crate) struct CodesQuery {
     /// Those that are so at the moment.
     #[param(value_type = Option<schema::CodeStatus>)]
     status: Option<String>,
+    /// Those with exactly this label.
+    #[param(min_length = 1, max_length = 100)]
+    label: Option<String>,
+    /// Those whose text ends so, in any case.
+    #[param(example = "KP2J")]
+    hint: Option<String>,
     /// How many items at the most; 20 unless told otherwise.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
@@ -74,13 +80,24 @@ struct CodeJson {
     created_at: Timestamp,
 }
 
-/// The tenant's codes, by status.
+/// The filter that a query's `status`, `label` and `hint` make.
+pub(crate) fn code_filter(status: Option<&str>, label: Option<&str>, hint: Option<&str>) -> Result<CodeFilter, Problem> {
+    let mut fields = Fields::default();
+    let status = fields.take_optional("?status", status.map(CodeStatus::parse));
+    let label = fields.take_optional("?label", label.map(Label::parse));
+    let hint = fields.take_optional("?hint", hint.map(CodeHint::parse));
+    match (status, label, hint) {
+        (Some(status), Some(label), Some(hint)) => Ok(CodeFilter { status, label, hint, batch: None }),
+        _ => Err(fields.into_problem()),
+    }
+}
+
+/// The tenant's codes, by status, label and hint.
 pub(crate) async fn list<S: Store>(state: State<S>, who: TenantSession<S>, query: Query<CodesQuery>) -> Answer {
-    let status = query.status.as_deref().map(CodeStatus::parse).transpose();
-    let status = status.map_err(|invalid| Problem::field("?status", invalid))?;
+    let filter = code_filter(query.status.as_deref(), query.label.as_deref(), query.hint.as_deref())?;
     let page = page_request(query.limit, query.cursor.as_deref(), query.count)?;
     let now = state.clock.now();
-    let page = state.store.reader().codes_page(who.id(), status, now, page).await?;
+    let page = state.store.reader().codes_page(who.id(), &filter, now, page).await?;
     let show = |code: Code| CodeJson {
         id: code.id,
         status: code.status(now).as_str(),

@@ -1,0 +1,143 @@
+use tracing::info;
+
+use crate::{
+    Action, AuditEvent, Code, CodeHasher, CodeId, Context, NewCodeText, PlainCode, Refusal, StoreError, Target, Timestamp,
+    ports::*, verdict::standing,
+};
+
+/// Why a code can't be revoked, reissued or given another end.
+#[derive(Debug, thiserror::Error)]
+pub enum ManageCodeError {
+    /// There is no such code.
+    #[error("there is no such code")]
+    UnknownCode,
+    /// As the code stands, it makes no sense.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A code can't have ended before the moment that it is told to.
+    #[error("the new end has passed")]
+    EndPassed,
+    /// Another change came first; it was made without knowing of this one.
+    #[error("the code was changed meanwhile")]
+    Changed,
+    /// The store failed; nothing changed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A code with a new text: the only moment that this is known.
+#[derive(Clone, Debug)]
+pub struct ReissuedCode {
+    /// The code as it is now.
+    pub code: Code,
+    /// Its text, to be shown once.
+    pub text: PlainCode,
+}
+
+/// When a code is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeEnd {
+    /// At once.
+    Now,
+    /// At this moment, exclusive: it must not have passed.
+    At(Timestamp),
+    /// Never.
+    Never,
+}
+
+/// Revokes a code for good, whoever owns it. Revoking it again answers the code as it is and changes nothing.
+///
+/// # Errors
+/// [`UnknownCode`](ManageCodeError::UnknownCode), [`Store`](ManageCodeError::Store).
+pub async fn revoke_code<S: Store>(store: &S, cx: &Context<'_>, id: CodeId) -> Result<Code, ManageCodeError> {
+    let mut tx = store.begin().await?;
+    let tenant = held_code(&mut tx, id).await?.tenant_id;
+    let revoked = tx.revoke_code(tenant, id, cx.now).await?;
+    let code = tx.code(tenant, id).await?.ok_or(ManageCodeError::UnknownCode)?;
+    if !revoked {
+        return Ok(code);
+    }
+    tx.append_audit(&AuditEvent::new(cx, Action::CodeRevoked, Some(tenant), Some(Target::Code(id)))).await?;
+    tx.commit().await?;
+    info!(tenant.id = %tenant, code.id = %id, "revoked code");
+    Ok(code)
+}
+
+/// Gives a code a new text: the same record, with its uses and its history. From here on the old text is worth nothing, also to an
+/// activation that has read the code by it and not committed yet. Of racing calls one wins, and no text is shown that another replaced
+/// before its answer was out.
+///
+/// Only a code that can still be used is reissued: a new text would not make any other one work.
+///
+/// # Errors
+/// [`UnknownCode`](ManageCodeError::UnknownCode), [`Refused`](ManageCodeError::Refused) for a code that is revoked, expired or
+/// exhausted, [`Changed`](ManageCodeError::Changed), [`Store`](ManageCodeError::Store).
+pub async fn reissue_code<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    hasher: &dyn CodeHasher,
+    id: CodeId,
+) -> Result<ReissuedCode, ManageCodeError> {
+    let text = PlainCode::generate(cx.entropy);
+    let keyed = hasher.digest(&text);
+    let new = NewCodeText { digest: keyed.digest, key_id: keyed.key_id, hint: text.hint() };
+
+    let mut tx = store.begin().await?;
+    let before = held_code(&mut tx, id).await?;
+    standing(&before, cx.now)?;
+    let tenant = before.tenant_id;
+    let won = tx.reissue_code(tenant, id, before.digest, &new, cx.now).await?;
+    let code = tx.code(tenant, id).await?.ok_or(ManageCodeError::UnknownCode)?;
+    if !won {
+        standing(&code, cx.now)?;
+        return Err(ManageCodeError::Changed);
+    }
+    let event = AuditEvent::new(cx, Action::CodeReissued, Some(tenant), Some(Target::Code(id)));
+    let event = event.with("old_hint", &before.hint).with("new_hint", &code.hint);
+    tx.append_audit(&event.with("old_key_id", &before.key_id).with("new_key_id", &code.key_id)).await?;
+    tx.commit().await?;
+    info!(tenant.id = %tenant, code.id = %id, "reissued code");
+    Ok(ReissuedCode { code, text })
+}
+
+/// Moves a code's expiry, whoever owns it: an expired code with a later end can be used again. What it is already stays as it is, and
+/// nothing is audited: the same end again, and an end at once for a code that is past its own.
+///
+/// # Errors
+/// [`UnknownCode`](ManageCodeError::UnknownCode), [`EndPassed`](ManageCodeError::EndPassed), [`Refused`](ManageCodeError::Refused) for a
+/// revoked code, [`Changed`](ManageCodeError::Changed), [`Store`](ManageCodeError::Store).
+pub async fn expire_code<S: Store>(store: &S, cx: &Context<'_>, id: CodeId, end: CodeEnd) -> Result<Code, ManageCodeError> {
+    let mut tx = store.begin().await?;
+    let before = held_code(&mut tx, id).await?;
+    if let Some(at) = before.revoked_at {
+        return Err(Refusal::Revoked { at }.into());
+    }
+    let (tenant, from) = (before.tenant_id, before.expires_at);
+    let to = match end {
+        CodeEnd::Never => None,
+        CodeEnd::Now => Some(from.filter(|&from| from <= cx.now).unwrap_or(cx.now)),
+        CodeEnd::At(at) if at < cx.now && from != Some(at) => return Err(ManageCodeError::EndPassed),
+        CodeEnd::At(at) => Some(at),
+    };
+    if to == from {
+        return Ok(before);
+    }
+    let won = tx.move_code_expiry(tenant, id, from, to, cx.now).await?;
+    let code = tx.code(tenant, id).await?.ok_or(ManageCodeError::UnknownCode)?;
+    if !won {
+        return Err(code.revoked_at.map_or(ManageCodeError::Changed, |at| Refusal::Revoked { at }.into()));
+    }
+    let shown = |end: Option<Timestamp>| end.map_or_else(|| "never".to_owned(), |end| end.to_string());
+    let event = AuditEvent::new(cx, Action::CodeExpiryChanged, Some(tenant), Some(Target::Code(id)));
+    tx.append_audit(&event.with("old_expires_at", shown(from)).with("new_expires_at", shown(to))).await?;
+    tx.commit().await?;
+    info!(tenant.id = %tenant, code.id = %id, "moved a code's expiry");
+    Ok(code)
+}
+
+/// The code as it is, with its tenant held.
+async fn held_code(tx: &mut impl Transaction, id: CodeId) -> Result<Code, ManageCodeError> {
+    let code = tx.code_of_anyone(id).await?.ok_or(ManageCodeError::UnknownCode)?;
+    tx.hold_tenant(code.tenant_id).await?;
+    Ok(code)
+}
