@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tenantry_tests::on_both_databases;
+use tokio::task::JoinSet;
 
 on_both_databases! {
     async fn legacy_projects_are_the_operators_until_they_are_assigned(world: World) {
@@ -15,6 +16,10 @@ on_both_databases! {
         let listed = admin.get("/api/admin/projects?tenant=none").await.expect(200).body;
         let items = listed["items"].as_array().unwrap();
         assert_eq!(items.len(), 2);
+        for (query, found) in [("status=active", 2), ("status=pending", 0), ("status=active&limit=1", 1)] {
+            let page = admin.get(&format!("/api/admin/projects?tenant=none&{query}")).await.expect(200).body;
+            assert_eq!(page["items"].as_array().unwrap().len(), found, "{query}");
+        }
         for item in items {
             assert_eq!((&item["tenant_id"], &item["project_status"]), (&Value::Null, &json!("active")));
         }
@@ -25,8 +30,19 @@ on_both_databases! {
         let assign = async |tenant: &Value| {
             admin.post(&format!("/api/admin/projects/{id}/assign"), &json!({ "tenant_id": tenant["id"] })).await
         };
-        assert_eq!(assign(&acme.tenant).await.expect(200).body["tenant_id"], acme.tenant["id"]);
-        assign(&acme.tenant).await.expect(200);
+        let read = admin.get(&format!("/api/admin/projects/{id}")).await.expect(200).body;
+        assert_eq!((&read["tenant_id"], &read["project_id"]), (&Value::Null, &json!("legacy-1")));
+        let mut racers = JoinSet::new();
+        for _ in 0..8 {
+            let (admin, path, body) = (admin.clone(), format!("/api/admin/projects/{id}/assign"), json!({ "tenant_id": acme.tenant["id"] }));
+            racers.spawn(async move { admin.post(&path, &body).await });
+        }
+        let repeats = racers.join_all().await;
+        assert!(repeats.iter().all(|reply| reply.status == 200 && reply.body["tenant_id"] == acme.tenant["id"]), "{repeats:?}");
+        let audited = world.rows("SELECT details FROM audit_events WHERE action = 'project.assigned'").await;
+        assert_eq!(audited.len(), 1, "repeats are not audited");
+        let details: Value = serde_json::from_str(audited[0]["details"].as_str().unwrap()).unwrap();
+        assert_eq!((&details["old_tenant_id"], &details["new_tenant_id"]), (&json!("none"), &acme.tenant["id"]));
         assign(&beta.tenant).await.expect_problem(409, "conflict");
         let own = acme.api.get(&format!("/api/tenant/projects/{id}")).await.expect(200).body;
         assert_eq!((&own["client_name"], &own["project_status"]), (&json!("Old Client"), &json!("active")));

@@ -5,6 +5,8 @@
 mod activation;
 mod bulk_issue;
 mod clocked;
+mod code_check;
+mod codes;
 mod conformance;
 mod crash;
 mod document_fuzz;
@@ -19,6 +21,7 @@ mod openapi;
 mod operators;
 mod outage;
 mod readme;
+mod returns;
 mod secrets;
 mod sessions;
 mod sign_in;

@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use data_encoding::BASE64URL_NOPAD;
 use tenantry_domain::{
     BucketKey, ChallengeId, CodeDigest, CodeHasher, Entropy, Fingerprint, IdempotencyKey, InvalidValue, KeyId, KeyedCodeDigest,
-    OtpAccount, OtpMac, OtpPurpose, PlainCode, TokenDigest,
+    OtpAccount, OtpMac, OtpPurpose, PlainCode, TenantId, TokenDigest,
 };
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -192,6 +192,12 @@ impl KeyRing {
     #[must_use]
     pub fn global_bucket(&self) -> BucketKey {
         self.bucket(&["otp global"])
+    }
+
+    /// The bucket of a tenant's returned activations.
+    #[must_use]
+    pub fn returns_bucket(&self, tenant: TenantId) -> BucketKey {
+        self.bucket(&["returns", &tenant.to_string()])
     }
 
     fn bucket(&self, parts: &[&str]) -> BucketKey {

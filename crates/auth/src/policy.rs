@@ -1,4 +1,4 @@
-//! The figures of sign-in, and the bounds within which an operator may move them.
+//! The figures of sign-in and of returns, and the bounds within which an operator may move them.
 
 use tenantry_domain::{OtpBudget, Rate, Timestamp};
 use time::Duration;
@@ -22,6 +22,10 @@ pub struct AuthPolicy {
     pub session_absolute: Duration,
     /// How long the one-time link that makes an owner is open: 1 minute to 24 hours.
     pub bootstrap_link_ttl: Duration,
+    /// How long after an activation its tenant may return it: up to a year; zero: never.
+    pub return_grace: Duration,
+    /// Returns, by tenant.
+    pub returns_per_tenant: Rate,
 }
 
 /// A figure outside its bounds.
@@ -79,6 +83,16 @@ impl AuthPolicy {
             within(self.bootstrap_link_ttl, Duration::MINUTE, Duration::DAY),
             "the life of a bootstrap link",
             "1 minute to 24 hours",
+        )?;
+        bounded(
+            within(self.return_grace, Duration::ZERO, Duration::days(365)),
+            "the time to return an activation",
+            "0, for never, to 365 days",
+        )?;
+        bounded(
+            rate(&self.returns_per_tenant),
+            "the rate of returns by tenant",
+            "a burst of 1 or more, and an interval of up to a day",
         )
     }
 
@@ -100,6 +114,8 @@ impl Default for AuthPolicy {
             session_idle: Duration::minutes(30),
             session_absolute: Duration::DAY,
             bootstrap_link_ttl: Duration::HOUR,
+            return_grace: Duration::DAY,
+            returns_per_tenant: Rate { burst: 3, interval: Duration::HOUR },
         }
     }
 }
@@ -111,7 +127,7 @@ mod tests {
     #[test]
     fn the_defaults_are_within_their_own_bounds_and_weaker_figures_are_not() {
         assert_eq!(AuthPolicy::default().check(), Ok(()));
-        let weaker: [fn(&mut AuthPolicy); 7] = [
+        let weaker: [fn(&mut AuthPolicy); 9] = [
             |policy| policy.otp_ttl = Duration::minutes(11),
             |policy| policy.otp_budget.attempts = 6,
             |policy| policy.otp_budget.failures = 11,
@@ -119,6 +135,8 @@ mod tests {
             |policy| policy.session_idle = Duration::days(2),
             |policy| policy.otp_per_account.interval = Duration::ZERO,
             |policy| policy.bootstrap_link_ttl = Duration::days(2),
+            |policy| policy.return_grace = Duration::days(366),
+            |policy| policy.returns_per_tenant.burst = 0,
         ];
         for weaken in weaker {
             let mut policy = AuthPolicy::default();

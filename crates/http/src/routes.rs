@@ -41,6 +41,8 @@ pub(crate) fn table<S: Store>() -> Vec<Section> {
         section("Tenants", "To whom.", admin::tenants::operations::<S>()),
         section("Codes", "What activates projects.", admin::codes::operations::<S>()),
         section("Batches", "Codes that came together.", admin::batches::operations::<S>()),
+        section("Code records", "The codes that there are, and what becomes of them.", admin::code_records::operations::<S>()),
+        section("Code check", "What an activation would answer.", admin::code_check::operations::<S>()),
         section("All projects", "Everybody's projects, and those of nobody.", admin::projects::operations::<S>()),
         section("Health", "Whether the server is alive, and whether it is ready.", health::operations::<S>()),
         section("Document", "What this API can do.", docs::operations()),

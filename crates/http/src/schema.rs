@@ -53,6 +53,7 @@ ids! {
     ProjectId: tenantry_domain::Project;
     SessionId: tenantry_domain::Session;
     ChallengeId: tenantry_domain::OtpChallenge;
+    EventId: tenantry_domain::AuditEvent;
 }
 
 /// A moment, in UTC, by RFC 3339.

@@ -1,4 +1,4 @@
-//! The figures of sign-in.
+//! The figures of sign-in and of returns.
 
 use tenantry_auth::{AuthPolicy, PolicyError};
 use tenantry_domain::Rate;
@@ -26,6 +26,7 @@ pub fn read(values: &Values) -> Result<AuthPolicy, ConfigError> {
     }
     seconds(values, Key::SESSION_IDLE_SECONDS, &mut policy.session_idle)?;
     seconds(values, Key::SESSION_ABSOLUTE_SECONDS, &mut policy.session_absolute)?;
+    seconds(values, Key::ACTIVATION_RETURN_GRACE_SECONDS, &mut policy.return_grace)?;
     policy.check().map_err(|error| out_of_bounds(&policy, &error))?;
     Ok(policy)
 }
@@ -47,7 +48,7 @@ fn seconds(values: &Values, key: Key, figure: &mut Duration) -> Result<(), Confi
 /// Finds the setting that is out of bounds: the first one that makes the same complaint when it alone isn't the default.
 fn out_of_bounds(policy: &AuthPolicy, error: &PolicyError) -> ConfigError {
     type Change = fn(&mut AuthPolicy, &AuthPolicy);
-    let settings: [(Key, Change); 12] = [
+    let settings: [(Key, Change); 13] = [
         (Key::OTP_TTL_SECONDS, |to, from| to.otp_ttl = from.otp_ttl),
         (Key::OTP_ATTEMPTS, |to, from| to.otp_budget.attempts = from.otp_budget.attempts),
         (Key::OTP_ACCOUNT_FAILURES, |to, from| to.otp_budget.failures = from.otp_budget.failures),
@@ -60,6 +61,7 @@ fn out_of_bounds(policy: &AuthPolicy, error: &PolicyError) -> ConfigError {
         (Key::OTP_REQUESTS_GLOBAL_INTERVAL_MILLISECONDS, |to, from| to.otp_global.interval = from.otp_global.interval),
         (Key::SESSION_IDLE_SECONDS, |to, from| to.session_idle = from.session_idle),
         (Key::SESSION_ABSOLUTE_SECONDS, |to, from| to.session_absolute = from.session_absolute),
+        (Key::ACTIVATION_RETURN_GRACE_SECONDS, |to, from| to.return_grace = from.return_grace),
     ];
     let complains = |change: &Change| {
         let mut changed = AuthPolicy::default();
@@ -78,6 +80,8 @@ mod tests {
 
     #[test]
     fn figures_are_taken_and_the_rest_stays() {
+        let never = config(&[("TENANTRY__ACTIVATION__RETURN_GRACE_SECONDS", "0")]).unwrap().policy;
+        assert_eq!(never.return_grace, Duration::ZERO);
         let config =
             config(&[("TENANTRY__OTP__TTL_SECONDS", "300"), ("TENANTRY__OTP__REQUESTS_GLOBAL_INTERVAL_MILLISECONDS", "250")]);
         let policy = config.unwrap().policy;
@@ -101,6 +105,7 @@ mod tests {
             ("TENANTRY__OTP__REQUESTS_GLOBAL_INTERVAL_MILLISECONDS", "0"),
             ("TENANTRY__SESSION__IDLE_SECONDS", "119"),
             ("TENANTRY__SESSION__ABSOLUTE_SECONDS", "60"),
+            ("TENANTRY__ACTIVATION__RETURN_GRACE_SECONDS", "31536001"),
         ] {
             let error = config(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains("must be"), "{name}: {error}");

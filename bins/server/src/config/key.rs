@@ -50,6 +50,7 @@ keys! {
     OTP_REQUESTS_GLOBAL_INTERVAL_MILLISECONDS = "otp.requests_global_interval_milliseconds",
     SESSION_IDLE_SECONDS = "session.idle_seconds",
     SESSION_ABSOLUTE_SECONDS = "session.absolute_seconds",
+    ACTIVATION_RETURN_GRACE_SECONDS = "activation.return_grace_seconds",
 }
 
 impl Key {

@@ -61,6 +61,7 @@ fn shown(config: &Config, key: Key) -> Option<String> {
         Key::OTP_REQUESTS_GLOBAL_INTERVAL_MILLISECONDS => policy.otp_global.interval.whole_milliseconds().to_string(),
         Key::SESSION_IDLE_SECONDS => policy.session_idle.whole_seconds().to_string(),
         Key::SESSION_ABSOLUTE_SECONDS => policy.session_absolute.whole_seconds().to_string(),
+        Key::ACTIVATION_RETURN_GRACE_SECONDS => policy.return_grace.whole_seconds().to_string(),
         _ => return None,
     })
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod batches;
 mod bulk_issue;
+pub(crate) mod code_check;
+pub(crate) mod code_records;
 pub(crate) mod codes;
 pub(crate) mod plans;
 pub(crate) mod projects;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tenantry_domain::{
     InvalidValue, Project, ProjectId, Scope, TenantId, assign_project,
     ports::{Ownership, ProjectReads as _, Store},
+    return_activation,
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -33,6 +34,22 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .says("List everybody's projects", "Those of one tenant, or, with `tenant=none`, the legacy projects that have none.")
             .query::<AllProjectsQuery>()
             .answers::<List<OwnedProjectJson>>(StatusCode::OK),
+        get("/api/admin/projects/{id}", web::to(read::<S>))
+            .scope(Scope::ProjectsRead)
+            .says("Read anybody's project", "Whoever owns it, or nobody.")
+            .id::<schema::ProjectId>()
+            .answers::<OwnedProjectJson>(StatusCode::OK),
+        post("/api/admin/projects/{id}/return", web::to(give_back::<S>))
+            .scope(Scope::ProjectsWrite)
+            .says(
+                "Return anybody's activation",
+                "Undoes the activation of an active or paused project: the project is pending again, and the code's use and the month's \
+                activation are given back. Doing so again changes nothing.",
+            )
+            .id::<schema::ProjectId>()
+            .answers::<OwnedProjectJson>(StatusCode::OK)
+            .idempotent()
+            .refuses(&[ErrorCode::InvalidTransition]),
         post("/api/admin/projects/{id}/assign", web::to(assign::<S>))
             .scope(Scope::ProjectsWrite)
             .says("Assign a legacy project", "Gives a project without a tenant to one. Doing so again changes nothing.")
@@ -109,6 +126,21 @@ pub(crate) async fn list<S: Store>(state: State<S>, _who: Operator<S>, query: Qu
     let page = page_request(query.limit, query.cursor.as_deref(), query.count)?;
     let page = state.store.reader().projects_of_anyone_page(ownership, &filter, page).await?;
     Ok(HttpResponse::Ok().json(List::new(page, |project| project.id, OwnedProjectJson::from)))
+}
+
+/// One project.
+pub(crate) async fn read<S: Store>(state: State<S>, _who: Operator<S>, id: Path<ProjectId>) -> Answer {
+    let project = state.store.reader().project_of_anyone(*id).await?.ok_or_else(Problem::not_found)?;
+    Ok(HttpResponse::Ok().json(OwnedProjectJson::from(project)))
+}
+
+/// Undoes an activation.
+pub(crate) async fn give_back<S: Store>(state: State<S>, who: Operator<S>, id: Path<ProjectId>, body: KeyedBody) -> Answer {
+    body.answer_once(&state, who.context(&state), async |store, cx| {
+        let project = return_activation(store, cx, *id).await?;
+        Ok(HttpResponse::Ok().json(OwnedProjectJson::from(project)))
+    })
+    .await
 }
 
 /// Gives a project without tenant to one.

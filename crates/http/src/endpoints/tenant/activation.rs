@@ -1,4 +1,4 @@
-//! Activation of a project.
+//! Activation of a project, and its return.
 
 use actix_web::{
     HttpResponse,
@@ -6,7 +6,10 @@ use actix_web::{
     web::{self, Path},
 };
 use serde::Deserialize;
-use tenantry_domain::{ActivateProject, ActivateWith, InvalidValue, PlainCode, ProjectId, activate_project, ports::Store};
+use tenantry_domain::{
+    ActivateProject, ActivateWith, InvalidValue, PlainCode, ProjectId, ReturnLimits, activate_project, ports::Store,
+    return_own_activation,
+};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
@@ -44,6 +47,24 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
                 ErrorCode::ProjectAlreadyActive,
                 ErrorCode::QuotaExceeded,
                 ErrorCode::SubscriptionInactive,
+                ErrorCode::TenantSuspended,
+            ]),
+        post("/api/tenant/projects/{id}/return", web::to(give_back::<S>))
+            .tenant()
+            .says(
+                "Return an activation",
+                "Undoes the activation of an active or paused project, for a time after it that the operator decides: the project is pending \
+                again, and the code's use and the month's activation are given back. Doing so again changes nothing.",
+            )
+            .id::<schema::ProjectId>()
+            .answers::<ProjectJson>(StatusCode::OK)
+            .idempotent()
+            .refuses(&[
+                ErrorCode::InvalidTransition,
+                ErrorCode::ReturnWindowClosed,
+                ErrorCode::RateLimited,
+                ErrorCode::SubscriptionInactive,
+                ErrorCode::TenantSuspended,
             ]),
     ]
 }
@@ -88,6 +109,17 @@ pub(crate) async fn activate<S: Store>(
     let request = ActivateProject { tenant: who.id(), project: *id, with };
     body.answer_once(&state, who.context(&state), async |store, cx| {
         let project = activate_project(store, cx, state.keys.as_ref(), &request).await?;
+        Ok(HttpResponse::Ok().json(ProjectJson::from(project)))
+    })
+    .await
+}
+
+/// Undoes an activation, within what the policy lets a tenant do by itself.
+pub(crate) async fn give_back<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>, body: KeyedBody) -> Answer {
+    let (policy, bucket) = (&state.policy, state.keys.returns_bucket(who.id()));
+    let limits = ReturnLimits { grace: policy.return_grace, bucket, rate: policy.returns_per_tenant };
+    body.answer_once(&state, who.context(&state), async |store, cx| {
+        let project = return_own_activation(store, cx, who.id(), *id, &limits).await?;
         Ok(HttpResponse::Ok().json(ProjectJson::from(project)))
     })
     .await
