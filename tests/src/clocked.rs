@@ -2,9 +2,9 @@
 
 use std::{future::Future, net::TcpListener, pin::Pin, sync::Arc, thread};
 
-use tenantry_auth::{ApiKeyToken, AuthPolicy, KeyRing, OperatorKey, OtpMail};
+use tenantry_auth::{ApiKeyToken, AuthPolicy, KeyRing, OperatorKey, OtpMail, create_bootstrap_link};
 use tenantry_domain::{
-    Clock as _, Delivery, KeyId, ManualClock, SystemEntropy, Timestamp,
+    BootstrapPurpose, Clock as _, Context, Delivery, KeyId, ManualClock, SystemEntropy, Timestamp,
     ports::{OutboxWrites as _, Store as _, Transaction as _},
 };
 use tenantry_http::{AppState, Health, HttpSettings, Readiness, serve};
@@ -12,7 +12,7 @@ use tenantry_persistence::{DatabaseStore, Options};
 use time::macros::datetime;
 use tokio::sync::oneshot;
 
-use crate::{api::Api, world::World};
+use crate::{api::Api, operators::Door, world::World};
 
 /// A server whose clock stands still until it is told to move. It sends no mail: [`Clocked::otp`] takes it from the outbox.
 pub struct Clocked {
@@ -94,6 +94,22 @@ impl Clocked {
         tx.commit().await.expect("a commit");
         let opened = self.keys.open(messages[0].id, &messages[0].payload).expect("a payload that opens");
         OtpMail::from_bytes(&opened).expect("a mail").otp
+    }
+
+    /// A link for the first operator: its path.
+    pub async fn bootstrap_path(&self) -> String {
+        let cx = Context::system(self.clock.now(), &SystemEntropy);
+        let purpose = BootstrapPurpose::FirstOperator;
+        let made = create_bootstrap_link(&self.store, &cx, &self.keys, &AuthPolicy::default(), purpose).await;
+        format!("/bootstrap/{}", made.expect("a link").token.reveal())
+    }
+
+    /// Creates an operator and signs it in.
+    pub async fn operator(&self, role: &str, email: &str) -> Api {
+        self.admin().create_operator(email, role).await;
+        let challenge = self.api().ask_at(Door::Operator, email).await.expect(202).text_at("/challenge_id");
+        let session = self.api().answer_at(Door::Operator, &challenge, &self.otp().await).await.expect(200);
+        self.api().with_bearer(&session.text_at("/session_token"))
     }
 
     /// Creates a tenant and signs it in.

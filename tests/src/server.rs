@@ -172,6 +172,11 @@ impl Server {
         self.earlier_logs.clone() + &self.process.logs()
     }
 
+    /// What the server has written to stdout since it was last started.
+    pub fn stdout(&self) -> String {
+        self.process.stdout()
+    }
+
     /// Sends a signal and does not wait.
     pub fn signal(&mut self, signal: Signal) {
         self.process.signal(signal);

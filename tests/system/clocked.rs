@@ -1,7 +1,7 @@
 //! What takes minutes or hours, on a clock that the test moves (attacks 2 and 13).
 
 use serde_json::json;
-use tenantry_tests::{Clocked, on_both_databases};
+use tenantry_tests::{Clocked, Door, on_both_databases};
 use time::Duration;
 
 on_both_databases! {
@@ -54,6 +54,92 @@ on_both_databases! {
         assert_eq!(last_activity().await, signed_in);
         server.clock.advance(Duration::seconds(1));
         assert_ne!(last_activity().await, signed_in);
+    }
+
+    /// Attacks 2 and 13 at the operators' door: a password's end, rest, and the day's end.
+    async fn an_operators_password_and_session_end_when_a_tenants_do(world: World) {
+        let server = Clocked::start(&world).await;
+        let ada = server.operator("owner", "ada@portal.example").await;
+        server.clock.advance(Duration::hours(1));
+        for (waited, status) in [(Duration::seconds(599), 200), (Duration::seconds(600), 401)] {
+            let challenge = server.api().ask_at(Door::Operator, "ada@portal.example").await.expect(202).text_at("/challenge_id");
+            let otp = server.otp().await;
+            server.clock.advance(waited);
+            server.api().answer_at(Door::Operator, &challenge, &otp).await.expect(status);
+        }
+        ada.get("/api/admin/auth/session").await.expect_problem(401, "unauthenticated");
+
+        let ada = server.operator("viewer", "grace@portal.example").await;
+        server.clock.advance(Duration::seconds(30 * 60 - 1));
+        ada.get("/api/admin/auth/session").await.expect(200);
+        server.clock.advance(Duration::minutes(30));
+        ada.get("/api/admin/auth/session").await.expect_problem(401, "unauthenticated");
+        ada.post("/api/admin/auth/refresh", &json!({})).await.expect_problem(401, "unauthenticated");
+
+        let ada = server.operator("viewer", "ida@portal.example").await;
+        let mut lived = Duration::ZERO;
+        while lived + Duration::minutes(29) < Duration::DAY {
+            lived += Duration::minutes(29);
+            server.clock.advance(Duration::minutes(29));
+            ada.post("/api/admin/auth/refresh", &json!({})).await.expect(200);
+        }
+        server.clock.advance(Duration::DAY - lived - Duration::SECOND);
+        ada.get("/api/admin/auth/session").await.expect(200);
+        server.clock.advance(Duration::SECOND);
+        ada.get("/api/admin/auth/session").await.expect_problem(401, "unauthenticated");
+    }
+
+    async fn a_keys_use_is_written_once_a_minute_and_audited_once_an_hour(world: World) {
+        let server = Clocked::start(&world).await;
+        let admin = server.admin();
+        let (made, program) = admin.create_api_key(&["plans:read"]).await;
+        let key = format!("/api/admin/api-keys/{}", made["id"].as_str().unwrap());
+        let last_used = async || admin.get(&key).await.expect(200).body["last_used_at"].clone();
+        let audited = async || world.rows("SELECT id FROM audit_events WHERE action = 'api_key.used'").await.len();
+        assert_eq!((last_used().await, audited().await), (json!(null), 0));
+        program.get("/api/admin/plans").await.expect(200);
+        assert_eq!((last_used().await, audited().await), (json!("2026-03-01T12:00:00Z"), 1));
+        server.clock.advance(Duration::seconds(59));
+        program.get("/api/admin/plans").await.expect(200);
+        assert_eq!(last_used().await, "2026-03-01T12:00:00Z");
+        server.clock.advance(Duration::seconds(1));
+        // What is refused for want of a scope is a use too.
+        program.get("/api/admin/tenants").await.expect_problem(403, "forbidden");
+        assert_eq!((last_used().await, audited().await), (json!("2026-03-01T12:01:00Z"), 1));
+        server.clock.advance(Duration::minutes(58));
+        program.get("/api/admin/plans").await.expect(200);
+        assert_eq!((last_used().await, audited().await), (json!("2026-03-01T12:59:00Z"), 1));
+        server.clock.advance(Duration::minutes(1));
+        program.get("/api/admin/plans").await.expect(200);
+        assert_eq!((last_used().await, audited().await), (json!("2026-03-01T13:00:00Z"), 2));
+    }
+
+    async fn a_key_expires_at_its_end_and_not_before(world: World) {
+        let server = Clocked::start(&world).await;
+        for expiry in [json!({ "ttl_seconds": 60 }), json!({ "expires_at": "2026-03-01T12:02:00Z" })] {
+            let mut wanted = json!({ "name": "CI", "scopes": ["plans:read"] });
+            wanted.as_object_mut().unwrap().extend(expiry.as_object().unwrap().clone());
+            let made = server.admin().post("/api/admin/api-keys", &wanted).await.expect(201);
+            let program = server.api().with_bearer(&made.text_at("/api_key"));
+            server.clock.advance(Duration::seconds(59));
+            program.get("/api/admin/plans").await.expect(200);
+            server.clock.advance(Duration::seconds(1));
+            program.get("/api/admin/plans").await.expect_problem(401, "unauthenticated");
+        }
+    }
+
+    async fn a_bootstrap_link_is_open_for_an_hour(world: World) {
+        let server = Clocked::start(&world).await;
+        let owner = json!({ "name": "Ada", "email": "ada@portal.example" });
+        let (late, timely) = (server.bootstrap_path().await, server.bootstrap_path().await);
+        server.clock.advance(Duration::seconds(3599));
+        assert_eq!(server.api().get(&late).await.expect(200).body["expires_at"], "2026-03-01T13:00:00Z");
+        server.clock.advance(Duration::SECOND);
+        server.api().get(&late).await.expect_problem(404, "not_found");
+        server.api().post(&late, &owner).await.expect_problem(404, "not_found");
+        server.api().post(&timely, &owner).await.expect_problem(404, "not_found");
+        server.api().post(&server.bootstrap_path().await, &owner).await.expect(201);
+        assert!(world.rows("SELECT purpose FROM bootstrap_links").await.is_empty(), "the next link swept the old ones out");
     }
 
     async fn one_more_password_every_ten_minutes(world: World) {

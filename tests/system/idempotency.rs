@@ -37,7 +37,9 @@ async fn count(world: &World, table: &str) -> usize {
 /// The tables that an effect shows in.
 async fn counts(world: &World) -> Vec<usize> {
     let mut counts = Vec::new();
-    for table in ["plans", "tenants", "activation_codes", "llm_project_config", "redemptions", "audit_events"] {
+    for table in
+        ["plans", "tenants", "activation_codes", "llm_project_config", "redemptions", "operators", "api_keys", "audit_events"]
+    {
         counts.push(count(world, table).await);
     }
     counts
@@ -80,6 +82,8 @@ on_both_databases! {
             (&admin, "/api/admin/tenants".to_owned(), tenant, 201),
             (&admin, format!("/api/admin/tenants/{tenant_id}/codes"), json!({ "count": 3 }), 201),
             (&admin, "/api/admin/projects/prj_0190a0a0000070008000000000000001/assign".to_owned(), json!({ "tenant_id": tenant_id }), 200),
+            (&admin, "/api/admin/operators".to_owned(), json!({ "name": "Ada", "email": "ada@portal.example", "role": "viewer" }), 201),
+            (&admin, "/api/admin/api-keys".to_owned(), json!({ "name": "CI", "scopes": ["plans:read"] }), 201),
             (&acme.api, "/api/tenant/projects".to_owned(), json!({ "client_name": "Keyed" }), 201),
             (&acme.api, format!("/api/tenant/projects/{}/activate", project["id"].as_str().unwrap()), json!({}), 200),
         ];
@@ -128,6 +132,14 @@ on_both_databases! {
         // A tenant that signed in again, as one does after a time-out, is who it was.
         let later = server.api().sign_in("acme", &acme.email, world.mail()).await;
         assert_replayed(&first, &post(&later, "/api/tenant/projects", "k", &body).await);
+        // So is an operator; its API keys are others.
+        let ada = world.operator(&server, "owner", "ada@portal.example").await;
+        let (_, program) = ada.api.create_api_key(&["plans:write"]).await;
+        let plan = |name: &str| json!({ "name": name, "monthly_run_quota": 5 });
+        let adas = post(&ada.api, "/api/admin/plans", "k", &plan("Two")).await.expect(201);
+        let again = server.api().sign_in_operator(&ada.email, world.mail()).await;
+        assert_replayed(&adas, &post(&again, "/api/admin/plans", "k", &plan("Two")).await);
+        post(&program, "/api/admin/plans", "k", &plan("Three")).await.expect(201);
         // Who isn't signed in learns nothing of a key.
         post(&server.api(), "/api/tenant/projects", "k", &body).await.expect_problem(401, "unauthenticated");
     }

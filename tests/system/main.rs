@@ -3,6 +3,9 @@
 //! The attacks that the tests name by number are those of the security design; `docs/security.md` lists them.
 
 mod activation;
+mod api_keys;
+mod attacks;
+mod bootstrap;
 mod bulk_issue;
 mod clocked;
 mod code_check;
@@ -18,10 +21,14 @@ mod limits;
 mod main_path;
 mod migrations;
 mod openapi;
+mod operator_path;
+mod operator_sessions;
+mod operator_sign_in;
 mod operators;
 mod outage;
 mod readme;
 mod returns;
+mod roles;
 mod secrets;
 mod sessions;
 mod sign_in;

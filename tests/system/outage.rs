@@ -16,15 +16,28 @@ async fn without_its_database_a_server_says_so_and_recovers_alone() {
     let challenge = server.api().ask_for_otp("acme").await;
     let mails = world.mail().wait_for(&acme.email, 2, Duration::from_secs(30)).await;
     let otp = otp_in(&mails[1].text).unwrap();
+    let link = server.bootstrap_path().await;
+    let owner = world.operator(&server, "owner", "ada@portal.example").await;
+    let (_, program) = owner.api.create_api_key(&["plans:read"]).await;
 
     cluster.crash().await;
-    let token = acme.api.bearer().unwrap();
-    for place in [4, 20, token.len() - 1] {
-        let mut mistyped = token.to_owned().into_bytes();
-        mistyped[place] = if mistyped[place] == b'A' { b'B' } else { b'A' };
-        let api = server.api().with_bearer(std::str::from_utf8(&mistyped).unwrap());
-        api.get("/api/tenant/projects").await.expect_problem(401, "unauthenticated");
+    for (token, path) in [
+        (acme.api.bearer(), "/api/tenant/projects"),
+        (owner.api.bearer(), "/api/admin/plans"),
+        (program.bearer(), "/api/admin/plans"),
+    ] {
+        for mistyped in mistyped(token.unwrap(), 4) {
+            server.api().with_bearer(&mistyped).get(path).await.expect_problem(401, "unauthenticated");
+        }
     }
+    for mistyped in mistyped(&link, "/bootstrap/tnb_".len()) {
+        server.api().get(&mistyped).await.expect_problem(404, "not_found");
+    }
+    for api in [&owner.api, &program] {
+        api.get("/api/admin/auth/session").await.expect_problem(503, "unavailable");
+    }
+    // The key of the configuration needs no database.
+    world.admin(&server).get("/api/admin/auth/session").await.expect(200);
     for reply in [acme.api.get("/api/tenant/projects").await, server.api().verify_otp(&challenge, otp).await] {
         assert!(reply.expect_problem(503, "unavailable").header("retry-after").is_some());
     }
@@ -35,6 +48,19 @@ async fn without_its_database_a_server_says_so_and_recovers_alone() {
     assert_eq!(acme.api.get("/api/tenant/auth/sessions").await.expect(200).body["items"].as_array().unwrap().len(), 1);
     server.api().verify_otp(&challenge, otp).await.expect(200);
     acme.api.post("/api/tenant/projects", &json!({ "client_name": "Client" })).await.expect(201);
+    for api in [&owner.api, &program] {
+        api.get("/api/admin/plans").await.expect(200);
+    }
+}
+
+/// A token with another character here and there, from `start` on.
+fn mistyped(token: &str, start: usize) -> Vec<String> {
+    let change = |place: usize| {
+        let mut mistyped = token.to_owned().into_bytes();
+        mistyped[place] = if mistyped[place] == b'A' { b'B' } else { b'A' };
+        String::from_utf8(mistyped).unwrap()
+    };
+    [start, start + 16, token.len() - 1].map(change).to_vec()
 }
 
 /// Waits until the server answers so: an answer may be a second old.

@@ -49,6 +49,12 @@ pub enum Verb {
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigVerb),
+    /// Prints a one-time link that makes the first operator.
+    BootstrapLink {
+        /// Also where there are operators: for one more owner, when none can come in any more.
+        #[arg(long)]
+        recover: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! `tenantry-server`: reads the configuration, wires store, sign-in and HTTP together, serves, and stops in order.
 
+mod bootstrap_link;
 mod cli;
 mod config;
 mod database;
@@ -53,6 +54,12 @@ fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
             terminal::say(ApiKeyToken::generate(&SystemEntropy).reveal());
             let name = Key::BOOTSTRAP_API_KEY.env_name();
             terminal::remark(format!("Keep it secret. The server takes it as {name}, or from the file that {name}_FILE names."));
+        }
+        Some(Verb::BootstrapLink { recover }) => {
+            let config = load(cli.settings)?;
+            let (address, made) = actix_web::rt::System::new().block_on(bootstrap_link::make(&config, recover))?;
+            terminal::say(address);
+            terminal::remark(format!("Whoever opens it becomes an owner: once, and until {}.", made.link.expires_at));
         }
         Some(Verb::Config(ConfigVerb::Print)) => terminal::say(load(cli.settings)?.print().trim_end()),
         Some(Verb::Config(ConfigVerb::Check)) => {

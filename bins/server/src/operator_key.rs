@@ -2,9 +2,8 @@
 
 use tenantry_auth::{ApiKeyToken, KeyRing, OperatorKey};
 use tenantry_domain::Entropy;
-use tracing::warn;
 
-use crate::config::{Config, Environment, Key};
+use crate::config::{Config, Environment};
 
 /// The keys that operators can come in with, and the one that is to be shown because nobody knows it yet.
 pub struct OperatorKeys {
@@ -21,14 +20,8 @@ impl OperatorKeys {
                 let token = ApiKeyToken::generate(entropy);
                 Self { keys: vec![OperatorKey::new("this run", &token, ring)], shown: Some(token) }
             }
-            (None, Environment::Production) => {
-                warn!(
-                    "no operator can sign in: make a key with `tenantry-server api-key generate`, and set {} or {}_FILE to it",
-                    Key::BOOTSTRAP_API_KEY.env_name(),
-                    Key::BOOTSTRAP_API_KEY.env_name()
-                );
-                Self { keys: Vec::new(), shown: None }
-            }
+            // Operators sign in, and make keys that can be revoked.
+            (None, Environment::Production) => Self { keys: Vec::new(), shown: None },
         }
     }
 }

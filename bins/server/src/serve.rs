@@ -8,7 +8,7 @@ use std::{
 };
 
 use actix_web::{dev::ServerHandle, rt};
-use tenantry_domain::{Clock, Entropy, SystemClock, SystemEntropy};
+use tenantry_domain::{Clock, Context, Entropy, SystemClock, SystemEntropy};
 use tenantry_http::{AppState, Health};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -17,10 +17,11 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
+    bootstrap_link,
     config::{Config, Environment, Key},
     database::{self, DatabaseError, DatabaseReadiness},
     demo::{self, DemoError},
-    greeting::{greeting, reachable},
+    greeting::{Greeting, reachable},
     keys::{self, KeysError},
     mail::{Mailer, RunningMailer, Transport, TransportError},
     operator_key::OperatorKeys,
@@ -73,6 +74,9 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         true => Some(demo::prepare(&store, clock.as_ref(), entropy.as_ref(), &keys).await?),
         false => None,
     };
+    let public_url = config.http.public_url(reachable(address));
+    let cx = Context::system(clock.now(), entropy.as_ref());
+    let link = bootstrap_link::for_start(&store, &cx, &keys, &config.policy).await;
 
     let mailer = RunningMailer::start(Mailer {
         store: store.clone(),
@@ -81,7 +85,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         keys: Arc::clone(&keys),
         transport: Transport::new(&config.mail.url, config.http.public_url.as_ref())?,
         from: config.mail.from.clone(),
-        public_url: config.http.public_url(reachable(address)),
+        public_url: public_url.clone(),
     });
     let health = Health::new(DatabaseReadiness::new(store.clone(), config.database.url.clone()));
     let state = AppState {
@@ -98,12 +102,14 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
     let handle = server.handle();
     let mut serving = rt::spawn(server);
 
-    terminal::say(greeting(&config, address, operators.shown.as_ref()));
+    let link_address = link.as_ref().map(|link| (bootstrap_link::address(&public_url, link), link.link.expires_at));
+    let greeting = Greeting { config: &config, address, operator_key: operators.shown.as_ref(), link: link_address }.text();
+    terminal::say(greeting);
     if let Some(code) = demo_code {
         terminal::say(demo::lines(&format!("http://{}", reachable(address)), &code, &config.mail.to_string()));
     }
-    // From here on the key is known to whoever reads the terminal, and to the digest in the state.
-    drop(operators.shown);
+    // From here on key and link are known to whoever reads the terminal, and to the digests in the state and the store.
+    drop((operators.shown, link));
 
     let ended = tokio::select! {
         ended = &mut serving => ended,

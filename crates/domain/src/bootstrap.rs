@@ -25,6 +25,9 @@ pub enum BootstrapPurpose {
 }
 
 impl BootstrapPurpose {
+    /// Every purpose.
+    pub const ALL: [Self; 2] = [Self::FirstOperator, Self::Recovery];
+
     /// The purpose as it is stored and shown.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -37,6 +40,6 @@ impl BootstrapPurpose {
     /// The reverse of [`as_str`](Self::as_str).
     #[must_use]
     pub fn from_stored(text: &str) -> Option<Self> {
-        [Self::FirstOperator, Self::Recovery].into_iter().find(|purpose| purpose.as_str() == text)
+        Self::ALL.into_iter().find(|purpose| purpose.as_str() == text)
     }
 }

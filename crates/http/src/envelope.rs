@@ -134,7 +134,7 @@ fn carries_secret(query: &str) -> bool {
     let named = |pair: &str| {
         matches!(pair.split('=').next(), Some("access_token" | "token" | "session_token" | "api_key" | "otp_code" | "code"))
     };
-    lower.contains("tns_") || lower.contains("tnk_") || lower.split('&').any(named)
+    ["tns_", "tno_", "tnk_", "tnb_"].iter().any(|prefix| lower.contains(prefix)) || lower.split('&').any(named)
 }
 
 fn log(method: &Method, route: Option<&str>, path: &str, status: StatusCode, started: Instant) {

@@ -1,11 +1,11 @@
 //! Which status and code every error gets: here, and nowhere else.
 
 use actix_web::http::StatusCode;
-use tenantry_auth::{AuthError, RequestOtpError, VerifyOtpError};
+use tenantry_auth::{ApiKeyError, AuthError, BootstrapError, RequestOtpError, VerifyOtpError};
 use tenantry_domain::{
     ActivateError, AssignError, AttemptError, Chain, CheckCodeError, CreatePlanError, CreateTenantError, GenerateCodesError,
-    InvalidValue, ManageCodeError, ManageTenantError, ProjectError, Refusal, ReturnError, RevokeBatchError, Scope, StoreError,
-    SubscriptionState,
+    InvalidValue, ManageCodeError, ManageTenantError, OperatorError, ProjectError, Refusal, ReturnError, RevokeBatchError, Scope,
+    Scopes, StoreError, SubscriptionState,
 };
 use time::Duration;
 use tracing::error;
@@ -155,6 +155,16 @@ impl Problem {
     /// The caller is known, and lacks a scope.
     pub fn lacks(scope: Scope) -> Self {
         Self::new(ErrorCode::Forbidden, format!("this needs the scope `{scope}`, which you don't have"))
+    }
+
+    /// The caller is an API key, and this is for who is signed in.
+    pub fn no_session() -> Self {
+        Self::new(ErrorCode::Forbidden, "this is for operators who are signed in; an API key has no session")
+    }
+
+    /// The caller would give others what it doesn't have.
+    fn beyond_caller(what: &str, missing: Scopes) -> Self {
+        Self::new(ErrorCode::Forbidden, format!("{what} may do more than you: {missing}"))
     }
 
     pub fn unauthenticated() -> Self {
@@ -407,6 +417,42 @@ impl From<AssignError> for Problem {
                 Self::new(ErrorCode::Conflict, "the tenant has another project with this project's `project_id`")
             }
             AssignError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<OperatorError> for Problem {
+    fn from(refusal: OperatorError) -> Self {
+        match refusal {
+            OperatorError::UnknownOperator => Self::not_found(),
+            OperatorError::EmailTaken => Self::new(ErrorCode::Conflict, "another operator has this `email`"),
+            OperatorError::LastOwner => {
+                Self::new(ErrorCode::Conflict, "this is the last owner; make another operator an owner first")
+            }
+            OperatorError::BeyondCaller { missing } => Self::beyond_caller("this operator, or its new role,", missing),
+            OperatorError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ApiKeyError> for Problem {
+    fn from(refusal: ApiKeyError) -> Self {
+        match refusal {
+            ApiKeyError::UnknownKey => Self::not_found(),
+            ApiKeyError::NoScope => Self::field("/scopes", InvalidValue::new("empty", "must have one scope or more")),
+            ApiKeyError::ExpiryPast => Self::field("/expires_at", InvalidValue::new("out_of_range", "must be in the future")),
+            ApiKeyError::BeyondCaller { missing } => Self::beyond_caller("the key", missing),
+            ApiKeyError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<BootstrapError> for Problem {
+    fn from(refusal: BootstrapError) -> Self {
+        match refusal {
+            BootstrapError::Closed => Self::not_found(),
+            BootstrapError::EmailTaken => Self::new(ErrorCode::Conflict, "another operator has this `email`"),
+            BootstrapError::Store(failure) => failure.into(),
         }
     }
 }

@@ -12,7 +12,7 @@ use actix_web::{
 use tenantry_domain::ports::Store;
 
 use crate::{
-    endpoints::{admin, docs, health, tenant},
+    endpoints::{admin, bootstrap, docs, health, tenant},
     operation::{Access, Operation},
     problem::Problem,
 };
@@ -44,6 +44,15 @@ pub(crate) fn table<S: Store>() -> Vec<Section> {
         section("Code records", "The codes that there are, and what becomes of them.", admin::code_records::operations::<S>()),
         section("Code check", "What an activation would answer.", admin::code_check::operations::<S>()),
         section("All projects", "Everybody's projects, and those of nobody.", admin::projects::operations::<S>()),
+        section("Bootstrap", "The first operator is made by a one-time link.", bootstrap::operations::<S>()),
+        section(
+            "Operators' sign-in",
+            "An operator signs in with a one-time password from its mailbox.",
+            admin::auth::operations::<S>(),
+        ),
+        section("Operators' sessions", "Who calls, and an operator's own sessions.", admin::sessions::operations::<S>()),
+        section("Operators", "Who runs the portal.", admin::operators::operations::<S>()),
+        section("API keys", "By which programs run it.", admin::api_keys::operations::<S>()),
         section("Health", "Whether the server is alive, and whether it is ready.", health::operations::<S>()),
         section("Document", "What this API can do.", docs::operations()),
     ]

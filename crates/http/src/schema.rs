@@ -54,6 +54,9 @@ ids! {
     SessionId: tenantry_domain::Session;
     ChallengeId: tenantry_domain::OtpChallenge;
     EventId: tenantry_domain::AuditEvent;
+    OperatorId: tenantry_domain::Operator;
+    OperatorSessionId: tenantry_domain::OperatorSession;
+    ApiKeyId: tenantry_domain::ApiKey;
 }
 
 /// A moment, in UTC, by RFC 3339.
@@ -92,6 +95,17 @@ named!(
         .examples(["12RY-S55W-4MZR-KP2J"])
 );
 
+/// A bootstrap link's token.
+pub(crate) struct BootstrapToken;
+
+named!(
+    BootstrapToken,
+    text()
+        .pattern(Some("^tnb_[A-Za-z0-9_-]{48}$"))
+        .description(Some("The token of a one-time link, as the server or `tenantry-server bootstrap-link` printed it."))
+        .examples(["tnb_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACUwA7G"])
+);
+
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident: $all:expr;)*) => {$(
         $(#[$doc])*
@@ -112,4 +126,10 @@ words! {
     BatchSource: tenantry_domain::BatchSource::ALL;
     /// How a subscription stands.
     SubscriptionState: tenantry_domain::SubscriptionState::ALL;
+    /// What an operator is for: `owner` does everything, `manager` looks after tenants, codes and projects, `viewer` looks.
+    Role: tenantry_domain::Role::ALL;
+    /// One thing that an operator's call may do.
+    Scope: tenantry_domain::Scope::ALL;
+    /// What a bootstrap link is for.
+    BootstrapPurpose: tenantry_domain::BootstrapPurpose::ALL;
 }

@@ -27,6 +27,7 @@ pub fn read(values: &Values) -> Result<AuthPolicy, ConfigError> {
     seconds(values, Key::SESSION_IDLE_SECONDS, &mut policy.session_idle)?;
     seconds(values, Key::SESSION_ABSOLUTE_SECONDS, &mut policy.session_absolute)?;
     seconds(values, Key::ACTIVATION_RETURN_GRACE_SECONDS, &mut policy.return_grace)?;
+    seconds(values, Key::BOOTSTRAP_LINK_TTL_SECONDS, &mut policy.bootstrap_link_ttl)?;
     policy.check().map_err(|error| out_of_bounds(&policy, &error))?;
     Ok(policy)
 }
@@ -48,7 +49,7 @@ fn seconds(values: &Values, key: Key, figure: &mut Duration) -> Result<(), Confi
 /// Finds the setting that is out of bounds: the first one that makes the same complaint when it alone isn't the default.
 fn out_of_bounds(policy: &AuthPolicy, error: &PolicyError) -> ConfigError {
     type Change = fn(&mut AuthPolicy, &AuthPolicy);
-    let settings: [(Key, Change); 13] = [
+    let settings: [(Key, Change); 14] = [
         (Key::OTP_TTL_SECONDS, |to, from| to.otp_ttl = from.otp_ttl),
         (Key::OTP_ATTEMPTS, |to, from| to.otp_budget.attempts = from.otp_budget.attempts),
         (Key::OTP_ACCOUNT_FAILURES, |to, from| to.otp_budget.failures = from.otp_budget.failures),
@@ -62,6 +63,7 @@ fn out_of_bounds(policy: &AuthPolicy, error: &PolicyError) -> ConfigError {
         (Key::SESSION_IDLE_SECONDS, |to, from| to.session_idle = from.session_idle),
         (Key::SESSION_ABSOLUTE_SECONDS, |to, from| to.session_absolute = from.session_absolute),
         (Key::ACTIVATION_RETURN_GRACE_SECONDS, |to, from| to.return_grace = from.return_grace),
+        (Key::BOOTSTRAP_LINK_TTL_SECONDS, |to, from| to.bootstrap_link_ttl = from.bootstrap_link_ttl),
     ];
     let complains = |change: &Change| {
         let mut changed = AuthPolicy::default();
@@ -106,6 +108,7 @@ mod tests {
             ("TENANTRY__SESSION__IDLE_SECONDS", "119"),
             ("TENANTRY__SESSION__ABSOLUTE_SECONDS", "60"),
             ("TENANTRY__ACTIVATION__RETURN_GRACE_SECONDS", "31536001"),
+            ("TENANTRY__BOOTSTRAP__LINK_TTL_SECONDS", "59"),
         ] {
             let error = config(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains("must be"), "{name}: {error}");

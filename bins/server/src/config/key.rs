@@ -36,6 +36,7 @@ keys! {
     MAIL_FROM = "mail.from",
     KEYS_FILE = "keys.file",
     BOOTSTRAP_API_KEY = "bootstrap.api_key",
+    BOOTSTRAP_LINK_TTL_SECONDS = "bootstrap.link_ttl_seconds",
     LOG_FORMAT = "log.format",
     LOG_FILTER = "log.filter",
     OTP_TTL_SECONDS = "otp.ttl_seconds",

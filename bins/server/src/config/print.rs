@@ -47,6 +47,7 @@ fn shown(config: &Config, key: Key) -> Option<String> {
         Key::MAIL_FROM => quoted(&mail.from),
         Key::KEYS_FILE => quoted(&config.keys_file.display()),
         Key::BOOTSTRAP_API_KEY => quoted(&config.bootstrap_key.as_ref().map(|_| "***")?),
+        Key::BOOTSTRAP_LINK_TTL_SECONDS => policy.bootstrap_link_ttl.whole_seconds().to_string(),
         Key::LOG_FORMAT => quoted(&log.format.as_str()),
         Key::LOG_FILTER => quoted(&log.filter),
         Key::OTP_TTL_SECONDS => policy.otp_ttl.whole_seconds().to_string(),

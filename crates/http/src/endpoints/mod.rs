@@ -1,6 +1,7 @@
 //! The endpoints, a file for each thing that they are about. Each extracts, calls a use case, and answers.
 
 pub(crate) mod admin;
+pub(crate) mod bootstrap;
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod tenant;

@@ -1,40 +1,38 @@
-use std::{
-    future::{Ready, ready},
-    marker::PhantomData,
-};
+use std::{marker::PhantomData, pin::Pin};
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, web::Data};
-use tenantry_auth::ApiKeyToken;
+use tenantry_auth::{Caller, SignedIn, authenticate_caller};
 use tenantry_domain::{Actor, Context, Scopes, ports::Store};
 
 use super::bearer::bearer;
 use crate::{client::RequestInfo, operation::Access, problem::Problem, routes::PathAccess, state::AppState};
 
-/// An operator, by its API key.
+/// An operator by its session, or an API key, that may do what the route is for.
 pub(crate) struct Operator<S> {
-    key_name: String,
+    caller: Caller,
     request: RequestInfo,
     store: PhantomData<fn() -> S>,
 }
 
 impl<S: Store> FromRequest for Operator<S> {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(identify(request))
+        let state = request.app_data::<Data<AppState<S>>>().cloned();
+        let info = request.extensions().get::<RequestInfo>().cloned();
+        let access = request.app_data::<PathAccess>().and_then(|access| access.of(request.method()));
+        let token = bearer(request).map(str::to_owned);
+        Box::pin(async move {
+            let (Some(state), Some(request)) = (state, info) else { return Err(Problem::internal()) };
+            let Some(access @ (Access::AnyOperator | Access::Operator(_))) = access else { return Err(Problem::internal()) };
+            let token = token.ok_or_else(Problem::unauthenticated)?;
+            let cx = state.context(&request, Actor::Anonymous);
+            let caller = authenticate_caller(&state.store, &cx, &state.keys, &state.policy, &state.operator_keys, &token).await?;
+            permit(access, caller.scopes())?;
+            Ok(Self { caller, request, store: PhantomData })
+        })
     }
-}
-
-fn identify<S: Store>(request: &HttpRequest) -> Result<Operator<S>, Problem> {
-    let state = request.app_data::<Data<AppState<S>>>().ok_or_else(Problem::internal)?;
-    let info = request.extensions().get::<RequestInfo>().cloned().ok_or_else(Problem::internal)?;
-    let access = request.app_data::<PathAccess>().and_then(|access| access.of(request.method()));
-    let Some(access @ (Access::AnyOperator | Access::Operator(_))) = access else { return Err(Problem::internal()) };
-    let presented = bearer(request).and_then(|token| ApiKeyToken::parse(token).ok()).ok_or_else(Problem::unauthenticated)?;
-    let key = state.operator_keys.iter().find(|key| key.matches(&presented, &state.keys)).ok_or_else(Problem::unauthenticated)?;
-    permit(access, Scopes::all())?;
-    Ok(Operator { key_name: key.name().to_owned(), request: info, store: PhantomData })
 }
 
 /// `Ok` where the route asks for no scope, or for one that is granted.
@@ -48,6 +46,24 @@ fn permit(access: Access, granted: Scopes) -> Result<(), Problem> {
 impl<S: Store> Operator<S> {
     /// What use cases are told of this request.
     pub fn context<'a>(&self, state: &'a AppState<S>) -> Context<'a> {
-        state.context(&self.request, Actor::ApiKey(self.key_name.clone()))
+        state.context(&self.request, self.caller.actor())
+    }
+
+    /// Who it is.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// What it may do.
+    pub fn scopes(&self) -> Scopes {
+        self.caller.scopes()
+    }
+
+    /// The session of an operator who is signed in.
+    pub fn signed_in(&self) -> Result<&SignedIn<tenantry_domain::Operator>, Problem> {
+        match &self.caller {
+            Caller::Operator(signed_in) => Ok(signed_in),
+            Caller::ApiKey(_) | Caller::ConfiguredKey { .. } => Err(Problem::no_session()),
+        }
     }
 }

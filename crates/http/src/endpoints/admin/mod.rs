@@ -1,10 +1,14 @@
 //! What an operator can do.
 
+pub(crate) mod api_keys;
+pub(crate) mod auth;
 pub(crate) mod batches;
 mod bulk_issue;
 pub(crate) mod code_check;
 pub(crate) mod code_records;
 pub(crate) mod codes;
+pub(crate) mod operators;
 pub(crate) mod plans;
 pub(crate) mod projects;
+pub(crate) mod sessions;
 pub(crate) mod tenants;

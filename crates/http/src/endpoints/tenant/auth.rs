@@ -1,7 +1,7 @@
 //! Sign-in.
 
 use actix_web::{
-    HttpMessage as _, HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse,
     http::{StatusCode, header::USER_AGENT},
     web,
 };
@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::{
     body::JsonBody,
-    client::RequestInfo,
+    client::request_info,
     endpoints::{Answer, State},
     errors::ErrorCode,
     operation::{Operation, post},
@@ -136,8 +136,4 @@ pub(crate) async fn verify_otp<S: Store>(state: State<S>, request: HttpRequest, 
         idle_timeout: policy.session_idle.whole_seconds(),
         tenant: TenantJson { id: signed_in.account.id, slug: &signed_in.account.slug, name: signed_in.account.name.as_str() },
     }))
-}
-
-fn request_info(request: &HttpRequest) -> Result<RequestInfo, Problem> {
-    request.extensions().get::<RequestInfo>().cloned().ok_or_else(Problem::internal)
 }
