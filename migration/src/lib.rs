@@ -21,6 +21,7 @@ mod m20260301_000004_create_outbox;
 mod m20261125_000001_create_operators;
 mod m20261125_000003_look_codes_up;
 mod m20261125_000004_create_code_batches;
+mod m20261125_000005_create_tallies;
 mod m20261125_000006_create_idempotency_keys;
 mod run;
 mod sql;
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000001_create_operators::Migration),
             Box::new(m20261125_000003_look_codes_up::Migration),
             Box::new(m20261125_000004_create_code_batches::Migration),
+            Box::new(m20261125_000005_create_tallies::Migration),
             Box::new(m20261125_000006_create_idempotency_keys::Migration),
         ]
     }

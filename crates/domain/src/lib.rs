@@ -87,6 +87,7 @@ mod redemption;
 mod scope;
 mod session;
 mod slug;
+mod stats;
 mod subscription;
 mod tenant;
 mod text;
@@ -125,10 +126,11 @@ pub use {
     scope::{Role, Scope, Scopes},
     session::{Session, SessionId, TokenDigest},
     slug::Slug,
+    stats::{PressureQuery, QuotaPressure, QuotaUse, TenantCounts, Usage, UsageDay},
     subscription::{Entitlement, Subscription, SubscriptionId, SubscriptionState, TenantAction},
     tenant::{Branding, Tenant, TenantId},
     text::{ApiKeyName, ClientName, Description, Label, Line, OperatorName, PlanName, Priority, Prose, SearchText, TenantName},
-    timestamp::{CalendarMonth, Timestamp},
+    timestamp::{CalendarDay, CalendarMonth, Timestamp},
     use_cases::*,
     verdict::{Named, Refusal, Situation, Usable},
 };

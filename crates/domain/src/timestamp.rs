@@ -50,6 +50,12 @@ impl Timestamp {
         self.0
     }
 
+    /// The calendar day (UTC) that this moment is in.
+    #[must_use]
+    pub fn day(self) -> CalendarDay {
+        CalendarDay(self.unix_micros() / CalendarDay::MICROS)
+    }
+
     /// The calendar month (UTC) that this moment is in.
     #[must_use]
     pub fn month(self) -> CalendarMonth {
@@ -139,6 +145,52 @@ impl fmt::Display for CalendarMonth {
     }
 }
 
+/// A day of the calendar in UTC, from 1970-01-01 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CalendarDay(i64);
+
+impl CalendarDay {
+    const MICROS: i64 = 86_400_000_000;
+
+    /// The day that so many days after 1970-01-01 is; the nearer bound outside of the years that a [`Timestamp`] can be in.
+    #[must_use]
+    pub fn from_days_since_1970(days: i64) -> Self {
+        Self(days.clamp(0, Timestamp::MAX.day().0))
+    }
+
+    /// Days since 1970-01-01.
+    #[must_use]
+    pub const fn days_since_1970(self) -> i64 {
+        self.0
+    }
+
+    /// The day's first moment, inclusive.
+    #[must_use]
+    pub fn start(self) -> Timestamp {
+        Timestamp::from_unix_micros(self.0 * Self::MICROS).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The day so many days before.
+    #[must_use]
+    pub fn days_before(self, days: u16) -> Self {
+        Self::from_days_since_1970(self.0 - i64::from(days))
+    }
+
+    /// The day after.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self::from_days_since_1970(self.0 + 1)
+    }
+}
+
+impl fmt::Display for CalendarDay {
+    /// As RFC 3339 writes it: `2026-03-01`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let date = self.start().as_offset_date_time().date();
+        write!(f, "{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;
@@ -168,5 +220,20 @@ mod tests {
         assert_eq!(december.end().month().month, 1);
         assert_eq!(december.to_string(), "2026-12");
         assert_eq!(Timestamp::MAX.month().end(), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_day_is_the_calendars_in_utc() {
+        let last = Timestamp::new(datetime!(2028-02-29 23:59:59.999_999 UTC));
+        assert_eq!(
+            (last.day().to_string(), last.day().start().to_string()),
+            ("2028-02-29".into(), "2028-02-29T00:00:00Z".into())
+        );
+        assert_eq!(last.day().next().to_string(), "2028-03-01");
+        assert_eq!(last.day().next().start(), last + Duration::MICROSECOND);
+        assert_eq!(last.day().next().days_before(60).to_string(), "2028-01-01");
+        assert_eq!(Timestamp::MIN.day().days_before(1), Timestamp::MIN.day());
+        assert_eq!(Timestamp::MAX.day().next(), Timestamp::MAX.day());
+        assert_eq!(Timestamp::MAX.day().to_string(), "9999-12-31");
     }
 }

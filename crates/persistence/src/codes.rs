@@ -56,8 +56,7 @@ impl<C: ConnectionTrait + Send> CodeReads for Handle<C> {
     }
 
     async fn count_codes(&mut self, tenant: TenantId, now: Timestamp) -> Result<[u64; 4], StoreError> {
-        let counts = self.sql(&by_status("tenant_id = $1"), [tenant.uuid().into(), DbTime::from(now).into()]);
-        Ok(counted(self.list::<StatusCount>(counts).await?))
+        self.tallied_codes(tenant.uuid(), "tenant_id = $1 AND ", now).await
     }
 }
 

@@ -34,6 +34,7 @@ mod projects;
 mod row;
 mod search;
 mod sessions;
+mod stats;
 mod store;
 mod tenants;
 mod timestamp;

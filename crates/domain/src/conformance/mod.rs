@@ -52,6 +52,7 @@ pub mod refusals;
 pub mod returns;
 pub mod search;
 pub mod sessions;
+pub mod stats;
 pub mod tenants;
 pub mod time;
 pub mod timelines;

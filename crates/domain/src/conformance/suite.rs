@@ -324,6 +324,18 @@ macro_rules! conformance_rules {
                 ending_all_sessions_counts_the_live_ones,
                 a_suspended_tenants_sessions_end_at_once,
             }
+            stats {
+                counts_of_codes_equal_a_recount_at_every_moment,
+                projects_are_counted_by_status,
+                what_happens_counts_on_its_day,
+                a_deleted_tenant_is_counted_no_longer,
+                a_dropped_transaction_is_not_counted,
+                racing_activations_are_all_counted,
+                racing_issues_and_revocations_are_all_counted,
+                a_deletion_that_races_activations_leaves_nothing_counted,
+                tenants_are_counted_by_week,
+                tenants_under_pressure_are_named_the_most_pressed_first,
+            }
             tenants {
                 a_plan_is_read_as_it_was_written,
                 racing_plans_with_one_name_have_one_winner,

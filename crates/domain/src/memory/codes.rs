@@ -1,4 +1,5 @@
 use super::{
+    stats::tally,
     store::{MemoryTransaction, Mode, View},
     tables::demand,
 };
@@ -59,12 +60,8 @@ impl<M: Mode> CodeReads for View<M> {
 
     async fn count_codes(&mut self, tenant: TenantId, now: Timestamp) -> Result<[u64; 4], StoreError> {
         let tables = self.tables();
-        let mut counts = CodeStatus::ALL.map(|status| (status, 0));
-        for code in tables.codes.rows().filter(|code| code.tenant_id == tenant) {
-            let status = code.status(now);
-            counts.iter_mut().filter(|(counted, _)| *counted == status).for_each(|(_, count)| *count += 1);
-        }
-        Ok(counts.map(|(_, count)| count))
+        let own = tables.codes.rows().filter(|code| code.tenant_id == tenant);
+        Ok(tally(CodeStatus::ALL, own.map(|code| code.status(now))))
     }
 }
 

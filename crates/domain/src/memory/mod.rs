@@ -23,6 +23,7 @@ mod outbox;
 mod plans;
 mod projects;
 mod sessions;
+mod stats;
 mod store;
 mod table;
 mod tables;

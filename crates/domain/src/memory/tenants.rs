@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Tables {
-    fn entitlement(&self, tenant: TenantId) -> Option<Entitlement> {
+    pub(super) fn entitlement(&self, tenant: TenantId) -> Option<Entitlement> {
         let subscription = self.subscriptions.get(&tenant)?;
         let suspended_at = self.tenants.get(&tenant)?.suspended_at;
         let quota = self.plans.get(&subscription.plan_id)?.monthly_run_quota;

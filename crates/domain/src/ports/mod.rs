@@ -27,6 +27,7 @@ mod parking;
 mod plans;
 mod projects;
 mod sessions;
+mod stats;
 mod tenants;
 
 use std::future::Future;
@@ -48,6 +49,7 @@ pub use parking::Parking;
 pub use plans::{PlanReads, PlanWrites};
 pub use projects::{Ownership, ProjectFilter, ProjectReads, ProjectWrites};
 pub use sessions::{SessionReads, SessionTouch, SessionWrites};
+pub use stats::StatsReads;
 pub use tenants::{TenantReads, TenantWrites};
 
 /// A store: a handle that is cheap to clone, shared by all that use it.
@@ -91,6 +93,7 @@ pub trait Reader:
     + OperatorSessionReads
     + ApiKeyReads
     + BootstrapReads
+    + StatsReads
     + Send
 {
 }
@@ -109,6 +112,7 @@ impl<T> Reader for T where
         + OperatorSessionReads
         + ApiKeyReads
         + BootstrapReads
+        + StatsReads
         + Send
 {
 }

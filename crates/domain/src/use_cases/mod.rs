@@ -15,6 +15,7 @@ mod manage_tenant;
 mod operators;
 mod plans;
 mod projects;
+mod read_stats;
 mod return_activation;
 mod revoke_batch;
 
@@ -30,5 +31,6 @@ pub use manage_tenant::{ManageTenantError, delete_tenant, resume_tenant, suspend
 pub use operators::{NewOperator, OperatorError, change_operator, create_operator, delete_operator};
 pub use plans::{CreatePlanError, create_plan};
 pub use projects::{NewProject, ProjectError, change_project, create_project, delete_project, transition_project};
+pub use read_stats::{PRESSURE_LIMIT, PRESSURE_PERCENT, STATS_DAYS, Stats, read_stats};
 pub use return_activation::{ReturnError, ReturnLimits, return_activation, return_own_activation};
 pub use revoke_batch::{RevokeBatchError, revoke_batch};

@@ -7,5 +7,6 @@ mod create_tenant;
 mod generate_codes;
 mod manage_tenant;
 mod projects;
+mod read_stats;
 mod support;
 mod verdict;

@@ -1,0 +1,70 @@
+use crate::{
+    CalendarDay, PressureQuery, QuotaPressure, StoreError, TenantCounts, Timestamp, Usage, UsageDay,
+    ports::{StatsReads as _, Store},
+};
+
+/// How many days [`read_stats`] goes back, today among them.
+pub const STATS_DAYS: u16 = 90;
+
+/// From how many percent of its month's quota on a tenant is under pressure.
+pub const PRESSURE_PERCENT: u8 = 80;
+
+/// How many of the tenants under pressure [`read_stats`] names.
+pub const PRESSURE_LIMIT: u16 = 20;
+
+/// What a dashboard shows.
+///
+/// A week is seven days: this one is today and the six days before, the last one the seven before those. Days are UTC's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// When.
+    pub at: Timestamp,
+    /// Tenants.
+    pub tenants: TenantCounts,
+    /// Codes, in the order of [`CodeStatus::ALL`](crate::CodeStatus::ALL).
+    pub codes: [u64; 4],
+    /// Projects, in the order of [`ProjectStatus::ALL`](crate::ProjectStatus::ALL).
+    pub projects: [u64; 4],
+    /// The last [`STATS_DAYS`] days, oldest first, those on which nothing happened among them.
+    pub days: Vec<UsageDay>,
+    /// This week.
+    pub this_week: Usage,
+    /// The week before.
+    pub last_week: Usage,
+    /// Which tenants have used at least [`PRESSURE_PERCENT`] of this month's quota.
+    pub pressure: QuotaPressure,
+}
+
+/// Reads what a dashboard shows, by five reads of the store. Each sees what is committed when it begins.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn read_stats<S: Store>(store: &S, now: Timestamp) -> Result<Stats, StoreError> {
+    let today = now.day();
+    let week = |day: CalendarDay| day.days_before(6);
+    let (this_week, last_week) = (week(today), week(today.days_before(7)));
+    let mut reader = store.reader();
+    let happened = reader.usage_days(today.days_before(STATS_DAYS - 1), today).await?;
+    let days = every_day(today, &happened);
+    let usage = |from: CalendarDay, to: CalendarDay| {
+        days.iter().filter(|day| (from..=to).contains(&day.day)).map(|day| day.usage).sum::<Usage>()
+    };
+    let pressure = PressureQuery { month: now.month(), percent: PRESSURE_PERCENT, limit: PRESSURE_LIMIT };
+    Ok(Stats {
+        at: now,
+        tenants: reader.count_tenants(this_week.start(), last_week.start()).await?,
+        codes: reader.count_codes_of_everyone(now).await?,
+        projects: reader.count_projects_of_everyone().await?,
+        this_week: usage(this_week, today),
+        last_week: usage(last_week, today.days_before(7)),
+        pressure: reader.quota_pressure(pressure).await?,
+        days,
+    })
+}
+
+/// The days up to today, also those on which nothing happened.
+fn every_day(today: CalendarDay, happened: &[UsageDay]) -> Vec<UsageDay> {
+    let usage = |day| happened.iter().find(|other| other.day == day).map_or_else(Usage::default, |other| other.usage);
+    let days = (0..STATS_DAYS).rev().map(|before| today.days_before(before));
+    days.map(|day| UsageDay { day, usage: usage(day) }).collect()
+}
