@@ -32,5 +32,6 @@ mod roles;
 mod secrets;
 mod sessions;
 mod sign_in;
+mod stats;
 mod tenancy;
 mod timing;

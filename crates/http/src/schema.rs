@@ -70,6 +70,17 @@ named!(
         .examples(["2026-11-25T09:30:00Z"])
 );
 
+/// A day, in UTC.
+pub(crate) struct Day;
+
+named!(
+    Day,
+    text()
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
+        .description(Some("A day in UTC, by RFC 3339."))
+        .examples(["2026-11-25"])
+);
+
 /// A tenant's or a project's short name.
 pub(crate) struct Slug;
 

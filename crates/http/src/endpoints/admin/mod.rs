@@ -11,4 +11,5 @@ pub(crate) mod operators;
 pub(crate) mod plans;
 pub(crate) mod projects;
 pub(crate) mod sessions;
+pub(crate) mod stats;
 pub(crate) mod tenants;
