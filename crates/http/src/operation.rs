@@ -20,7 +20,7 @@ use utoipa::{
     },
 };
 
-use crate::errors::ErrorCode;
+use crate::{errors::ErrorCode, schema};
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,9 +141,14 @@ impl Operation {
     }
 
     /// A header that may be sent.
-    pub fn header(mut self, name: &str, says: &str) -> Self {
+    pub fn header(self, name: &str, says: &str) -> Self {
+        self.header_as(name, says, String::schema())
+    }
+
+    /// The same, with what its value may be.
+    fn header_as(mut self, name: &str, says: &str, schema: RefOr<Schema>) -> Self {
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).description(Some(says));
-        self.doc.parameters.push(parameter.required(Required::False).schema(Some(String::schema())).build());
+        self.doc.parameters.push(parameter.required(Required::False).schema(Some(schema)).build());
         self
     }
 
@@ -221,10 +226,11 @@ impl Operation {
     pub fn idempotent(self) -> Self {
         let replays =
             self.with_header("Idempotency-Replayed", "`true`: the answer that this `Idempotency-Key` was given before.");
-        replays.header(
+        replays.header_as(
             "Idempotency-Key",
             "1 to 255 visible ASCII characters. The first answer of success is kept for 24 hours and replayed for the same request, with \
             `Idempotency-Replayed: true`.",
+            schema::IdempotencyKey::schema(),
         )
         .refuses(&[ErrorCode::IdempotencyMismatch, ErrorCode::IdempotencyInFlight])
     }

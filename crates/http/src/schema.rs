@@ -117,6 +117,14 @@ named!(
         .examples(["tnb_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACUwA7G"])
 );
 
+/// A key by which a request may be sent again.
+pub(crate) struct IdempotencyKey;
+
+named!(
+    IdempotencyKey,
+    text().min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-~]+$")).examples(["b5a5f7f0-6f0e-4e0c-9d5f-3a3a2f1d7c11"])
+);
+
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident: $all:expr;)*) => {$(
         $(#[$doc])*
