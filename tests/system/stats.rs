@@ -217,9 +217,9 @@ async fn nobody_waits_for_a_tally() {
     let store = DatabaseStore::connect(&Options::new(world.database_url().as_str())).await.unwrap();
     let now = SystemClock.now();
     let (mut first, mut second) = (store.begin().await.unwrap(), store.begin().await.unwrap());
-    assert!(first.consume_code(tenant, codes[0], now).await.unwrap());
-    assert!(second.consume_code(tenant, codes[1], now).await.unwrap());
-    assert!(first.consume_code(tenant, codes[2], now).await.unwrap());
+    assert!(first.consume_code(tenant, codes[0], None, now).await.unwrap());
+    assert!(second.consume_code(tenant, codes[1], None, now).await.unwrap());
+    assert!(first.consume_code(tenant, codes[2], None, now).await.unwrap());
     second.commit().await.unwrap();
     first.commit().await.unwrap();
     assert_eq!(store.reader().count_codes(tenant, now).await.unwrap(), [0, 0, 3, 7]);

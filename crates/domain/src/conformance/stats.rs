@@ -20,7 +20,12 @@ const fn usage(activations: u64, returns: u64, refusals: u64) -> Usage {
 
 impl<S: Store> World<S> {
     async fn codes_of(&self, tenant: TenantId) -> Vec<Code> {
-        all_pages(200, |code: &Code| code.id, async |page| self.read().codes_page(tenant, None, noon(), page).await).await
+        all_pages(
+            200,
+            |code: &Code| code.id,
+            async |page| self.read().codes_page(tenant, &CodeFilter::default(), noon(), page).await,
+        )
+        .await
     }
 
     /// Holds the counts of codes, each tenant's and everybody's, against the codes as they are listed.
@@ -122,7 +127,7 @@ pub async fn counts_of_codes_equal_a_recount_at_every_moment<S: Store>(store: S)
             }
             _ if !codes.is_empty() => {
                 let code = codes[roll(codes.len())].id;
-                world.write(async |tx| tx.consume_code(tenant, code, issued + TICK).await).await;
+                world.write(async |tx| tx.consume_code(tenant, code, None, issued + TICK).await).await;
             }
             _ => {}
         }
@@ -212,7 +217,7 @@ pub async fn a_dropped_transaction_is_not_counted<S: Store>(store: S) {
     let (code, project) = (world.code(tenant, 1).await, world.project(tenant).await);
     {
         let mut tx = world.begin().await;
-        assert!(tx.consume_code(tenant, code.id, noon()).await.unwrap());
+        assert!(tx.consume_code(tenant, code.id, None, noon()).await.unwrap());
         assert!(tx.start_project(tenant, project, code.id, noon()).await.unwrap().is_some());
         assert_eq!(tx.count_codes(tenant, noon()).await.unwrap(), [0, 0, 1, 0], "it sees its own");
         assert_eq!(tx.count_projects_of_everyone().await.unwrap(), [0, 1, 0, 0], "it sees its own");
