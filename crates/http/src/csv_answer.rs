@@ -22,7 +22,7 @@ use crate::problem::Problem;
 /// Whether a request would rather have CSV than JSON. A client that doesn't care gets JSON.
 pub(crate) fn wants_csv(request: &HttpRequest) -> bool {
     let accepted = Accept::parse(request).map(|accept| accept.ranked()).unwrap_or_default();
-    let known = accepted.iter().map(|media| media.essence_str());
+    let known = accepted.iter().map(actix_web::mime::Mime::essence_str);
     let mut known = known.filter(|media| matches!(*media, "text/csv" | "application/json" | "application/*" | "*/*"));
     known.next() == Some("text/csv")
 }

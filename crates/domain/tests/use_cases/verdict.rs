@@ -140,6 +140,7 @@ impl Scene {
     }
 
     /// What activating answers: whether anything was taken by it, or why not.
+    #[expect(clippy::panic, reason = "a store in memory that fails is a defect")]
     async fn activate(&self, typed: &str) -> Result<Usable, Refusal> {
         let text = PlainCode::parse(typed).map_err(Refusal::Malformed)?;
         let request = ActivateProject { tenant: self.tenant, project: self.project, with: ActivateWith::Code(text) };
