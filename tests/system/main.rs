@@ -29,7 +29,6 @@ mod outage;
 mod readme;
 mod returns;
 mod roles;
-mod scopes;
 mod secrets;
 mod sessions;
 mod sign_in;
