@@ -19,6 +19,7 @@ mod m20260301_000002_create_sign_in_guards;
 mod m20260301_000003_create_audit_events;
 mod m20260301_000004_create_outbox;
 mod m20261125_000001_create_operators;
+mod m20261125_000002_find_plans_and_tenants;
 mod m20261125_000003_look_codes_up;
 mod m20261125_000004_create_code_batches;
 mod m20261125_000005_create_tallies;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260301_000003_create_audit_events::Migration),
             Box::new(m20260301_000004_create_outbox::Migration),
             Box::new(m20261125_000001_create_operators::Migration),
+            Box::new(m20261125_000002_find_plans_and_tenants::Migration),
             Box::new(m20261125_000003_look_codes_up::Migration),
             Box::new(m20261125_000004_create_code_batches::Migration),
             Box::new(m20261125_000005_create_tallies::Migration),

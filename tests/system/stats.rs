@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tenantry_domain::{
-    Action, AuditEvent, Clock as _, CodeId, Context, PageLimit, PageRequest, SystemClock, SystemEntropy, TenantId,
+    Action, AuditEvent, Clock as _, CodeId, Context, Expected, PageLimit, PageRequest, SystemClock, SystemEntropy, TenantId,
     ports::{
         AuditReads as _, AuditWrites as _, CodeReads as _, CodeWrites as _, StatsReads as _, Store as _, TenantWrites as _,
         Transaction as _,
@@ -245,7 +245,7 @@ async fn a_refusal_beside_a_deletion_is_not_counted() {
         };
         let delete = async || {
             let mut tx = store.begin().await.unwrap();
-            assert!(tx.delete_tenant(tenant).await.unwrap());
+            assert!(tx.delete_tenant(tenant, &Expected::Any).await.unwrap());
             tx
         };
         // The first is committed while the second, where it has to, waits for it.

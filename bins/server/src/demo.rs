@@ -5,7 +5,7 @@ use tenantry_domain::{
     Branding, Clock, CodeOrder, Context, CreatePlanError, CreateTenantError, Email, Entropy, GenerateCodesError, InvalidValue,
     IssuedBatch, NewTenant, PageLimit, PageRequest, PlainCode, PlanId, PlanName, Quota, Slug, StoreError, Tenant, TenantName,
     create_plan, create_tenant, generate_codes,
-    ports::{PlanReads, Store, TenantReads},
+    ports::{PlanFilter, PlanReads, Store, TenantReads},
 };
 
 const SLUG: &str = "demo";
@@ -66,7 +66,7 @@ async fn plan<S: Store>(store: &S, cx: &Context<'_>) -> Result<PlanId, DemoError
     }
     let mut request = PageRequest { limit: PageLimit::new(PageLimit::MAX)?, after: None, count: false };
     loop {
-        let page = store.reader().plans_page(request).await?;
+        let page = store.reader().plans_page(&PlanFilter::default(), request).await?;
         if let Some(plan) = page.items.iter().find(|plan| plan.name.as_str() == PLAN) {
             return Ok(plan.id);
         }

@@ -41,8 +41,12 @@ pub trait Account: Kind + Clone + fmt::Debug + Send + Sync + 'static {
     /// Whether it may sign in, and its sessions count.
     fn may_sign_in(&self) -> bool;
 
-    /// The account that signs in with this name.
-    fn find<R: Reader>(reader: &mut R, name: &Self::Name) -> impl Future<Output = Result<Option<Self>, StoreError>> + Send;
+    /// The account that signs in with this name. Its address stays what it is until the transaction ends: whoever gives it another sees the
+    /// challenges that this transaction makes, or comes first.
+    fn find_to_mail<T: Transaction>(
+        tx: &mut T,
+        name: &Self::Name,
+    ) -> impl Future<Output = Result<Option<Self>, StoreError>> + Send;
 
     /// Keeps the account from being deleted until the transaction ends, where deleting it could deadlock with what follows.
     fn hold<T: Transaction>(tx: &mut T, id: Id<Self>) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -47,8 +47,9 @@ impl Account for Operator {
         true
     }
 
-    async fn find<R: Reader>(reader: &mut R, name: &Email) -> Result<Option<Self>, StoreError> {
-        reader.operator_by_email(name).await
+    async fn find_to_mail<T: Transaction>(tx: &mut T, name: &Email) -> Result<Option<Self>, StoreError> {
+        // An operator signs in with its address, which never changes.
+        tx.operator_by_email(name).await
     }
 
     async fn hold<T: Transaction>(_: &mut T, _: OperatorId) -> Result<(), StoreError> {

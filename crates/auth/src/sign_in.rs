@@ -61,7 +61,7 @@ pub async fn request_otp<S: Store, A: Account>(
         }
     }
 
-    let account = A::find(&mut tx, name).await?.filter(A::may_sign_in);
+    let account = A::find_to_mail(&mut tx, name).await?.filter(A::may_sign_in);
     // A decoy asks for failures too, of an account that nobody has, so that both ways take the same statements.
     let counted = account.as_ref().map_or_else(|| Id::generate(cx.now, cx.entropy), A::id);
     let failures = tx.otp_failures(A::account(counted), cx.now - policy.otp_budget.window).await?;

@@ -47,8 +47,8 @@ impl Account for Tenant {
         self.suspended_at.is_none()
     }
 
-    async fn find<R: Reader>(reader: &mut R, name: &Slug) -> Result<Option<Self>, StoreError> {
-        reader.tenant_by_slug(name).await
+    async fn find_to_mail<T: Transaction>(tx: &mut T, name: &Slug) -> Result<Option<Self>, StoreError> {
+        tx.lock_tenant_by_slug(name).await
     }
 
     async fn hold<T: Transaction>(tx: &mut T, id: TenantId) -> Result<(), StoreError> {

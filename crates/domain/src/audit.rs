@@ -312,4 +312,17 @@ impl AuditEvent {
         self.details.insert(name.to_owned(), value.to_string());
         self
     }
+
+    /// Adds what a field held and holds, where these differ. Not for what is secret or personal: see
+    /// [`with_changed`](Self::with_changed).
+    #[must_use]
+    pub fn with_change<T: fmt::Display + PartialEq>(self, field: &str, old: T, new: T) -> Self {
+        if old == new { self } else { self.with(&format!("old_{field}"), old).with(&format!("new_{field}"), new) }
+    }
+
+    /// Adds the names of fields that changed, and nothing of what they hold.
+    #[must_use]
+    pub fn with_changed(self, fields: &[&str]) -> Self {
+        self.with("changed", fields.join(", "))
+    }
 }

@@ -94,6 +94,7 @@ mod text;
 mod timestamp;
 mod use_cases;
 mod verdict;
+mod version;
 
 #[cfg(feature = "system")]
 pub use clock::SystemClock;
@@ -119,7 +120,7 @@ pub use {
     otp::{ChallengeId, OtpAccount, OtpBudget, OtpChallenge, OtpMac, OtpPurpose, OtpStrength},
     outbox::{Delivery, MessageId, OutboxMessage, SealedPayload},
     page::{Page, PageLimit, PageRequest},
-    plan::{Plan, PlanId, Quota},
+    plan::{Plan, PlanChange, PlanId, Quota},
     ports::StoreError,
     project::{Project, ProjectChange, ProjectDetails, ProjectId, ProjectStatus, Transition},
     redemption::{Redemption, RedemptionId},
@@ -127,10 +128,11 @@ pub use {
     session::{Session, SessionId, TokenDigest},
     slug::Slug,
     stats::{PressureQuery, QuotaPressure, QuotaUse, TenantCounts, Usage, UsageDay},
-    subscription::{Entitlement, Subscription, SubscriptionId, SubscriptionState, TenantAction},
-    tenant::{Branding, Tenant, TenantId},
+    subscription::{Entitlement, Subscription, SubscriptionId, SubscriptionState, SubscriptionTerms, TenantAction},
+    tenant::{Branding, Holdings, ProfileChange, Tenant, TenantId, TenantProfile},
     text::{ApiKeyName, ClientName, Description, Label, Line, OperatorName, PlanName, Priority, Prose, SearchText, TenantName},
     timestamp::{CalendarDay, CalendarMonth, Timestamp},
     use_cases::*,
     verdict::{Named, Refusal, Situation, Usable},
+    version::{Expected, Version},
 };

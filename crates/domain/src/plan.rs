@@ -1,6 +1,6 @@
 //! Plans: what an operator sells.
 
-use crate::{Id, InvalidValue, PlanName, Timestamp, id::Kind};
+use crate::{Id, InvalidValue, PlanName, Timestamp, Version, id::Kind};
 
 /// A plan, which sets how many activations a tenant has each month.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,35 @@ pub struct Plan {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+impl Plan {
+    /// Its version: another after every change.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        Version::of(self.updated_at)
+    }
+}
+
+/// A change of a plan: `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanChange {
+    /// What it is called, unique.
+    pub name: Option<PlanName>,
+    /// Activations a calendar month (UTC), from the next activation on.
+    pub monthly_run_quota: Option<Quota>,
+}
+
+impl PlanChange {
+    /// The plan once the change is made.
+    #[must_use]
+    pub fn apply(self, to: Plan) -> Plan {
+        Plan {
+            name: self.name.unwrap_or(to.name),
+            monthly_run_quota: self.monthly_run_quota.unwrap_or(to.monthly_run_quota),
+            ..to
+        }
+    }
 }
 
 /// A plan's identifier.

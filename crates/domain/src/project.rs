@@ -1,6 +1,6 @@
 //! Projects: what a tenant makes, and a code activates.
 
-use crate::{ClientName, CodeId, Description, Id, InvalidValue, Priority, Slug, TenantId, Timestamp, id::Kind};
+use crate::{ClientName, CodeId, Description, Id, InvalidValue, Priority, Slug, TenantId, Timestamp, Version, id::Kind};
 
 /// A project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,14 @@ pub struct Project {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+impl Project {
+    /// Its version: another after every change.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        Version::of(self.updated_at)
+    }
 }
 
 /// A project's identifier.
@@ -88,6 +96,18 @@ impl From<ProjectDetails> for ProjectChange {
 }
 
 impl ProjectDetails {
+    /// The names of the details that differ in `other`.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let details = [
+            ("client_name", self.client_name != other.client_name),
+            ("description", self.description != other.description),
+            ("objectives", self.objectives != other.objectives),
+            ("priority", self.priority != other.priority),
+        ];
+        details.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
     /// Everything a search looks through, in lower case: name, slug, description. Stores keep it beside the project, because
     /// databases fold only ASCII alike.
     #[must_use]

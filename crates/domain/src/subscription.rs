@@ -1,6 +1,6 @@
 //! Subscriptions: which plan a tenant is on, and what the state of its payments lets it do.
 
-use crate::{Id, InvalidValue, PlanId, Quota, TenantId, Timestamp, id::Kind};
+use crate::{Id, InvalidValue, PlanId, Quota, TenantId, Timestamp, Version, id::Kind};
 
 /// A tenant's subscription; a tenant has exactly one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,34 @@ pub struct Subscription {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+impl Subscription {
+    /// Its version: another after every change, and whenever its tenant is suspended or resumed.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        Version::of(self.updated_at)
+    }
+
+    /// What may be changed of it.
+    #[must_use]
+    pub const fn terms(&self) -> SubscriptionTerms {
+        let &Self { plan_id, state, current_period_start, current_period_end, .. } = self;
+        SubscriptionTerms { plan_id, state, current_period_start, current_period_end }
+    }
+}
+
+/// What may be changed of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubscriptionTerms {
+    /// To what.
+    pub plan_id: PlanId,
+    /// How it stands.
+    pub state: SubscriptionState,
+    /// The present period's start, inclusive.
+    pub current_period_start: Timestamp,
+    /// The present period's end, exclusive; after its start.
+    pub current_period_end: Timestamp,
 }
 
 /// A subscription's identifier.
@@ -47,7 +75,7 @@ pub enum SubscriptionState {
     Suspended,
 }
 
-/// What a tenant wants to do to its projects.
+/// What a tenant wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TenantAction {
     /// Make a project.
@@ -58,6 +86,8 @@ pub enum TenantAction {
     ChangeProject,
     /// Delete one.
     DeleteProject,
+    /// Change its own name, contact address or branding.
+    ChangeProfile,
 }
 
 impl SubscriptionState {
@@ -73,7 +103,9 @@ impl SubscriptionState {
     pub const fn allows(self, action: TenantAction) -> bool {
         match self {
             Self::Active | Self::Trialing => true,
-            Self::PastDue => matches!(action, TenantAction::ChangeProject | TenantAction::DeleteProject),
+            Self::PastDue => {
+                matches!(action, TenantAction::ChangeProject | TenantAction::DeleteProject | TenantAction::ChangeProfile)
+            }
             Self::Unpaid | Self::Canceled | Self::Suspended => false,
         }
     }
@@ -111,6 +143,8 @@ pub struct Entitlement {
     pub quota: Quota,
     /// Since when the tenant is suspended.
     pub suspended_at: Option<Timestamp>,
+    /// The subscription's version, which tells whether any of this has changed but the plan's own quota.
+    pub version: Version,
 }
 
 impl Entitlement {
@@ -128,15 +162,15 @@ mod tests {
     #[test]
     fn each_state_gates_as_the_table_says() {
         let table: [(SubscriptionState, &[TenantAction]); 6] = [
-            (Active, &[CreateProject, ActivateProject, ChangeProject, DeleteProject]),
-            (Trialing, &[CreateProject, ActivateProject, ChangeProject, DeleteProject]),
-            (PastDue, &[ChangeProject, DeleteProject]),
+            (Active, &[CreateProject, ActivateProject, ChangeProject, DeleteProject, ChangeProfile]),
+            (Trialing, &[CreateProject, ActivateProject, ChangeProject, DeleteProject, ChangeProfile]),
+            (PastDue, &[ChangeProject, DeleteProject, ChangeProfile]),
             (Unpaid, &[]),
             (Canceled, &[]),
             (Suspended, &[]),
         ];
         for (state, allowed) in table {
-            for action in [CreateProject, ActivateProject, ChangeProject, DeleteProject] {
+            for action in [CreateProject, ActivateProject, ChangeProject, DeleteProject, ChangeProfile] {
                 assert_eq!(state.allows(action), allowed.contains(&action), "{state:?} {action:?}");
             }
         }

@@ -1,9 +1,11 @@
 //! One form of time: UTC, whole microseconds.
 
-use std::{fmt, ops};
+use std::{fmt, ops, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::{Duration, Month, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+
+use crate::InvalidValue;
 
 /// A moment in UTC, truncated to microseconds (PostgreSQL's resolution), so that what was written is what is read.
 ///
@@ -48,6 +50,13 @@ impl Timestamp {
     #[must_use]
     pub const fn as_offset_date_time(self) -> OffsetDateTime {
         self.0
+    }
+
+    /// This moment, or the one after `earlier` where it isn't later: what keeps a row's `updated_at` moving on while clocks stand or
+    /// disagree.
+    #[must_use]
+    pub fn after(self, earlier: Self) -> Self {
+        self.max(earlier + Duration::MICROSECOND)
     }
 
     /// The calendar day (UTC) that this moment is in.
@@ -99,6 +108,15 @@ impl fmt::Debug for Timestamp {
     }
 }
 
+impl FromStr for Timestamp {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let invalid = |_| InvalidValue::new("invalid_time", "must be a moment by RFC 3339, such as `2026-11-25T09:30:00Z`");
+        OffsetDateTime::parse(text, &Rfc3339).map(Self::new).map_err(invalid)
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -108,7 +126,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        OffsetDateTime::parse(&text, &Rfc3339).map(Self::new).map_err(de::Error::custom)
+        text.parse().map_err(de::Error::custom)
     }
 }
 
@@ -210,6 +228,14 @@ mod tests {
         assert_eq!(Timestamp::MIN - Duration::MAX, Timestamp::MIN);
         assert_eq!(Timestamp::from_unix_micros(-1), None);
         assert_eq!(Timestamp::from_unix_micros(i64::MAX), None);
+    }
+
+    #[test]
+    fn what_comes_after_is_later_whatever_the_clock_says() {
+        let noon = Timestamp::new(datetime!(2026-03-15 12:00 UTC));
+        assert_eq!(noon.after(noon - Duration::SECOND), noon);
+        assert_eq!(noon.after(noon), noon + Duration::MICROSECOND);
+        assert_eq!(noon.after(noon + Duration::HOUR), noon + Duration::HOUR + Duration::MICROSECOND);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use actix_web::http::StatusCode;
 use tenantry_auth::{ApiKeyError, AuthError, BootstrapError, RequestOtpError, VerifyOtpError};
 use tenantry_domain::{
-    ActivateError, AssignError, AttemptError, Chain, CheckCodeError, CreatePlanError, CreateTenantError, GenerateCodesError,
-    InvalidValue, ManageCodeError, ManageTenantError, OperatorError, ProjectError, Refusal, ReturnError, RevokeBatchError, Scope,
-    Scopes, StoreError, SubscriptionState,
+    ActivateError, AssignError, AttemptError, Chain, ChangeTenantError, CheckCodeError, CreatePlanError, CreateTenantError,
+    GenerateCodesError, InvalidValue, ManageCodeError, ManagePlanError, ManageTenantError, OperatorError, ProjectError, Refusal,
+    ReturnError, RevokeBatchError, Scope, Scopes, SetSubscriptionError, StoreError, SubscriptionState,
 };
 use time::Duration;
 use tracing::error;
@@ -175,6 +175,18 @@ impl Problem {
         Self::new(ErrorCode::CodeMalformed, invalid.detail)
     }
 
+    fn changed_meanwhile() -> Self {
+        Self::new(ErrorCode::PreconditionFailed, "this is no longer the version that `If-Match` names; read it again")
+    }
+
+    fn unknown_plan() -> Self {
+        Self::field("/plan_id", InvalidValue::new("unknown_plan", "there is no such plan"))
+    }
+
+    fn plan_archived() -> Self {
+        Self::field("/plan_id", InvalidValue::new("plan_archived", "the plan is archived and takes no new tenants"))
+    }
+
     fn subscription_inactive(state: SubscriptionState) -> Self {
         Self::new(
             ErrorCode::SubscriptionInactive,
@@ -266,6 +278,7 @@ impl From<ProjectError> for Problem {
     fn from(refusal: ProjectError) -> Self {
         match refusal {
             ProjectError::UnknownProject => Self::not_found(),
+            ProjectError::ChangedMeanwhile => Self::changed_meanwhile(),
             ProjectError::SlugTaken => {
                 Self::new(ErrorCode::Conflict, "another of your projects has this `project_id`; choose another")
             }
@@ -288,14 +301,52 @@ impl From<CreatePlanError> for Problem {
     }
 }
 
+impl From<ManagePlanError> for Problem {
+    fn from(refusal: ManagePlanError) -> Self {
+        match refusal {
+            ManagePlanError::UnknownPlan => Self::not_found(),
+            ManagePlanError::ChangedMeanwhile => Self::changed_meanwhile(),
+            ManagePlanError::NameTaken => Self::new(ErrorCode::Conflict, "another plan has this `name`; choose another"),
+            ManagePlanError::InUse => {
+                Self::new(ErrorCode::Conflict, "a tenant is on this plan; archive it, or put its tenants on another first")
+            }
+            ManagePlanError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ChangeTenantError> for Problem {
+    fn from(refusal: ChangeTenantError) -> Self {
+        match refusal {
+            ChangeTenantError::UnknownTenant => Self::not_found(),
+            ChangeTenantError::ChangedMeanwhile => Self::changed_meanwhile(),
+            ChangeTenantError::SubscriptionInactive { state } => Self::subscription_inactive(state),
+            ChangeTenantError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<SetSubscriptionError> for Problem {
+    fn from(refusal: SetSubscriptionError) -> Self {
+        match refusal {
+            SetSubscriptionError::UnknownTenant => Self::not_found(),
+            SetSubscriptionError::ChangedMeanwhile => Self::changed_meanwhile(),
+            SetSubscriptionError::UnknownPlan => Self::unknown_plan(),
+            SetSubscriptionError::PlanArchived => Self::plan_archived(),
+            SetSubscriptionError::PeriodEndsBeforeStart => {
+                Self::field("/current_period_end", InvalidValue::new("out_of_range", "must be after `current_period_start`"))
+            }
+            SetSubscriptionError::Store(failure) => failure.into(),
+        }
+    }
+}
+
 impl From<CreateTenantError> for Problem {
     fn from(refusal: CreateTenantError) -> Self {
         match refusal {
             CreateTenantError::SlugTaken => Self::new(ErrorCode::Conflict, "another tenant has this `slug`; choose another"),
-            CreateTenantError::UnknownPlan => Self::field("/plan_id", InvalidValue::new("unknown_plan", "there is no such plan")),
-            CreateTenantError::PlanArchived => {
-                Self::field("/plan_id", InvalidValue::new("plan_archived", "the plan is archived and takes no new tenants"))
-            }
+            CreateTenantError::UnknownPlan => Self::unknown_plan(),
+            CreateTenantError::PlanArchived => Self::plan_archived(),
             CreateTenantError::Store(failure) => failure.into(),
         }
     }
@@ -384,6 +435,7 @@ impl From<ManageTenantError> for Problem {
     fn from(refusal: ManageTenantError) -> Self {
         match refusal {
             ManageTenantError::UnknownTenant => Self::not_found(),
+            ManageTenantError::ChangedMeanwhile => Self::changed_meanwhile(),
             ManageTenantError::Store(failure) => failure.into(),
         }
     }

@@ -6,7 +6,9 @@
 //! The crate knows stores by their ports alone, and takes its configuration as values: reading it is the server's affair.
 
 mod body;
+mod change;
 mod client;
+mod conditional;
 mod csv_answer;
 mod endpoints;
 mod envelope;

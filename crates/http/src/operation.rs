@@ -216,9 +216,11 @@ impl Operation {
         versioned.header("If-None-Match", "An `ETag`: answers 304 without a body while that is still the version.")
     }
 
-    /// It is an edit that `If-Match` can make conditional; the answer carries the new `ETag`.
+    /// It is an edit that `If-Match` can make conditional; an answer of 200 carries the new `ETag`.
     pub fn conditional(self) -> Self {
-        self.header("If-Match", "An `ETag`: the edit takes place only while that is still the version, else 412.")
+        let shown = self.doc.answers.last().is_some_and(|(status, _)| *status == StatusCode::OK);
+        let edit = if shown { self.with_header("ETag", "The version that the edit made.") } else { self };
+        edit.header("If-Match", "An `ETag`: the edit takes place only while that is still the version, else 412.")
             .refuses(&[ErrorCode::PreconditionFailed])
     }
 

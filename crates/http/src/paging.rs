@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use tenantry_domain::{Id, InvalidValue, Page, PageLimit, PageRequest, id::Kind};
+use tenantry_domain::{Id, InvalidValue, Page, PageLimit, PageRequest, SearchText, id::Kind};
 
 use utoipa::{
     IntoParams, PartialSchema, ToSchema,
@@ -83,6 +83,13 @@ pub(crate) fn page_request<K: Kind>(
         (Some(limit), Some(after)) => Ok(PageRequest { limit, after, count: count.unwrap_or(false) }),
         _ => Err(fields.into_problem()),
     }
+}
+
+/// The text that a query's `search` asks for; blanks ask for nothing.
+pub(crate) fn search_text(search: Option<&str>) -> Result<Option<String>, Problem> {
+    let search = search.map(str::trim).filter(|search| !search.is_empty());
+    let search = search.map(SearchText::parse).transpose().map_err(|invalid| Problem::field("?search", invalid))?;
+    Ok(search.map(|search| search.to_string()))
 }
 
 impl<T> List<T> {

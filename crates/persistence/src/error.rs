@@ -38,6 +38,14 @@ pub(crate) fn is_unique_violation(failure: &DbErr) -> bool {
     driver_error(failure).and_then(sqlx::Error::as_database_error).is_some_and(DatabaseError::is_unique_violation)
 }
 
+/// Whether a failure is the breach of a foreign key, by a row that points nowhere or by the deletion of one that is pointed to.
+pub(crate) fn is_foreign_key_violation(failure: &DbErr) -> bool {
+    let failure = driver_error(failure).and_then(sqlx::Error::as_database_error);
+    // RESTRICT has codes of its own: PostgreSQL's from 18 on, and SQLite's, which makes triggers of foreign keys.
+    let of_restrict = |failure: &dyn DatabaseError| failure.code().is_some_and(|code| matches!(code.as_ref(), "23001" | "1811"));
+    failure.is_some_and(|failure| failure.is_foreign_key_violation() || of_restrict(failure))
+}
+
 /// What a failure means to the ports' callers; `what` names the kind of row that was read.
 pub(crate) fn store_error(what: &'static str, failure: &DbErr) -> StoreError {
     if let Some(failure) = driver_error(failure) {

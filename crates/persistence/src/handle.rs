@@ -1,8 +1,8 @@
 use std::fmt;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait,
-    Select, Statement, TryGetable, UpdateMany, Value,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, QueryTrait, Select, Statement, TransactionTrait, TryGetable, UpdateMany, Value,
     sea_query::{Expr, Query},
 };
 use tenantry_domain::{Page, PageRequest, StoreError, ports::Parking};
@@ -137,6 +137,28 @@ impl<C: ConnectionTrait> Handle<C> {
 /// The first so many places of a statement: `$1, $2`.
 pub(crate) fn places(count: usize) -> String {
     (1..=count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
+}
+
+impl Handle<DatabaseTransaction> {
+    /// The row that a statement returns; `None` also where a constraint refuses the statement in the way that `is_refusal` tells. It
+    /// stands in a savepoint, so that the transaction can go on.
+    pub(crate) async fn find_unless_refused<R: Row>(
+        &mut self,
+        statement: Statement,
+        is_refusal: fn(&DbErr) -> bool,
+    ) -> Result<Option<R::Value>, StoreError> {
+        let savepoint = self.connection.begin().await;
+        let savepoint = self.note(R::WHAT, savepoint)?;
+        let row = savepoint.query_one_raw(statement).await;
+        if row.as_ref().is_err_and(is_refusal) {
+            let undone = savepoint.rollback().await;
+            return self.note(R::WHAT, undone).map(|()| None);
+        }
+        let row = self.note(R::WHAT, row)?;
+        let released = savepoint.commit().await;
+        self.note(R::WHAT, released)?;
+        row.map(|row| read_row::<R>(&row)).transpose()
+    }
 }
 
 /// An update that answers the rows as it leaves them.

@@ -67,6 +67,20 @@ impl OtpWrites for Handle<DatabaseTransaction> {
         self.find::<Model>(returning(claim, Column::iter()).build(self.backend())).await
     }
 
+    async fn end_challenges(&mut self, account: OtpAccount, now: Timestamp) -> Result<u64, StoreError> {
+        let its_own = match account {
+            OtpAccount::Tenant(id) => Column::TenantId.eq(id.uuid()),
+            OtpAccount::Operator(id) => Column::OperatorId.eq(id.uuid()),
+        };
+        // Its own first moment, not `now`: whoever began before looks with an earlier clock.
+        let end = Entity::update_many()
+            .col_expr(Column::ExpiresAt, Expr::col(Column::CreatedAt))
+            .filter(its_own)
+            .filter(Column::ConsumedAt.is_null())
+            .filter(Column::ExpiresAt.gt(DbTime::from(now)));
+        self.write(Model::WHAT, end.build(self.backend())).await
+    }
+
     async fn consume_challenge(&mut self, id: ChallengeId, now: Timestamp) -> Result<bool, StoreError> {
         let moment = DbTime::from(now);
         let update = Entity::update_many()

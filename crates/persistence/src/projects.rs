@@ -1,6 +1,6 @@
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QuerySelect, QueryTrait, Select,
-    TransactionTrait, UpdateMany,
+    UpdateMany,
     sea_query::{BinOper, Expr, Func, LockType, OnConflict},
 };
 use tenantry_domain::{
@@ -14,7 +14,7 @@ use crate::{
     Handle,
     entities::projects::{ActiveModel, Column, Entity, ProjectRow, READ},
     error::is_unique_violation,
-    handle::{read_row, returning},
+    handle::returning,
     row::Row,
     search,
     timestamp::DbTime,
@@ -163,17 +163,8 @@ impl ProjectWrites for Handle<DatabaseTransaction> {
             .filter(Column::Id.eq(id.uuid()))
             .filter(Column::TenantId.is_null());
         // An update has no ON CONFLICT: a slug that is taken breaks the statement, and would break the transaction.
-        let savepoint = self.connection.begin().await;
-        let savepoint = self.note(ProjectRow::WHAT, savepoint)?;
-        let row = savepoint.query_one_raw(returning(update, READ).build(self.backend())).await;
-        if row.as_ref().is_err_and(is_unique_violation) {
-            let undone = savepoint.rollback().await;
-            return self.note(ProjectRow::WHAT, undone).map(|()| None);
-        }
-        let row = self.note(ProjectRow::WHAT, row)?;
-        let released = savepoint.commit().await;
-        self.note(ProjectRow::WHAT, released)?;
-        row.map(|row| read_row::<ProjectRow>(&row)).transpose()
+        let update = returning(update, READ).build(self.backend());
+        self.find_unless_refused::<ProjectRow>(update, is_unique_violation).await
     }
 }
 

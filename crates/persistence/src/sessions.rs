@@ -92,6 +92,11 @@ impl SessionWrites for Handle<DatabaseTransaction> {
     async fn revoke_sessions(&mut self, tenant: TenantId, now: Timestamp) -> Result<u64, StoreError> {
         self.write(Model::WHAT, revoke_live(tenant, now).build(self.backend())).await
     }
+
+    async fn revoke_other_sessions(&mut self, tenant: TenantId, kept: SessionId, now: Timestamp) -> Result<u64, StoreError> {
+        let update = revoke_live(tenant, now).filter(Column::Id.ne(kept.uuid()));
+        self.write(Model::WHAT, update.build(self.backend())).await
+    }
 }
 
 fn update_live(now: Timestamp) -> UpdateMany<Entity> {

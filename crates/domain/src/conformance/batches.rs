@@ -288,7 +288,7 @@ pub async fn a_deleted_tenant_takes_its_batches<S: Store>(store: S) {
     let world = World::new(store);
     let (deleted, kept) = (world.tenant().await, world.tenant().await);
     let (gone, left) = (world.issued(deleted, 1).await, world.issued(kept, 1).await);
-    assert!(world.write(async |tx| tx.delete_tenant(deleted).await).await);
+    assert!(world.write(async |tx| tx.delete_tenant(deleted, &crate::Expected::Any).await).await);
     assert_eq!(world.read().batch_of_anyone(gone.id).await.unwrap(), None);
     assert_eq!(world.stored_batch(&left).await, left);
     assert_eq!(world.count_of(&gone).await, [0; 4]);

@@ -5,7 +5,7 @@ use super::{
     world::{World, first_page, later, noon, race},
 };
 use crate::{
-    ActivateError, Code, CodeHasher, OtpChallenge, OtpPurpose, ProjectId, Refusal, Session, TenantId, delete_tenant,
+    ActivateError, Code, CodeHasher, Expected, OtpChallenge, OtpPurpose, ProjectId, Refusal, Session, TenantId, delete_tenant,
     memory::PlainHasher, ports::*,
 };
 
@@ -64,7 +64,7 @@ pub async fn a_deleted_tenant_leaves_its_audit_alone<S: Store>(store: S) {
     let slug = world.read().tenant(deleted.tenant).await.unwrap().unwrap().slug;
     let audited = world.audited(deleted.tenant).await;
     assert!(!audited.is_empty());
-    assert!(world.write(async |tx| tx.delete_tenant(deleted.tenant).await).await);
+    assert!(world.write(async |tx| tx.delete_tenant(deleted.tenant, &Expected::Any).await).await);
 
     for (row, left) in world.left_of(&deleted).await {
         assert!(!left, "{row}");
@@ -86,7 +86,7 @@ pub async fn a_deleted_tenant_takes_what_was_assigned_to_it<S: Store>(store: S) 
         world.insert_project(project).await;
     }
     assert!(world.write(async |tx| tx.assign_project(assigned.id, tenant, later(1)).await).await.is_some());
-    assert!(world.write(async |tx| tx.delete_tenant(tenant).await).await);
+    assert!(world.write(async |tx| tx.delete_tenant(tenant, &Expected::Any).await).await);
     assert_eq!(world.read().project_of_anyone(assigned.id).await.unwrap(), None);
     assert_eq!(world.read().project_of_anyone(nobodys.id).await.unwrap(), Some(nobodys));
 }
@@ -95,8 +95,8 @@ pub async fn a_deleted_tenant_takes_what_was_assigned_to_it<S: Store>(store: S) 
 pub async fn racing_deletions_of_a_tenant_have_one_winner<S: Store>(store: S) {
     let world = World::new(store);
     let tenant = world.estate().await.tenant;
-    assert_eq!(world.winners(async |_, tx| tx.delete_tenant(tenant).await).await, 1);
-    assert!(!world.write(async |tx| tx.delete_tenant(tenant).await).await);
+    assert_eq!(world.winners(async |_, tx| tx.delete_tenant(tenant, &Expected::Any).await).await, 1);
+    assert!(!world.write(async |tx| tx.delete_tenant(tenant, &Expected::Any).await).await);
 }
 
 /// A deletion that races activations neither fails nor leaves anything behind; each activation was before it, or finds no project.
@@ -106,7 +106,7 @@ pub async fn a_deletion_that_races_activations_leaves_nothing<S: Store>(store: S
     let tenant = estate.tenant;
     let (code, projects) = (world.code(tenant, 100).await, world.projects(tenant, 16).await);
     race(17, async |racer| match projects.get(racer) {
-        None => delete_tenant(&world.store, &world.cx(later(1)), tenant).await.unwrap(),
+        None => delete_tenant(&world.store, &world.cx(later(1)), tenant, &Expected::Any).await.unwrap(),
         Some(&project) => {
             let answer = world.activate(tenant, project, code.by_text(), later(1)).await;
             assert!(matches!(answer, Ok(_) | Err(ActivateError::Refused(Refusal::UnknownProject))), "{answer:?}");

@@ -5,9 +5,9 @@ use time::Duration;
 use super::world::{World, first_page, noon};
 use crate::{
     ActivateError, ActivateProject, ActivateWith, Branding, ClientName, Code, CodeId, CodeOrder, Delivery, Email, KeyId,
-    OtpAccount, OtpChallenge, OtpMac, OtpPurpose, OtpStrength, OutboxMessage, PlainCode, Plan, PlanName, Project, ProjectDetails,
-    ProjectId, ProjectStatus, Quota, SealedPayload, Session, Slug, Subscription, SubscriptionState, Tenant, TenantId, TenantName,
-    Timestamp, TokenDigest, activate_project, generate_codes, memory::PlainHasher, ports::*,
+    NewTenant, OtpAccount, OtpChallenge, OtpMac, OtpPurpose, OtpStrength, OutboxMessage, PlainCode, Plan, PlanId, PlanName,
+    Project, ProjectDetails, ProjectId, ProjectStatus, Quota, SealedPayload, Session, Slug, Subscription, SubscriptionState,
+    Tenant, TenantId, TenantName, Timestamp, TokenDigest, activate_project, generate_codes, memory::PlainHasher, ports::*,
 };
 
 /// An issued code and its text.
@@ -69,6 +69,17 @@ impl<S: Store> World<S> {
             current_period_end: month.end(),
             created_at: noon(),
             updated_at: noon(),
+        }
+    }
+
+    /// A tenant that isn't made yet.
+    pub fn tenant_to_be(&self, plan_id: PlanId) -> NewTenant {
+        NewTenant {
+            slug: Slug::parse(&format!("tenant-{}", self.number())).unwrap(),
+            name: TenantName::parse("Acme Corporation").unwrap(),
+            contact_email: Email::parse("it@acme.example").unwrap(),
+            plan_id,
+            branding: Branding::default(),
         }
     }
 

@@ -60,7 +60,7 @@ impl<S: Store> World<S> {
     }
 
     async fn names_of_plans(&self) -> Vec<String> {
-        let plans = self.read().plans_page(first_page()).await.unwrap().items;
+        let plans = self.read().plans_page(&PlanFilter::default(), first_page()).await.unwrap().items;
         plans.iter().map(|plan| plan.name.as_str().to_owned()).collect()
     }
 }

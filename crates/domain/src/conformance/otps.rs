@@ -198,3 +198,35 @@ pub async fn racing_consumptions_of_a_challenge_have_one_winner<S: Store>(store:
     let unknown = world.id(noon());
     assert!(!world.write(async |tx| tx.consume_challenge(unknown, later(1)).await).await);
 }
+
+/// Ending an account's challenges ends those that are open, however early the clock of whoever tries them, and says how many. Their
+/// failures stay counted, and nobody else's challenge ends.
+pub async fn ended_challenges_are_worth_nothing<S: Store>(store: S) {
+    let world = World::new(store);
+    let (others, decoy) = (world.owners().await, world.challenge(None, noon()).await);
+    for account in world.accounts().await {
+        let mut others_challenges = vec![decoy.clone()];
+        for other in others.into_iter().flatten() {
+            others_challenges.push(world.challenge(Some(other), noon()).await);
+        }
+        let tried = world.challenge(Some(account), noon()).await;
+        world.try_times(&tried, 3, later(1)).await;
+        let wide = world.wide_challenge(world.new_challenge(Some(account), noon())).await;
+        let consumed = world.challenge(Some(account), noon()).await;
+        assert!(world.write(async |tx| tx.consume_challenge(consumed.id, later(1)).await).await);
+        world.challenge(Some(account), noon() - Duration::HOUR).await;
+
+        assert_eq!(world.write(async |tx| tx.end_challenges(account, later(9)).await).await, 2);
+        assert_eq!(world.write(async |tx| tx.end_challenges(account, later(9)).await).await, 0);
+        for challenge in [&tried, &wide] {
+            for now in [noon(), later(8), later(10)] {
+                assert_eq!(world.claim_try(challenge, now).await, None);
+                assert!(!world.write(async |tx| tx.consume_challenge(challenge.id, now).await).await);
+            }
+        }
+        assert_eq!(world.failures(account, noon()).await, 3);
+        for challenge in others_challenges {
+            assert!(world.claim_try(&challenge, later(10)).await.is_some());
+        }
+    }
+}

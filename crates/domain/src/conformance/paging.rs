@@ -43,7 +43,8 @@ pub async fn pages_of_plans_are_complete<S: Store>(store: S) {
         assert!(world.write(async |tx| tx.insert_plan(&plan).await).await);
         ids.insert(0, plan.id);
     }
-    pages_are_complete(&ids, |plan: &Plan| plan.id, async |page| world.read().plans_page(page).await).await;
+    pages_are_complete(&ids, |plan: &Plan| plan.id, async |page| world.read().plans_page(&PlanFilter::default(), page).await)
+        .await;
 }
 
 /// Tenants in pages, all of them and those that a search finds.
@@ -61,8 +62,9 @@ pub async fn pages_of_tenants_are_complete<S: Store>(store: S) {
         }
     }
     let id = |tenant: &Tenant| tenant.id;
-    pages_are_complete(&all, id, async |page| world.read().tenants_page(None, page).await).await;
-    pages_are_complete(&found, id, async |page| world.read().tenants_page(Some("EVEN"), page).await).await;
+    pages_are_complete(&all, id, async |page| world.read().tenants_page(&TenantFilter::default(), page).await).await;
+    let even = TenantFilter { search: Some("EVEN".to_owned()), ..TenantFilter::default() };
+    pages_are_complete(&found, id, async |page| world.read().tenants_page(&even, page).await).await;
 }
 
 /// Codes in pages, also the many that one moment issued.
@@ -145,13 +147,18 @@ pub async fn a_list_of_nothing_counts_nothing<S: Store>(store: S) {
         PageRequest { count: true, ..first_page() }
     }
     let world = World::new(store);
-    assert_eq!(world.read().plans_page(counted()).await.unwrap(), Page::of_nothing(counted::<Plan>()));
+    assert_eq!(world.read().plans_page(&PlanFilter::default(), counted()).await.unwrap(), Page::of_nothing(counted::<Plan>()));
     let tenant = world.tenant().await;
     world.project(tenant).await;
     for search in ["no such thing", "\0"] {
-        let tenants = world.read().tenants_page(Some(search), counted()).await.unwrap();
+        let search = Some(search.to_owned());
+        let filter = PlanFilter { search: search.clone(), ..PlanFilter::default() };
+        let plans = world.read().plans_page(&filter, counted()).await.unwrap();
+        assert_eq!(plans, Page::of_nothing(counted::<Plan>()), "{search:?}");
+        let filter = TenantFilter { search: search.clone(), ..TenantFilter::default() };
+        let tenants = world.read().tenants_page(&filter, counted()).await.unwrap();
         assert_eq!(tenants, Page::of_nothing(counted::<Tenant>()), "{search:?}");
-        let filter = ProjectFilter { search: Some(search.to_owned()), status: None };
+        let filter = ProjectFilter { search: search.clone(), status: None };
         let projects = world.read().projects_page(tenant, &filter, counted()).await.unwrap();
         assert_eq!(projects, Page::of_nothing(counted::<Project>()), "{search:?}");
     }

@@ -61,7 +61,7 @@ pub async fn what_follows_goes_on_inside_what_is_parked<S: Store>(store: S) {
     let plans = [world.new_plan(1), world.new_plan(2), world.new_plan(3)];
     for (number, plan) in plans.iter().enumerate() {
         let mut tx = inside.begin().await.unwrap();
-        assert_eq!(tx.plans_page(first_page()).await.unwrap().items.len(), number);
+        assert_eq!(tx.plans_page(&PlanFilter::default(), first_page()).await.unwrap().items.len(), number);
         assert!(tx.insert_plan(plan).await.unwrap());
         tx.commit().await.unwrap();
     }

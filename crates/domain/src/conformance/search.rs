@@ -2,9 +2,9 @@
 
 use super::{
     fixtures::details,
-    world::{World, first_page, noon},
+    world::{World, first_page, later, noon},
 };
-use crate::{Description, Project, ProjectDetails, ProjectStatus, Slug, TenantId, TenantName, ports::*};
+use crate::{Description, Plan, PlanName, Project, ProjectDetails, ProjectStatus, Slug, TenantId, TenantName, ports::*};
 
 impl<S: Store> World<S> {
     /// The slugs of a tenant's projects that a search finds, sorted.
@@ -19,7 +19,8 @@ impl<S: Store> World<S> {
 
     /// The slugs of the tenants that a search finds, sorted.
     async fn found_tenants(&self, search: &str) -> Vec<String> {
-        let tenants = self.read().tenants_page(Some(search), first_page()).await.unwrap().items;
+        let filter = TenantFilter { search: Some(search.to_owned()), ..TenantFilter::default() };
+        let tenants = self.read().tenants_page(&filter, first_page()).await.unwrap().items;
         sorted(tenants.into_iter().map(|tenant| tenant.slug))
     }
 }
@@ -118,5 +119,42 @@ pub async fn a_search_for_tenants_takes_text_as_it_is_in_any_case<S: Store>(stor
         assert_eq!(world.found_tenants(search).await, expected, "{search:?}");
     }
     assert_eq!(world.found_tenants("CLIN").await, ["clinic"], "by the slug");
-    assert_eq!(world.read().tenants_page(None, first_page()).await.unwrap().items.len(), NAMES.len());
+    assert_eq!(world.read().tenants_page(&TenantFilter::default(), first_page()).await.unwrap().items.len(), NAMES.len());
+}
+
+/// A search for plans looks through their names in the same way, and finds a plan by its new name; archived ones are told apart.
+pub async fn a_search_for_plans_takes_text_as_it_is_in_any_case<S: Store>(store: S) {
+    let world = World::new(store);
+    let mut plans = Vec::new();
+    for (_, name) in NAMES {
+        let plan = Plan { name: PlanName::parse(name).unwrap(), ..world.new_plan(1) };
+        assert!(world.write(async |tx| tx.insert_plan(&plan).await).await);
+        plans.push(plan);
+    }
+    let found = async |search: &str, archived| {
+        let filter = PlanFilter { search: Some(search.to_owned()), archived };
+        let found = world.read().plans_page(&filter, first_page()).await.unwrap().items;
+        let mut slugs: Vec<_> = NAMES
+            .iter()
+            .zip(&plans)
+            .filter(|(_, plan)| found.iter().any(|row| row.id == plan.id))
+            .map(|((slug, _), _)| *slug)
+            .collect();
+        slugs.sort_unstable();
+        slugs
+    };
+    for (search, expected) in SEARCHES {
+        assert_eq!(found(search, None).await, expected, "{search:?}");
+    }
+    let name = PlanName::parse("ÜBERALL 50%").unwrap();
+    let archived = Plan { name, archived_at: Some(later(1)), updated_at: later(1), ..plans[0].clone() };
+    assert!(world.write(async |tx| tx.change_plan(&archived).await).await);
+    assert_eq!(found("überall", None).await, [NAMES[0].0]);
+    assert_eq!(found("überall", Some(true)).await, [NAMES[0].0]);
+    assert_eq!(found("überall", Some(false)).await, [""; 0]);
+    let every = async |archived| {
+        let filter = PlanFilter { search: None, archived };
+        world.read().plans_page(&filter, first_page()).await.unwrap().items.len()
+    };
+    assert_eq!((every(Some(true)).await, every(Some(false)).await, every(None).await), (1, NAMES.len() - 1, NAMES.len()));
 }

@@ -136,6 +136,23 @@ pub async fn ending_all_sessions_counts_the_live_ones<S: Store>(store: S) {
     }
 }
 
+/// Ending all other sessions of a tenant leaves the one that is kept, and other tenants' sessions.
+pub async fn ending_other_sessions_keeps_one<S: Store>(store: S) {
+    let world = World::new(store);
+    let (tenant, other) = (world.tenant().await, world.tenant().await);
+    let (kept, others) = (world.session(tenant, noon()).await, world.session(other, noon()).await);
+    let ended = [world.session(tenant, noon()).await, world.session(tenant, noon()).await];
+    let expired = world.session(tenant, noon() - Duration::HOUR).await;
+    let end = async |now| world.write(async |tx| tx.revoke_other_sessions(tenant, kept.id, now).await).await;
+    assert_eq!((end(later(1)).await, end(later(2)).await), (2, 0));
+    for session in ended {
+        assert_eq!(world.stored_session(&session).await.revoked_at, Some(later(1)));
+    }
+    for session in [kept, others, expired] {
+        assert_eq!(world.stored_session(&session).await, session);
+    }
+}
+
 /// Suspending a tenant ends its sessions in the same transaction; going on revives none.
 pub async fn a_suspended_tenants_sessions_end_at_once<S: Store>(store: S) {
     let world = World::new(store);

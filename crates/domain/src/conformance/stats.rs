@@ -4,7 +4,7 @@ use time::{Duration, macros::datetime};
 
 use super::world::{RACERS, TICK, World, all_pages, later, noon, race};
 use crate::{
-    Action, AuditEvent, CalendarDay, Code, CodeOrder, CodeStatus, Entropy as _, PressureQuery, Project, ProjectStatus,
+    Action, AuditEvent, CalendarDay, Code, CodeOrder, CodeStatus, Entropy as _, Expected, PressureQuery, Project, ProjectStatus,
     Redemption, SeededEntropy, SubscriptionState, TenantCounts, TenantId, Timestamp, Transition, Usage, UsageDay, delete_tenant,
     ports::*,
 };
@@ -133,7 +133,7 @@ pub async fn counts_of_codes_equal_a_recount_at_every_moment<S: Store>(store: S)
         }
         if step == 150 {
             let gone = tenants.remove(1);
-            assert!(world.write(async |tx| tx.delete_tenant(gone).await).await);
+            assert!(world.write(async |tx| tx.delete_tenant(gone, &Expected::Any).await).await);
             assert_eq!(world.read().count_codes(gone, noon()).await.unwrap(), [0; 4]);
         }
         if step % 25 == 0 {
@@ -167,7 +167,7 @@ pub async fn projects_are_counted_by_status<S: Store>(store: S) {
     assert!(world.write(async |tx| tx.delete_project(tenant, projects[1]).await).await);
     assert_eq!(world.read().count_projects_of_everyone().await.unwrap(), [1, 3, 0, 1]);
     world.recount_projects().await;
-    assert!(world.write(async |tx| tx.delete_tenant(tenant).await).await);
+    assert!(world.write(async |tx| tx.delete_tenant(tenant, &Expected::Any).await).await);
     assert_eq!(world.read().count_projects_of_everyone().await.unwrap(), [0; 4]);
 }
 
@@ -203,7 +203,7 @@ pub async fn a_deleted_tenant_is_counted_no_longer<S: Store>(store: S) {
         world.refuse(Some(tenant), noon()).await;
     }
     assert_eq!(world.used().await, usage(3, 3, 3));
-    delete_tenant(&world.store, &world.cx(later(2)), deleted).await.unwrap();
+    delete_tenant(&world.store, &world.cx(later(2)), deleted, &Expected::Any).await.unwrap();
     world.refuse(Some(deleted), later(3)).await;
     assert_eq!(world.used().await, usage(1, 1, 1));
     assert_eq!(world.read().count_codes(deleted, noon()).await.unwrap(), [0; 4]);
@@ -268,7 +268,7 @@ pub async fn a_deletion_that_races_activations_leaves_nothing_counted<S: Store>(
     let (code, projects) = (world.code(tenant, 100).await, world.projects(tenant, 16).await);
     race(25, async |racer| match projects.get(racer) {
         Some(&project) => drop(world.activate(tenant, project, code.by_text(), later(1)).await),
-        None if racer == 16 => delete_tenant(&world.store, &world.cx(later(1)), tenant).await.unwrap(),
+        None if racer == 16 => delete_tenant(&world.store, &world.cx(later(1)), tenant, &Expected::Any).await.unwrap(),
         None => world.refuse(Some(tenant), later(1)).await,
     })
     .await;

@@ -184,6 +184,18 @@ macro_rules! conformance_rules {
                 a_refused_attempt_leaves_its_audit_and_a_free_key,
                 an_abandoned_attempt_leaves_a_free_key_and_no_more,
             }
+            editing {
+                every_change_moves_the_version_on,
+                a_change_of_nothing_is_none,
+                racing_editors_of_a_plan_have_one_winner,
+                racing_editors_of_a_tenant_have_one_winner,
+                racing_editors_of_a_subscription_have_one_winner,
+                racing_editors_of_a_project_have_one_winner,
+                a_deletion_that_races_an_edit_is_meant_for_what_it_saw,
+                a_changed_tenant_is_read_as_it_was_changed,
+                who_locks_a_tenant_by_its_slug_sees_its_address,
+                a_lowered_quota_holds_from_the_next_activation_on,
+            }
             isolation {
                 a_stranger_reads_nothing,
                 a_stranger_writes_nothing,
@@ -245,6 +257,7 @@ macro_rules! conformance_rules {
                 failures_leave_the_window_with_their_challenge,
                 a_success_is_no_failure_and_forgives_none,
                 racing_consumptions_of_a_challenge_have_one_winner,
+                ended_challenges_are_worth_nothing,
             }
             outbox {
                 a_claimed_message_is_what_was_written,
@@ -275,6 +288,16 @@ macro_rules! conformance_rules {
                 what_is_dropped_beside_what_is_parked_takes_nothing_along,
                 what_fails_beside_what_is_parked_takes_nothing_along,
                 a_tenant_is_created_with_its_codes_in_one_commit,
+            }
+            plans {
+                a_plan_is_read_as_it_was_written,
+                racing_plans_with_one_name_have_one_winner,
+                a_changed_plan_is_read_as_it_was_changed,
+                racing_renames_to_one_name_have_one_winner,
+                a_plan_in_use_is_not_deleted,
+                a_deletion_of_a_plan_that_races_its_first_tenants_leaves_none_without_it,
+                a_plan_is_archived_behind_those_who_hold_it,
+                who_holds_a_plan_sees_what_was_done_to_it,
             }
             projects {
                 a_project_is_read_as_it_was_written,
@@ -312,6 +335,7 @@ macro_rules! conformance_rules {
                 a_changed_project_is_found_by_its_new_details,
                 a_filter_by_status_narrows_a_search,
                 a_search_for_tenants_takes_text_as_it_is_in_any_case,
+                a_search_for_plans_takes_text_as_it_is_in_any_case,
             }
             sessions {
                 a_session_is_read_as_it_was_written,
@@ -322,6 +346,7 @@ macro_rules! conformance_rules {
                 activity_revives_no_ended_session,
                 racing_revocations_of_a_session_have_one_winner,
                 ending_all_sessions_counts_the_live_ones,
+                ending_other_sessions_keeps_one,
                 a_suspended_tenants_sessions_end_at_once,
             }
             stats {
@@ -336,15 +361,24 @@ macro_rules! conformance_rules {
                 tenants_are_counted_by_week,
                 tenants_under_pressure_are_named_the_most_pressed_first,
             }
+            subscriptions {
+                a_changed_subscription_entitles_to_its_new_terms,
+                a_subscription_is_to_a_plan_that_exists,
+                an_entitlement_is_confirmed_while_it_stands,
+                a_subscription_changes_behind_those_who_confirmed_it,
+                a_subscription_that_is_being_changed_is_not_confirmed,
+                a_subscription_is_confirmed_by_many,
+                no_activation_comes_behind_a_change_that_forbids_it,
+            }
             tenants {
-                a_plan_is_read_as_it_was_written,
-                racing_plans_with_one_name_have_one_winner,
                 a_tenant_is_read_as_it_was_written,
                 racing_tenants_with_one_slug_have_one_winner,
                 a_subscription_entitles_to_its_plan,
                 a_tenant_has_one_subscription,
                 racing_suspensions_of_a_tenant_have_one_winner,
                 racing_projects_of_a_trial_have_one_winner,
+                tenants_are_found_by_plan_state_and_suspension,
+                what_a_tenant_owns_is_counted,
             }
             time {
                 a_moment_is_read_as_it_was_written,

@@ -1,31 +1,10 @@
-//! Plans, tenants and subscriptions: their fields, their names, what they entitle to.
+//! Tenants and their subscriptions: their fields, their names, what they entitle to.
 
-use super::world::{RACERS, World, later, noon, race};
+use super::world::{RACERS, World, first_page, later, noon, race};
 use crate::{
-    Branding, DomainName, Email, Entitlement, HexColor, HttpsUrl, NewProject, Plan, PlanName, ProjectError, Quota, Slug,
-    SubscriptionState, Tenant, TenantName, create_project, ports::*,
+    Branding, DomainName, Email, Entitlement, Expected, HexColor, Holdings, HttpsUrl, NewProject, PageRequest, ProjectError,
+    Redemption, Slug, SubscriptionState, Tenant, TenantName, create_project, ports::*,
 };
-
-/// Every field of a plan is read as it was written.
-pub async fn a_plan_is_read_as_it_was_written<S: Store>(store: S) {
-    let world = World::new(store);
-    let archived = Plan { archived_at: Some(later(1)), updated_at: later(1), ..world.new_plan(i64::from(Quota::MAX)) };
-    let named = Plan { name: PlanName::parse("Größe „XL“").unwrap(), ..world.new_plan(1) };
-    for plan in [archived, named] {
-        assert!(world.write(async |tx| tx.insert_plan(&plan).await).await);
-        assert_eq!(world.read().plan(plan.id).await.unwrap(), Some(plan));
-    }
-    assert_eq!(world.read().plan(world.id(noon())).await.unwrap(), None);
-}
-
-/// Of 32 racing plans with one name one is stored.
-pub async fn racing_plans_with_one_name_have_one_winner<S: Store>(store: S) {
-    let world = World::new(store);
-    let insert = async |_, tx: &mut S::Transaction| {
-        tx.insert_plan(&Plan { name: PlanName::parse("Basic").unwrap(), ..world.new_plan(1) }).await
-    };
-    assert_eq!(world.winners(insert).await, 1);
-}
 
 /// Every field of a tenant is read as it was written, by its identifier and by its slug.
 pub async fn a_tenant_is_read_as_it_was_written<S: Store>(store: S) {
@@ -73,7 +52,8 @@ pub async fn a_subscription_entitles_to_its_plan<S: Store>(store: S) {
                 tx.insert_subscription(&subscription).await
             })
             .await;
-        let expected = Some(Entitlement { state, quota: plan.monthly_run_quota, suspended_at: None });
+        let version = subscription.version();
+        let expected = Some(Entitlement { state, quota: plan.monthly_run_quota, suspended_at: None, version });
         assert_eq!(world.read().subscription(tenant.id).await.unwrap(), Some(subscription));
         assert_eq!(world.read().entitlement(tenant.id).await.unwrap(), expected);
         assert_eq!(world.write(async |tx| tx.hold_tenant(tenant.id).await).await, expected);
@@ -125,4 +105,95 @@ pub async fn racing_projects_of_a_trial_have_one_winner<S: Store>(store: S) {
     assert!(answers.iter().all(|answer| matches!(answer, Ok(_) | Err(ProjectError::TrialLimit))), "{answers:?}");
     assert_eq!(answers.iter().flatten().count(), 1);
     assert_eq!(world.read().count_projects(tenant).await.unwrap(), 1);
+}
+
+/// Filters narrow a list of tenants one by one and together.
+pub async fn tenants_are_found_by_plan_state_and_suspension<S: Store>(store: S) {
+    let world = World::new(store);
+    let plans = [world.new_plan(1), world.new_plan(2)];
+    let mut made = Vec::new();
+    for (place, plan) in plans.iter().enumerate() {
+        assert!(world.write(async |tx| tx.insert_plan(plan).await).await);
+        for state in SubscriptionState::ALL {
+            for suspended in [false, true] {
+                let slug = format!("{}-{place}-{suspended}", state.as_str().replace('_', "-"));
+                let tenant = Tenant { suspended_at: suspended.then(noon), ..world.new_tenant(&slug, noon()) };
+                let subscription = world.new_subscription(tenant.id, plan, state);
+                world
+                    .write(async |tx| {
+                        assert!(tx.insert_tenant(&tenant).await?);
+                        tx.insert_subscription(&subscription).await
+                    })
+                    .await;
+                made.push((tenant.id, plan.id, state, suspended, slug));
+            }
+        }
+    }
+    let mut filters = vec![TenantFilter::default()];
+    for filter in filters.clone() {
+        filters.extend(plans.iter().map(|plan| TenantFilter { plan_id: Some(plan.id), ..filter.clone() }));
+    }
+    for filter in filters.clone() {
+        filters.extend(SubscriptionState::ALL.map(|state| TenantFilter { state: Some(state), ..filter.clone() }));
+    }
+    for filter in filters.clone() {
+        filters.extend([true, false].map(|suspended| TenantFilter { suspended: Some(suspended), ..filter.clone() }));
+    }
+    for filter in filters.clone() {
+        filters.extend(["AL", "-1-"].map(|search| TenantFilter { search: Some(search.to_owned()), ..filter.clone() }));
+    }
+    for filter in filters {
+        let mut expected: Vec<_> = made
+            .iter()
+            .filter(|(_, plan, state, suspended, slug)| {
+                filter.plan_id.is_none_or(|wanted| *plan == wanted)
+                    && filter.state.is_none_or(|wanted| *state == wanted)
+                    && filter.suspended.is_none_or(|wanted| *suspended == wanted)
+                    && filter.search.as_ref().is_none_or(|wanted| slug.contains(&wanted.to_lowercase()))
+            })
+            .map(|(id, ..)| *id)
+            .collect();
+        expected.sort_unstable_by(|a, b| b.cmp(a));
+        let request = PageRequest { count: true, ..first_page() };
+        let page = world.read().tenants_page(&filter, request).await.unwrap();
+        assert_eq!(page.items.iter().map(|tenant| tenant.id).collect::<Vec<_>>(), expected, "{filter:?}");
+        assert_eq!(page.total, Some(expected.len() as u64));
+    }
+}
+
+/// What a tenant owns is counted, whatever others own.
+pub async fn what_a_tenant_owns_is_counted<S: Store>(store: S) {
+    let world = World::new(store);
+    let (tenant, other) = (world.tenant().await, world.tenant().await);
+    let holdings = async |tenant| world.read().count_holdings(tenant).await.unwrap();
+    assert_eq!(holdings(tenant).await, Some(Holdings::default()));
+    let code = world.code(tenant, 5).await;
+    world.code(tenant, 1).await;
+    let projects = world.projects(tenant, 3).await;
+    for &project in &projects[..2] {
+        world.activate(tenant, project, code.by_text(), noon()).await.unwrap();
+    }
+    let ended = world.session(tenant, noon()).await;
+    world.session(tenant, noon()).await;
+    let returned = Redemption {
+        id: world.id(noon()),
+        tenant_id: tenant,
+        activation_code_id: Some(code.id),
+        project_id: Some(projects[2]),
+        redeemed_at: noon(),
+        returned_at: Some(later(1)),
+    };
+    world
+        .write(async |tx| {
+            tx.insert_redemption(&returned).await?;
+            assert!(tx.revoke_session(tenant, ended.id, later(1)).await?);
+            Ok(())
+        })
+        .await;
+    let expected = Holdings { projects: 3, codes: 2, sessions: 2, live_redemptions: 2, returned_redemptions: 1 };
+    assert_eq!(holdings(tenant).await, Some(expected));
+    assert_eq!(holdings(other).await, Some(Holdings::default()));
+    assert_eq!(holdings(world.id(noon())).await, None);
+    assert!(world.write(async |tx| tx.delete_tenant(tenant, &Expected::Any).await).await);
+    assert_eq!(holdings(tenant).await, None);
 }

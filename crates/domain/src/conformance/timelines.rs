@@ -2,7 +2,7 @@
 
 use super::world::{World, later, noon};
 use crate::{
-    Action, ActivateError, AuditEvent, CodeEnd, PageLimit, PageRequest, Refusal, Target, delete_tenant, expire_code,
+    Action, ActivateError, AuditEvent, CodeEnd, Expected, PageLimit, PageRequest, Refusal, Target, delete_tenant, expire_code,
     memory::PlainHasher, ports::*, reissue_code, return_activation, revoke_code,
 };
 
@@ -71,7 +71,7 @@ pub async fn a_codes_timeline_has_all_that_concerned_it<S: Store>(store: S) {
         assert!(!events[2].details.contains_key("activation_code_id"), "a stranger isn't told whose code it was");
     }
     assert_eq!(world.timeline(&world.stored_code(tenant, other.id).await, 9).await.len(), 2);
-    delete_tenant(&world.store, &world.cx(later(12)), tenant).await.unwrap();
+    delete_tenant(&world.store, &world.cx(later(12)), tenant, &Expected::Any).await.unwrap();
     assert_eq!(world.timeline(&record, 9).await.len(), expected.len());
     let page = PageRequest { limit: PageLimit::default(), after: None, count: false };
     let without_issue = world.read().code_timeline(code.id, None, page).await.unwrap();

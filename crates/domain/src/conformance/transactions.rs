@@ -8,9 +8,9 @@ use super::{
     world::{World, first_page, later, noon},
 };
 use crate::{
-    Action, AuditEvent, BucketKey, Code, CodeDigest, Context, KeyClaim, KeyId, KeyState, NewCode, NewCodeText, OtpChallenge,
-    OutboxMessage, Plan, Project, ProjectStatus, Quota, Rate, RateDecision, Redemption, Session, SubscriptionState, Tenant,
-    TenantId, Transition, ports::*,
+    Action, AuditEvent, BucketKey, Code, CodeDigest, Context, Expected, KeyClaim, KeyId, KeyState, NewCode, NewCodeText,
+    OtpChallenge, OutboxMessage, Plan, Project, ProjectStatus, Quota, Rate, RateDecision, Redemption, Session, SubscriptionState,
+    Tenant, TenantId, Transition, ports::*,
 };
 
 /// Everything that readers can see of the rows that [`Rows::write_all`] writes to.
@@ -42,6 +42,8 @@ struct Rows {
     message: OutboxMessage,
     bucket: BucketKey,
     keys: [KeyClaim; 3],
+    plan: Plan,
+    doomed_plan: Plan,
     new_plan: Plan,
     new_tenant: Tenant,
     new_project: Project,
@@ -62,7 +64,13 @@ impl<S: Store> World<S> {
             });
         let legacy = self.new_project(None, "legacy", noon());
         self.insert_project(&legacy).await;
+        let [plan, doomed_plan] = [self.new_plan(5), self.new_plan(5)];
+        for plan in [&plan, &doomed_plan] {
+            assert!(self.write(async |tx| tx.insert_plan(plan).await).await);
+        }
         Rows {
+            plan,
+            doomed_plan,
             tenant,
             doomed,
             codes: [self.code(tenant, 1).await, self.code(tenant, 1).await, self.code(tenant, 1).await],
@@ -97,8 +105,8 @@ impl<S: Store> World<S> {
         let every = ProjectFilter::default();
         Seen {
             projects: reader.projects_of_anyone_page(Ownership::Any, &every, first_page()).await.unwrap().items,
-            plans: reader.plans_page(first_page()).await.unwrap().items,
-            tenants: reader.tenants_page(None, first_page()).await.unwrap().items,
+            plans: reader.plans_page(&PlanFilter::default(), first_page()).await.unwrap().items,
+            tenants: reader.tenants_page(&TenantFilter::default(), first_page()).await.unwrap().items,
             entitled,
             codes: reader.codes_page(rows.tenant, &CodeFilter::default(), noon(), first_page()).await.unwrap().items,
             redemptions,
@@ -121,12 +129,20 @@ impl Rows {
         let (tenant, now) = (self.tenant, cx.now);
         let [used, revoked, started] = &self.codes;
         assert!(tx.insert_plan(&self.new_plan).await?);
+        assert!(tx.hold_plan(self.new_plan.id).await?.is_some());
+        assert!(tx.lock_plan(self.plan.id).await?.is_some());
+        assert!(tx.change_plan(&Plan { updated_at: now, ..self.plan.clone() }).await?);
+        assert!(tx.delete_plan(self.doomed_plan.id).await?);
         assert!(tx.insert_tenant(&self.new_tenant).await?);
         let subscription = ids.new_subscription(self.new_tenant.id, &self.new_plan, SubscriptionState::Active);
         tx.insert_subscription(&subscription).await?;
         assert!(tx.hold_tenant(tenant).await?.is_some());
         assert!(tx.lock_tenant(tenant).await?.is_some());
-        assert!(tx.delete_tenant(self.doomed).await?);
+        assert!(tx.lock_tenant_by_slug(&self.new_tenant.slug).await?.is_some());
+        assert!(tx.confirm_entitlement(self.new_tenant.id, subscription.version()).await?);
+        assert!(tx.change_tenant(tenant, &self.new_tenant.profile(), now).await?.is_some());
+        assert!(tx.change_subscription(tenant, &subscription.terms(), now).await?.is_some());
+        assert!(tx.delete_tenant(self.doomed, &Expected::Any).await?);
         assert!(tx.set_tenant_suspended(tenant, Some(now), now).await?);
 
         let key_id = KeyId::parse("k1").unwrap();
@@ -171,12 +187,14 @@ impl Rows {
         let touch = SessionTouch { now, unless_active_since: noon(), expires_at: now + Duration::HOUR };
         assert!(tx.touch_session(touched.id, touch).await?);
         assert!(tx.revoke_session(tenant, ended.id, now).await?);
+        assert_eq!(tx.revoke_other_sessions(tenant, touched.id, now).await?, 0);
         assert_eq!(tx.revoke_sessions(tenant, now).await?, 1);
         tx.insert_session(&self.new_session).await?;
 
         let [tried, consumed] = &self.challenges;
         assert!(tx.claim_otp_attempt(tried.id, tried.purpose, BUDGET, now).await?.is_some());
         assert!(tx.consume_challenge(consumed.id, now).await?);
+        assert_eq!(tx.end_challenges(tenant.into(), now).await?, 1);
         tx.insert_challenge(&self.new_challenge).await?;
 
         assert_eq!(tx.take_token(self.bucket, RATE, now).await?, RateDecision::Allowed);
@@ -240,7 +258,7 @@ pub async fn writes_are_seen_at_commit_and_not_before<S: Store>(store: S) {
     tx.commit().await.unwrap();
 
     let after = world.seen(&rows).await;
-    assert_eq!(after.plans.len(), before.plans.len() + 1);
+    assert_eq!(after.plans.len(), before.plans.len(), "one more and one less");
     assert_eq!(after.tenants.len(), before.tenants.len(), "one more and one less");
     assert_eq!(after.entitled, [true, false, true]);
     assert_eq!(after.codes.len(), before.codes.len() + 1);
@@ -270,6 +288,6 @@ pub async fn clones_of_a_store_share_its_rows<S: Store>(store: S) {
     let world = World::new(store);
     let tenant = world.tenant().await;
     assert!(clone.read().tenant(tenant).await.unwrap().is_some());
-    assert!(clone.write(async |tx| tx.delete_tenant(tenant).await).await);
+    assert!(clone.write(async |tx| tx.delete_tenant(tenant, &Expected::Any).await).await);
     assert_eq!(world.read().tenant(tenant).await.unwrap(), None);
 }

@@ -1,8 +1,11 @@
 //! What the rules are written with: a store, a fixed clock, seeded entropy, races.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use futures_util::future::join_all;
+use futures_util::{
+    future::{join, join_all},
+    lock::Mutex,
+};
 use time::{Duration, macros::datetime};
 
 use crate::{Context, Id, Page, PageLimit, PageRequest, SeededEntropy, StoreError, Timestamp, id::Kind, ports::*};
@@ -89,6 +92,34 @@ impl<S: Store> World<S> {
     pub async fn winners(&self, body: impl AsyncFn(usize, &mut S::Transaction) -> Result<bool, StoreError>) -> usize {
         let won = race(RACERS, async |racer| self.write(async |tx| body(racer, tx).await).await).await;
         won.into_iter().filter(|&won| won).count()
+    }
+}
+
+impl<S: Store> World<S> {
+    /// Runs `first` in a transaction that stays open while `second` has every chance to end, and says whether it did, and what it
+    /// answered. On a store whose writers take turns, `second` waits for its turn.
+    pub async fn overtakes<T>(&self, first: impl AsyncFnOnce(&mut S::Transaction), second: impl AsyncFnOnce() -> T) -> (bool, T) {
+        const CHANCES: usize = 300;
+        let (open, ended) = (Mutex::new(()), AtomicBool::new(false));
+        let opening = open.lock().await;
+        let first = async {
+            let mut tx = self.begin().await;
+            first(&mut tx).await;
+            drop(opening);
+            for _ in 0..CHANCES {
+                tx.plan(self.id(noon())).await.unwrap();
+            }
+            let overtaken = ended.load(Ordering::Relaxed);
+            tx.commit().await.unwrap();
+            overtaken
+        };
+        let second = async {
+            drop(open.lock().await);
+            let answer = second().await;
+            ended.store(true, Ordering::Relaxed);
+            answer
+        };
+        join(first, second).await
     }
 }
 

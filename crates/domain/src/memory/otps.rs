@@ -62,6 +62,12 @@ impl OtpWrites for MemoryTransaction {
         Ok(claimed.cloned())
     }
 
+    async fn end_challenges(&mut self, account: OtpAccount, now: Timestamp) -> Result<u64, StoreError> {
+        let open = |row: &OtpChallenge| row.account == Some(account) && is_live(row, now);
+        // Its own first moment, not `now`: whoever began before looks with an earlier clock.
+        Ok(self.tables_mut().challenges.change_all(open, |row| row.expires_at = row.created_at))
+    }
+
     async fn consume_challenge(&mut self, id: ChallengeId, now: Timestamp) -> Result<bool, StoreError> {
         let live = |challenge: &OtpChallenge| is_live(challenge, now);
         let consumed = self.tables_mut().challenges.change_if(&id, live, |challenge| challenge.consumed_at = Some(now));

@@ -1,7 +1,7 @@
 use super::store::{MemoryTransaction, Mode, View};
 use crate::{
     Page, PageRequest, Plan, PlanId, StoreError,
-    ports::{PlanReads, PlanWrites},
+    ports::{PlanFilter, PlanReads, PlanWrites},
 };
 
 impl<M: Mode> PlanReads for View<M> {
@@ -9,8 +9,13 @@ impl<M: Mode> PlanReads for View<M> {
         Ok(self.tables().plans.get(&id).cloned())
     }
 
-    async fn plans_page(&mut self, page: PageRequest<Plan>) -> Result<Page<Plan>, StoreError> {
-        Ok(self.tables().plans.page(page, |_| true))
+    async fn plans_page(&mut self, filter: &PlanFilter, page: PageRequest<Plan>) -> Result<Page<Plan>, StoreError> {
+        let search = filter.search.as_ref().map(|text| text.to_lowercase());
+        let wanted = |plan: &Plan| {
+            filter.archived.is_none_or(|archived| plan.archived_at.is_some() == archived)
+                && search.as_ref().is_none_or(|text| plan.name.as_str().to_lowercase().contains(text))
+        };
+        Ok(self.tables().plans.page(page, wanted))
     }
 }
 
@@ -22,5 +27,36 @@ impl PlanWrites for MemoryTransaction {
             plans.put(plan.id, plan.clone());
         }
         Ok(free)
+    }
+
+    // Transactions take turns, so whoever has one holds and locks everything.
+    async fn hold_plan(&mut self, id: PlanId) -> Result<Option<Plan>, StoreError> {
+        self.plan(id).await
+    }
+
+    async fn lock_plan(&mut self, id: PlanId) -> Result<Option<Plan>, StoreError> {
+        self.plan(id).await
+    }
+
+    async fn change_plan(&mut self, plan: &Plan) -> Result<bool, StoreError> {
+        let plans = &mut self.tables_mut().plans;
+        let free = plans.rows().all(|other| other.name != plan.name || other.id == plan.id);
+        let changed = plans.change_if(
+            &plan.id,
+            |_| free,
+            |row| {
+                row.name = plan.name.clone();
+                row.monthly_run_quota = plan.monthly_run_quota;
+                row.archived_at = plan.archived_at;
+                row.updated_at = plan.updated_at;
+            },
+        );
+        Ok(changed.is_some())
+    }
+
+    async fn delete_plan(&mut self, id: PlanId) -> Result<bool, StoreError> {
+        let tables = self.tables_mut();
+        let used = tables.subscriptions.rows().any(|subscription| subscription.plan_id == id);
+        Ok(tables.plans.delete_if(&id, |_| !used))
     }
 }

@@ -55,4 +55,9 @@ impl SessionWrites for MemoryTransaction {
         let live = |session: &Session| session.tenant_id == tenant && session.is_live(now);
         Ok(self.tables_mut().sessions.change_all(live, |session| session.revoked_at = Some(now)))
     }
+
+    async fn revoke_other_sessions(&mut self, tenant: TenantId, kept: SessionId, now: Timestamp) -> Result<u64, StoreError> {
+        let other = |session: &Session| session.tenant_id == tenant && session.id != kept && session.is_live(now);
+        Ok(self.tables_mut().sessions.change_all(other, |session| session.revoked_at = Some(now)))
+    }
 }

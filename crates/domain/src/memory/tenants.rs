@@ -3,8 +3,9 @@ use super::{
     tables::{Tables, demand},
 };
 use crate::{
-    Entitlement, OtpAccount, Page, PageRequest, Slug, StoreError, Subscription, Tenant, TenantId, Timestamp,
-    ports::{TenantReads, TenantWrites},
+    Entitlement, Expected, Holdings, OtpAccount, Page, PageRequest, Slug, StoreError, Subscription, SubscriptionTerms, Tenant,
+    TenantId, TenantProfile, Timestamp, Version,
+    ports::{TenantFilter, TenantReads, TenantWrites},
 };
 
 impl Tables {
@@ -12,8 +13,24 @@ impl Tables {
         let subscription = self.subscriptions.get(&tenant)?;
         let suspended_at = self.tenants.get(&tenant)?.suspended_at;
         let quota = self.plans.get(&subscription.plan_id)?.monthly_run_quota;
-        Some(Entitlement { state: subscription.state, quota, suspended_at })
+        Some(Entitlement { state: subscription.state, quota, suspended_at, version: subscription.version() })
     }
+
+    fn is_wanted(&self, filter: &TenantFilter, tenant: &Tenant) -> bool {
+        let subscription = self.subscriptions.get(&tenant.id);
+        let search = filter.search.as_ref().map(|text| text.to_lowercase());
+        let has = |text: &String| {
+            tenant.slug.as_str().to_lowercase().contains(text) || tenant.name.as_str().to_lowercase().contains(text)
+        };
+        search.as_ref().is_none_or(has)
+            && filter.plan_id.is_none_or(|plan| subscription.is_some_and(|row| row.plan_id == plan))
+            && filter.state.is_none_or(|state| subscription.is_some_and(|row| row.state == state))
+            && filter.suspended.is_none_or(|suspended| tenant.suspended_at.is_some() == suspended)
+    }
+}
+
+fn count(rows: impl Iterator) -> u64 {
+    rows.fold(0, |count, _| count + 1)
 }
 
 impl<M: Mode> TenantReads for View<M> {
@@ -25,10 +42,9 @@ impl<M: Mode> TenantReads for View<M> {
         Ok(self.tables().tenants.rows().find(|tenant| tenant.slug == *slug).cloned())
     }
 
-    async fn tenants_page(&mut self, search: Option<&str>, page: PageRequest<Tenant>) -> Result<Page<Tenant>, StoreError> {
-        let wanted = search.unwrap_or_default().to_lowercase();
-        let has = |text: &str| text.to_lowercase().contains(&wanted);
-        Ok(self.tables().tenants.page(page, |tenant| has(tenant.slug.as_str()) || has(tenant.name.as_str())))
+    async fn tenants_page(&mut self, filter: &TenantFilter, page: PageRequest<Tenant>) -> Result<Page<Tenant>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.tenants.page(page, |tenant| tables.is_wanted(filter, tenant)))
     }
 
     async fn subscription(&mut self, tenant: TenantId) -> Result<Option<Subscription>, StoreError> {
@@ -37,6 +53,20 @@ impl<M: Mode> TenantReads for View<M> {
 
     async fn entitlement(&mut self, tenant: TenantId) -> Result<Option<Entitlement>, StoreError> {
         Ok(self.tables().entitlement(tenant))
+    }
+
+    async fn count_holdings(&mut self, tenant: TenantId) -> Result<Option<Holdings>, StoreError> {
+        let tables = self.tables();
+        let uses = |live: bool| {
+            count(tables.redemptions.rows().filter(|row| row.tenant_id == tenant && row.returned_at.is_none() == live))
+        };
+        Ok(tables.tenants.get(&tenant).map(|_| Holdings {
+            projects: count(tables.projects.rows().filter(|row| row.tenant_id == Some(tenant))),
+            codes: count(tables.codes.rows().filter(|row| row.tenant_id == tenant)),
+            sessions: count(tables.sessions.rows().filter(|row| row.tenant_id == tenant)),
+            live_redemptions: uses(true),
+            returned_redemptions: uses(false),
+        }))
     }
 }
 
@@ -68,6 +98,58 @@ impl TenantWrites for MemoryTransaction {
         Ok(self.tables().entitlement(tenant))
     }
 
+    async fn lock_tenant_by_slug(&mut self, slug: &Slug) -> Result<Option<Tenant>, StoreError> {
+        self.tenant_by_slug(slug).await
+    }
+
+    async fn confirm_entitlement(&mut self, tenant: TenantId, version: Version) -> Result<bool, StoreError> {
+        Ok(self.tables().subscriptions.get(&tenant).is_some_and(|subscription| subscription.version() == version))
+    }
+
+    async fn change_tenant(
+        &mut self,
+        tenant: TenantId,
+        profile: &TenantProfile,
+        now: Timestamp,
+    ) -> Result<Option<Tenant>, StoreError> {
+        let TenantProfile { name, contact_email, branding } = profile.clone();
+        let changed = self.tables_mut().tenants.change_if(
+            &tenant,
+            |_| true,
+            |row| {
+                row.name = name;
+                row.contact_email = contact_email;
+                row.branding = branding;
+                row.updated_at = now;
+            },
+        );
+        Ok(changed.cloned())
+    }
+
+    async fn change_subscription(
+        &mut self,
+        tenant: TenantId,
+        terms: &SubscriptionTerms,
+        now: Timestamp,
+    ) -> Result<Option<Subscription>, StoreError> {
+        let tables = self.tables_mut();
+        demand(tables.plans.contains(&terms.plan_id), "there is no such plan")?;
+        let changed = tables.subscriptions.change_if(
+            &tenant,
+            |_| true,
+            |row| {
+                row.plan_id = terms.plan_id;
+                row.state = terms.state;
+                row.current_period_start = terms.current_period_start;
+                row.current_period_end = terms.current_period_end;
+                row.updated_at = now;
+            },
+        );
+        let changed = changed.cloned();
+        tables.tenants.change_if(&tenant, |_| changed.is_some(), |row| row.updated_at = now);
+        Ok(changed)
+    }
+
     async fn set_tenant_suspended(
         &mut self,
         tenant: TenantId,
@@ -75,16 +157,19 @@ impl TenantWrites for MemoryTransaction {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let differs = |row: &Tenant| row.suspended_at.is_some() != suspended_at.is_some();
-        let changed = self.tables_mut().tenants.change_if(&tenant, differs, |row| {
+        let tables = self.tables_mut();
+        let changed = tables.tenants.change_if(&tenant, differs, |row| {
             row.suspended_at = suspended_at;
             row.updated_at = now;
         });
-        Ok(changed.is_some())
+        let changed = changed.is_some();
+        tables.subscriptions.change_if(&tenant, |_| changed, |row| row.updated_at = now);
+        Ok(changed)
     }
 
-    async fn delete_tenant(&mut self, tenant: TenantId) -> Result<bool, StoreError> {
+    async fn delete_tenant(&mut self, tenant: TenantId, expected: &Expected) -> Result<bool, StoreError> {
         let tables = self.tables_mut();
-        if !tables.tenants.delete_if(&tenant, |_| true) {
+        if !tables.tenants.delete_if(&tenant, |row| expected.admits(row.version())) {
             return Ok(false);
         }
         let Tables { codes, sessions, .. } = tables.clone();

@@ -46,11 +46,11 @@ pub use operators::{OperatorReads, OperatorWrites};
 pub use otps::{OtpReads, OtpWrites};
 pub use outbox::OutboxWrites;
 pub use parking::Parking;
-pub use plans::{PlanReads, PlanWrites};
+pub use plans::{PlanFilter, PlanReads, PlanWrites};
 pub use projects::{Ownership, ProjectFilter, ProjectReads, ProjectWrites};
 pub use sessions::{SessionReads, SessionTouch, SessionWrites};
 pub use stats::StatsReads;
-pub use tenants::{TenantReads, TenantWrites};
+pub use tenants::{TenantFilter, TenantReads, TenantWrites};
 
 /// A store: a handle that is cheap to clone, shared by all that use it.
 pub trait Store: Clone + Send + Sync + 'static {

@@ -29,6 +29,10 @@ pub trait OtpWrites {
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<OtpChallenge>, StoreError>> + Send;
 
+    /// Ends an account's challenges that at `now` are neither consumed nor expired, and says how many: none of them can be claimed or
+    /// consumed any more. Their failures stay counted.
+    fn end_challenges(&mut self, account: OtpAccount, now: Timestamp) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
     /// Consumes a challenge that is neither consumed nor expired at `now`; `false` when another transaction was first.
     fn consume_challenge(&mut self, id: ChallengeId, now: Timestamp) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }

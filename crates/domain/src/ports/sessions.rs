@@ -49,4 +49,12 @@ pub trait SessionWrites {
 
     /// Ends all sessions of a tenant that are live at `now`, and says how many.
     fn revoke_sessions(&mut self, tenant: TenantId, now: Timestamp) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// The same, for all but one.
+    fn revoke_other_sessions(
+        &mut self,
+        tenant: TenantId,
+        kept: SessionId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }

@@ -1,7 +1,23 @@
 use std::future::Future;
 
 use super::StoreError;
-use crate::{Entitlement, Page, PageRequest, Slug, Subscription, Tenant, TenantId, Timestamp};
+use crate::{
+    Entitlement, Expected, Holdings, Page, PageRequest, PlanId, Slug, Subscription, SubscriptionState, SubscriptionTerms, Tenant,
+    TenantId, TenantProfile, Timestamp, Version,
+};
+
+/// Which tenants a list has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TenantFilter {
+    /// Those whose slug or name contains this, in any case. `%` and `_` are ordinary characters.
+    pub search: Option<String>,
+    /// Those on this plan.
+    pub plan_id: Option<PlanId>,
+    /// Those whose subscription stands so.
+    pub state: Option<SubscriptionState>,
+    /// Those that are suspended (`true`), or aren't.
+    pub suspended: Option<bool>,
+}
 
 /// Reads of tenants and their subscriptions.
 pub trait TenantReads {
@@ -11,10 +27,10 @@ pub trait TenantReads {
     /// The tenant that signs in with this slug, suspended or not.
     fn tenant_by_slug(&mut self, slug: &Slug) -> impl Future<Output = Result<Option<Tenant>, StoreError>> + Send;
 
-    /// Tenants, newest first; with `search`, those whose slug or name contains it in any case.
+    /// Tenants, newest first.
     fn tenants_page(
         &mut self,
-        search: Option<&str>,
+        filter: &TenantFilter,
         page: PageRequest<Tenant>,
     ) -> impl Future<Output = Result<Page<Tenant>, StoreError>> + Send;
 
@@ -23,6 +39,9 @@ pub trait TenantReads {
 
     /// What a tenant is entitled to; `None` without a subscription.
     fn entitlement(&mut self, tenant: TenantId) -> impl Future<Output = Result<Option<Entitlement>, StoreError>> + Send;
+
+    /// How much a tenant owns; `None` when there is none.
+    fn count_holdings(&mut self, tenant: TenantId) -> impl Future<Output = Result<Option<Holdings>, StoreError>> + Send;
 }
 
 /// Writes of tenants and their subscriptions.
@@ -41,7 +60,40 @@ pub trait TenantWrites {
     /// ends. For rules over several rows of a tenant, which no single conditional write can decide.
     fn lock_tenant(&mut self, tenant: TenantId) -> impl Future<Output = Result<Option<Entitlement>, StoreError>> + Send;
 
-    /// Suspends a tenant (`Some`) or lets it go on (`None`); `false` when it is so already, or there is no such tenant.
+    /// [`tenant_by_slug`](TenantReads::tenant_by_slug), locked like [`lock_tenant`](Self::lock_tenant) does.
+    fn lock_tenant_by_slug(&mut self, slug: &Slug) -> impl Future<Output = Result<Option<Tenant>, StoreError>> + Send;
+
+    /// Whether a tenant's subscription still has this version. If so it keeps it until this transaction ends: whoever changes the
+    /// subscription, or suspends the tenant, waits. For the end of a transaction that has acted on an
+    /// [`Entitlement`]: its commit then comes before every change that it hasn't seen.
+    ///
+    /// It is the last row that a transaction locks, and held for as short as can be: those who change subscriptions don't stand in a
+    /// queue, so holders who never let go together would keep them waiting for ever.
+    fn confirm_entitlement(
+        &mut self,
+        tenant: TenantId,
+        version: Version,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Replaces what may be changed of a tenant; `None` when there is none.
+    fn change_tenant(
+        &mut self,
+        tenant: TenantId,
+        profile: &TenantProfile,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<Tenant>, StoreError>> + Send;
+
+    /// Replaces what may be changed of a tenant's subscription, and moves the tenant's `updated_at` too, as the two are shown together;
+    /// `None` when it has none.
+    fn change_subscription(
+        &mut self,
+        tenant: TenantId,
+        terms: &SubscriptionTerms,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<Subscription>, StoreError>> + Send;
+
+    /// Suspends a tenant (`Some`) or lets it go on (`None`), and moves its subscription's `updated_at` too, so that
+    /// [`confirm_entitlement`](Self::confirm_entitlement) notices; `false` when it is so already, or there is no such tenant.
     fn set_tenant_suspended(
         &mut self,
         tenant: TenantId,
@@ -50,6 +102,6 @@ pub trait TenantWrites {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Deletes a tenant and everything that it owns: subscription, codes, projects, sessions, challenges, redemptions, usage. Its
-    /// audit events stay. `false` when there is none.
-    fn delete_tenant(&mut self, tenant: TenantId) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// audit events stay. `false` when there is none, or it isn't at an expected version.
+    fn delete_tenant(&mut self, tenant: TenantId, expected: &Expected) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }

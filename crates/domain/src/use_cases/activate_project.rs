@@ -55,7 +55,12 @@ pub async fn activate_project<S: Store>(
     request: &ActivateProject,
 ) -> Result<Project, ActivateError> {
     let mut tried = Tried::default();
-    let outcome = attempt(store, cx, hasher, request, &mut tried).await;
+    let outcome = loop {
+        // Each round more is one that a change of the subscription overtook.
+        if let Some(outcome) = attempt(store, cx, hasher, request, &mut tried).await.transpose() {
+            break outcome;
+        }
+    };
     if let Err(ActivateError::Refused(refusal)) = &outcome {
         audit_refusal(store, cx, request, tried, refusal).await;
     }
@@ -69,13 +74,14 @@ struct Tried {
     own: bool,
 }
 
+/// `None` when the tenant's subscription changed meanwhile, and nothing was done.
 async fn attempt<S: Store>(
     store: &S,
     cx: &Context<'_>,
     hasher: &dyn CodeHasher,
     request: &ActivateProject,
     tried: &mut Tried,
-) -> Result<Project, ActivateError> {
+) -> Result<Option<Project>, ActivateError> {
     let &ActivateProject { tenant, project: id, ref with } = request;
     let mut tx = store.begin().await?;
     let entitlement = tx.hold_tenant(tenant).await?.ok_or(Refusal::UnknownProject)?;
@@ -90,14 +96,14 @@ async fn attempt<S: Store>(
         activations: None,
     };
     if situation.verdict()? == Usable::Again {
-        return Ok(project);
+        return Ok(Some(project));
     }
 
     let code_id = match &code {
         Named::Found(code) => consume(&mut tx, hasher, request, code, situation).await?,
         Named::Nothing | Named::Missing => tx.consume_next_code(tenant, cx.now).await?.ok_or(Refusal::NoCodeAvailable)?,
     };
-    let Some(started) = tx.start_project(tenant, id, code_id, cx.now).await? else {
+    let Some(started) = tx.start_project(tenant, id, code_id, cx.now.after(project.updated_at)).await? else {
         return Err(Refusal::AlreadyActive.into());
     };
     tx.insert_redemption(&Redemption {
@@ -113,11 +119,15 @@ async fn attempt<S: Store>(
     if !tx.count_activation(tenant, month, quota, cx.now).await? {
         return Err(Refusal::QuotaExceeded { quota, month }.into());
     }
+    // Behind the month's count, which lets one activation of a tenant pass at a time, so that these locks never overlap.
+    if !tx.confirm_entitlement(tenant, entitlement.version).await? {
+        return Ok(None);
+    }
     let event = AuditEvent::new(cx, Action::ProjectActivated, Some(tenant), Some(Target::Project(id)));
     tx.append_audit(&event.about_code(code_id).with("activation_code_id", code_id)).await?;
     tx.commit().await?;
     info!(tenant.id = %tenant, project.id = %id, code.id = %code_id, "activated project");
-    Ok(started)
+    Ok(Some(started))
 }
 
 /// The code that the request names, if the tenant has it.

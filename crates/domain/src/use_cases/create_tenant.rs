@@ -100,7 +100,7 @@ async fn insert<S: Store>(
     };
 
     let mut tx = store.begin().await?;
-    let plan = tx.plan(plan_id).await?.ok_or(CreateTenantError::UnknownPlan)?;
+    let plan = tx.hold_plan(plan_id).await?.ok_or(CreateTenantError::UnknownPlan)?;
     if plan.archived_at.is_some() {
         return Err(CreateTenantError::PlanArchived);
     }

@@ -1,6 +1,6 @@
 use tracing::info;
 
-use crate::{Action, AuditEvent, Context, StoreError, Target, TenantId, Timestamp, ports::*};
+use crate::{Action, AuditEvent, Context, Expected, StoreError, Target, TenantId, Timestamp, ports::*};
 
 /// Why a tenant can't be suspended, resumed or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -8,12 +8,16 @@ pub enum ManageTenantError {
     /// There is no such tenant.
     #[error("there is no such tenant")]
     UnknownTenant,
+    /// It is at a version that the deletion isn't meant for.
+    #[error("the tenant was changed meanwhile")]
+    ChangedMeanwhile,
     /// The store failed; nothing changed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Suspends a tenant: it can't sign in, and its sessions end at once. Doing so again changes nothing.
+/// Suspends a tenant: it can't sign in, its sessions end at once, and none of its activations is committed later. Doing so again changes
+/// nothing.
 ///
 /// # Errors
 /// See [`ManageTenantError`].
@@ -37,10 +41,11 @@ async fn set_suspended<S: Store>(
     action: Action,
 ) -> Result<(), ManageTenantError> {
     let mut tx = store.begin().await?;
-    if tx.tenant(tenant).await?.is_none() {
-        return Err(ManageTenantError::UnknownTenant);
-    }
-    if !tx.set_tenant_suspended(tenant, suspended_at, cx.now).await? {
+    tx.lock_tenant(tenant).await?;
+    let before = tx.tenant(tenant).await?.ok_or(ManageTenantError::UnknownTenant)?;
+    let subscription = tx.subscription(tenant).await?;
+    let now = subscription.map_or(cx.now, |subscription| cx.now.after(subscription.updated_at)).after(before.updated_at);
+    if !tx.set_tenant_suspended(tenant, suspended_at, now).await? {
         return Ok(());
     }
     let mut event = AuditEvent::new(cx, action, Some(tenant), Some(Target::Tenant(tenant)));
@@ -58,10 +63,16 @@ async fn set_suspended<S: Store>(
 ///
 /// # Errors
 /// See [`ManageTenantError`].
-pub async fn delete_tenant<S: Store>(store: &S, cx: &Context<'_>, tenant: TenantId) -> Result<(), ManageTenantError> {
+pub async fn delete_tenant<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    tenant: TenantId,
+    expected: &Expected,
+) -> Result<(), ManageTenantError> {
     let mut tx = store.begin().await?;
-    if !tx.delete_tenant(tenant).await? {
-        return Err(ManageTenantError::UnknownTenant);
+    if !tx.delete_tenant(tenant, expected).await? {
+        let there = tx.tenant(tenant).await?.is_some();
+        return Err(if there { ManageTenantError::ChangedMeanwhile } else { ManageTenantError::UnknownTenant });
     }
     tx.append_audit(&AuditEvent::new(cx, Action::TenantDeleted, Some(tenant), Some(Target::Tenant(tenant)))).await?;
     tx.commit().await?;

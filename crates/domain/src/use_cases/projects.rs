@@ -1,8 +1,8 @@
 use tracing::info;
 
 use crate::{
-    Action, AuditEvent, Context, Entitlement, Id, Project, ProjectChange, ProjectDetails, ProjectId, ProjectStatus, Slug,
-    StoreError, SubscriptionState, Target, TenantAction, TenantId, Transition, ports::*,
+    Action, AuditEvent, Context, Entitlement, Expected, Id, Project, ProjectChange, ProjectDetails, ProjectId, ProjectStatus,
+    Slug, StoreError, SubscriptionState, Target, TenantAction, TenantId, Transition, ports::*,
 };
 
 /// What to make.
@@ -20,6 +20,9 @@ pub enum ProjectError {
     /// The tenant has no such project.
     #[error("there is no such project")]
     UnknownProject,
+    /// It is at a version that the edit isn't meant for.
+    #[error("the project was changed meanwhile")]
+    ChangedMeanwhile,
     /// The tenant has another project with the slug.
     #[error("another project has this project_id")]
     SlugTaken,
@@ -92,24 +95,34 @@ pub async fn create_project<S: Store>(
     Ok(project)
 }
 
-/// Changes what a tenant says of its project. Racing changes of different details all take place.
+/// Changes what a tenant says of its project. Racing changes of different details all take place. A change of nothing is none.
 ///
 /// # Errors
-/// [`UnknownProject`](ProjectError::UnknownProject), [`SubscriptionInactive`](ProjectError::SubscriptionInactive),
-/// [`Store`](ProjectError::Store).
+/// [`UnknownProject`](ProjectError::UnknownProject), [`ChangedMeanwhile`](ProjectError::ChangedMeanwhile),
+/// [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
 pub async fn change_project<S: Store>(
     store: &S,
     cx: &Context<'_>,
     tenant: TenantId,
     id: ProjectId,
     change: ProjectChange,
+    expected: &Expected,
 ) -> Result<Project, ProjectError> {
     let mut tx = store.begin().await?;
     permit(tx.hold_tenant(tenant).await?, TenantAction::ChangeProject)?;
     let project = tx.lock_project(tenant, id).await?.ok_or(ProjectError::UnknownProject)?;
-    let details = change.apply(project.details);
-    let changed = tx.change_project(tenant, id, &details, cx.now).await?.ok_or(ProjectError::UnknownProject)?;
-    tx.append_audit(&AuditEvent::new(cx, Action::ProjectChanged, Some(tenant), Some(Target::Project(id)))).await?;
+    if !expected.admits(project.version()) {
+        return Err(ProjectError::ChangedMeanwhile);
+    }
+    let details = change.apply(project.details.clone());
+    let fields = details.differences(&project.details);
+    if fields.is_empty() {
+        return Ok(project);
+    }
+    let now = cx.now.after(project.updated_at);
+    let changed = tx.change_project(tenant, id, &details, now).await?.ok_or(ProjectError::UnknownProject)?;
+    let event = AuditEvent::new(cx, Action::ProjectChanged, Some(tenant), Some(Target::Project(id)));
+    tx.append_audit(&event.with_changed(&fields)).await?;
     tx.commit().await?;
     Ok(changed)
 }
@@ -128,8 +141,9 @@ pub async fn transition_project<S: Store>(
 ) -> Result<Project, ProjectError> {
     let mut tx = store.begin().await?;
     permit(tx.hold_tenant(tenant).await?, TenantAction::ChangeProject)?;
-    let Some(moved) = tx.transition_project(tenant, id, transition, cx.now).await? else {
-        let project = tx.project(tenant, id).await?.ok_or(ProjectError::UnknownProject)?;
+    let project = tx.lock_project(tenant, id).await?.ok_or(ProjectError::UnknownProject)?;
+    let now = cx.now.after(project.updated_at);
+    let Some(moved) = tx.transition_project(tenant, id, transition, now).await? else {
         return Err(ProjectError::InvalidTransition { from: project.status });
     };
     let action = match transition {
@@ -146,11 +160,21 @@ pub async fn transition_project<S: Store>(
 /// Deletes a project. The use of the code that activated it is not given back, and its ledger rows stay.
 ///
 /// # Errors
-/// [`UnknownProject`](ProjectError::UnknownProject), [`SubscriptionInactive`](ProjectError::SubscriptionInactive),
-/// [`Store`](ProjectError::Store).
-pub async fn delete_project<S: Store>(store: &S, cx: &Context<'_>, tenant: TenantId, id: ProjectId) -> Result<(), ProjectError> {
+/// [`UnknownProject`](ProjectError::UnknownProject), [`ChangedMeanwhile`](ProjectError::ChangedMeanwhile),
+/// [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
+pub async fn delete_project<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    tenant: TenantId,
+    id: ProjectId,
+    expected: &Expected,
+) -> Result<(), ProjectError> {
     let mut tx = store.begin().await?;
     permit(tx.hold_tenant(tenant).await?, TenantAction::DeleteProject)?;
+    let project = tx.lock_project(tenant, id).await?.ok_or(ProjectError::UnknownProject)?;
+    if !expected.admits(project.version()) {
+        return Err(ProjectError::ChangedMeanwhile);
+    }
     if !tx.delete_project(tenant, id).await? {
         return Err(ProjectError::UnknownProject);
     }

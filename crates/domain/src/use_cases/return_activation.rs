@@ -117,7 +117,7 @@ async fn give_back(
         within(&mut tx, cx, &redemption, limits).await?;
     }
 
-    let Some(returned) = tx.return_project(tenant, id, cx.now).await? else {
+    let Some(returned) = tx.return_project(tenant, id, cx.now.after(project.updated_at)).await? else {
         return Err(ReturnError::NoRedemption);
     };
     // The project's status decided; what follows was written by the activation, and is taken back once with it.

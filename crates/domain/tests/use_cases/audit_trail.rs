@@ -1,5 +1,5 @@
 use tenantry_domain::{
-    ActivateProject, ActivateWith, Actor, AuditEvent, CodeOrder, Context, Timestamp, Transition, activate_project,
+    ActivateProject, ActivateWith, Actor, AuditEvent, CodeOrder, Context, Expected, Timestamp, Transition, activate_project,
     change_project, delete_project, delete_tenant, generate_codes, memory::PlainHasher, ports::*, resume_tenant, suspend_tenant,
     transition_project,
 };
@@ -27,16 +27,16 @@ fn every_change_is_audited_once_with_who_and_from_where() {
         let store = &portal.store;
         let cx = |seconds| operator(&portal, seconds);
         let batch = generate_codes(store, &cx(1), &PlainHasher, tenant, CodeOrder::default()).await.unwrap().batch_id;
-        change_project(store, &cx(2), tenant, project, details("New").into()).await.unwrap();
+        change_project(store, &cx(2), tenant, project, details("New").into(), &Expected::Any).await.unwrap();
         let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable };
         activate_project(store, &cx(3), &PlainHasher, &request).await.unwrap();
         for (seconds, transition) in [(4, Transition::Pause), (5, Transition::Resume), (6, Transition::Complete)] {
             transition_project(store, &cx(seconds), tenant, project, transition).await.unwrap();
         }
-        delete_project(store, &cx(7), tenant, project).await.unwrap();
+        delete_project(store, &cx(7), tenant, project, &Expected::Any).await.unwrap();
         suspend_tenant(store, &cx(8), tenant).await.unwrap();
         resume_tenant(store, &cx(9), tenant).await.unwrap();
-        delete_tenant(store, &cx(10), tenant).await.unwrap();
+        delete_tenant(store, &cx(10), tenant, &Expected::Any).await.unwrap();
 
         let events = store.reader().audit_page(Some(tenant), first_page()).await.unwrap().items;
         let since: Vec<&AuditEvent> = events.iter().rev().filter(|event| event.at > noon()).collect();

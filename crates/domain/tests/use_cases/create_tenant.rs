@@ -95,7 +95,7 @@ fn a_tenant_needs_a_slug_of_its_own_and_a_plan_that_is_open() {
         assert!(matches!(closed, Err(CreateTenantError::PlanArchived)), "{closed:?}");
         let unknown = portal.create_tenant("globex", tenantry_domain::Id::from_uuid(uuid_of(8)), &PlainHasher).await;
         assert!(matches!(unknown, Err(CreateTenantError::UnknownPlan)), "{unknown:?}");
-        let tenants = portal.store.reader().tenants_page(None, first_page()).await.unwrap().items;
+        let tenants = portal.store.reader().tenants_page(&TenantFilter::default(), first_page()).await.unwrap().items;
         assert_eq!(tenants.len(), 1, "a refusal leaves nothing");
     });
 }

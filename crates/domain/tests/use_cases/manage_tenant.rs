@@ -1,4 +1,4 @@
-use tenantry_domain::{Id, ManageTenantError, delete_tenant, ports::*, resume_tenant, suspend_tenant};
+use tenantry_domain::{Expected, Id, ManageTenantError, delete_tenant, ports::*, resume_tenant, suspend_tenant};
 
 use crate::support::{Portal, block_on, noon};
 
@@ -29,7 +29,7 @@ fn an_unknown_tenant_is_neither_suspended_nor_deleted() {
         let answers = [
             suspend_tenant(store, cx, unknown).await,
             resume_tenant(store, cx, unknown).await,
-            delete_tenant(store, cx, unknown).await,
+            delete_tenant(store, cx, unknown, &Expected::Any).await,
         ];
         assert!(answers.iter().all(|answer| matches!(answer, Err(ManageTenantError::UnknownTenant))), "{answers:?}");
     });
@@ -40,7 +40,7 @@ fn a_deleted_tenant_is_gone_but_for_its_audit_trail() {
     block_on(async {
         let portal = Portal::new();
         let (tenant, batch) = portal.tenant("acme").await;
-        delete_tenant(&portal.store, &portal.cx(noon()), tenant).await.unwrap();
+        delete_tenant(&portal.store, &portal.cx(noon()), tenant, &Expected::Any).await.unwrap();
         let mut reader = portal.store.reader();
         assert_eq!(reader.tenant(tenant).await.unwrap(), None);
         assert_eq!(reader.code(tenant, batch.codes.first().unwrap().id).await.unwrap(), None);

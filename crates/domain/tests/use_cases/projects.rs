@@ -1,5 +1,5 @@
 use tenantry_domain::{
-    ActivateError, ActivateProject, ActivateWith, Actor, Context, Id, NewProject, ProjectError, ProjectStatus, Refusal,
+    ActivateError, ActivateProject, ActivateWith, Actor, Context, Expected, Id, NewProject, ProjectError, ProjectStatus, Refusal,
     SessionId, Slug, SubscriptionState, TenantId, Transition, activate_project, change_project, create_project, delete_project,
     memory::PlainHasher, ports::*, suspend_tenant, transition_project,
 };
@@ -15,8 +15,8 @@ async fn allowed(portal: &Portal, tenant: TenantId) -> [bool; 4] {
     let project = create.as_ref().map_or(unknown, |project| project.id);
     let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable };
     let activate = activate_project(store, cx, &PlainHasher, &request).await;
-    let change = change_project(store, cx, tenant, unknown, details("New").into()).await;
-    let delete = delete_project(store, cx, tenant, unknown).await;
+    let change = change_project(store, cx, tenant, unknown, details("New").into(), &Expected::Any).await;
+    let delete = delete_project(store, cx, tenant, unknown, &Expected::Any).await;
     [
         !create.is_err_and(|error| gated(&error)),
         matches!(activate, Err(ActivateError::Refused(Refusal::NoCodeAvailable))),
@@ -58,7 +58,7 @@ fn a_tenant_that_tries_out_has_one_project_at_a_time() {
         let first = portal.create_project(tenant, None).await.unwrap();
         let second = portal.create_project(tenant, None).await;
         assert!(matches!(second, Err(ProjectError::TrialLimit)), "{second:?}");
-        delete_project(&portal.store, &portal.cx(noon()), tenant, first.id).await.unwrap();
+        delete_project(&portal.store, &portal.cx(noon()), tenant, first.id, &Expected::Any).await.unwrap();
         portal.create_project(tenant, None).await.unwrap();
     });
 }
@@ -125,9 +125,9 @@ fn another_tenants_project_is_as_good_as_missing() {
         let [(owner, _), (stranger, _)] = [portal.tenant("acme").await, portal.tenant("globex").await];
         let project = portal.create_project(owner, None).await.unwrap().id;
         let (store, cx) = (&portal.store, &portal.cx(noon()));
-        let change = change_project(store, cx, stranger, project, details("Mine").into()).await;
+        let change = change_project(store, cx, stranger, project, details("Mine").into(), &Expected::Any).await;
         let pause = transition_project(store, cx, stranger, project, Transition::Pause).await;
-        let delete = delete_project(store, cx, stranger, project).await;
+        let delete = delete_project(store, cx, stranger, project, &Expected::Any).await;
         for refusal in [change.unwrap_err(), pause.unwrap_err(), delete.unwrap_err()] {
             assert!(matches!(refusal, ProjectError::UnknownProject), "{refusal:?}");
         }

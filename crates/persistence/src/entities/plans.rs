@@ -18,6 +18,8 @@ pub(crate) struct Model {
     pub(crate) name: String,
     pub(crate) monthly_run_quota: i64,
     pub(crate) archived_at: Option<DbTime>,
+    /// The name in lower case: databases fold only ASCII alike.
+    pub(crate) search_text: String,
     pub(crate) created_at: DbTime,
     pub(crate) updated_at: DbTime,
 }
@@ -27,6 +29,11 @@ pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// What a search for plans looks through.
+pub(crate) fn search_text(name: &PlanName) -> String {
+    name.as_str().to_lowercase()
+}
+
 impl From<&Plan> for ActiveModel {
     fn from(plan: &Plan) -> Self {
         Self {
@@ -34,6 +41,7 @@ impl From<&Plan> for ActiveModel {
             name: Set(plan.name.as_str().to_owned()),
             monthly_run_quota: Set(plan.monthly_run_quota.get().into()),
             archived_at: Set(plan.archived_at.map(Into::into)),
+            search_text: Set(search_text(&plan.name)),
             created_at: Set(plan.created_at.into()),
             updated_at: Set(plan.updated_at.into()),
         }

@@ -3,7 +3,7 @@ use sea_orm::{
     ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
     PrimaryKeyTrait,
 };
-use tenantry_domain::{Entitlement, Id, Quota, Subscription, SubscriptionState};
+use tenantry_domain::{Entitlement, Id, Quota, Subscription, SubscriptionState, Version};
 use uuid::Uuid;
 
 use crate::{
@@ -36,6 +36,8 @@ pub(crate) struct EntitlementRow {
     pub(crate) state: String,
     pub(crate) monthly_run_quota: i64,
     pub(crate) suspended_at: Option<DbTime>,
+    /// The subscription's.
+    pub(crate) updated_at: DbTime,
 }
 
 impl From<&Subscription> for ActiveModel {
@@ -80,6 +82,7 @@ impl Row for EntitlementRow {
             state: SubscriptionState::parse(&self.state)?,
             quota: Quota::from_stored(count(self.monthly_run_quota)?),
             suspended_at: moment(self.suspended_at),
+            version: Version::of(self.updated_at.into()),
         })
     }
 }

@@ -1,8 +1,8 @@
 use sea_orm::{
     ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
-    PrimaryKeyTrait,
+    FromQueryResult, PrimaryKeyTrait,
 };
-use tenantry_domain::{Branding, DomainName, Email, HexColor, HttpsUrl, Id, Slug, Tenant, TenantName};
+use tenantry_domain::{Branding, DomainName, Email, HexColor, Holdings, HttpsUrl, Id, Slug, Tenant, TenantName};
 use uuid::Uuid;
 
 use crate::{
@@ -32,6 +32,16 @@ pub(crate) struct Model {
 pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// How many rows a tenant owns.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct HoldingsRow {
+    pub(crate) projects: i64,
+    pub(crate) codes: i64,
+    pub(crate) sessions: i64,
+    pub(crate) live_redemptions: i64,
+    pub(crate) returned_redemptions: i64,
+}
 
 impl From<&Tenant> for ActiveModel {
     fn from(tenant: &Tenant) -> Self {
@@ -70,6 +80,21 @@ impl Row for Model {
             suspended_at: moment(self.suspended_at),
             created_at: self.created_at.into(),
             updated_at: self.updated_at.into(),
+        })
+    }
+}
+
+impl Row for HoldingsRow {
+    type Value = Holdings;
+    const WHAT: &'static str = "count of what a tenant owns";
+
+    fn into_value(self) -> Result<Holdings, Corruption> {
+        Ok(Holdings {
+            projects: self.projects.try_into()?,
+            codes: self.codes.try_into()?,
+            sessions: self.sessions.try_into()?,
+            live_redemptions: self.live_redemptions.try_into()?,
+            returned_redemptions: self.returned_redemptions.try_into()?,
         })
     }
 }

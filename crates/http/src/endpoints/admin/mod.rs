@@ -12,4 +12,5 @@ pub(crate) mod plans;
 pub(crate) mod projects;
 pub(crate) mod sessions;
 pub(crate) mod stats;
+pub(crate) mod subscriptions;
 pub(crate) mod tenants;

@@ -7,21 +7,26 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{
-    Branding, DomainName, Email, HexColor, HttpsUrl, NewTenant, PlanId, Scope, SearchText, Slug, Subscription, Tenant, TenantId,
-    TenantName, Timestamp, create_tenant, delete_tenant,
-    ports::{Store, TenantReads as _},
+    Branding, DomainName, Email, HexColor, Holdings, HttpsUrl, NewTenant, Scope, Slug, Subscription, SubscriptionState, Tenant,
+    TenantId, TenantName, Timestamp, change_tenant, create_tenant, delete_tenant,
+    ports::{Store, TenantFilter, TenantReads as _},
     resume_tenant, suspend_tenant,
 };
 use utoipa::{IntoParams, ToSchema};
 
-use super::codes::{IssuedCodeJson, shown};
+use super::{
+    codes::{IssuedCodeJson, shown},
+    subscriptions::SubscriptionJson,
+};
 use crate::{
-    endpoints::{Answer, State},
+    body::JsonBody,
+    conditional::{IfMatch, IfNoneMatch, etag},
+    endpoints::{Answer, State, tenant::profile::ChangeProfileJson},
     errors::ErrorCode,
     extract::Operator,
     once::KeyedBody,
-    operation::{Operation, delete as delete_operation, get, post},
-    paging::{List, page_request},
+    operation::{Operation, delete as delete_operation, get, patch, post},
+    paging::{List, page_request, search_text},
     problem::{Fields, Problem},
     schema,
 };
@@ -48,12 +53,30 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .scope(Scope::TenantsRead)
             .says("Read a tenant", "With its subscription.")
             .id::<schema::TenantId>()
-            .answers::<TenantWithSubscriptionJson>(StatusCode::OK),
+            .answers::<TenantWithSubscriptionJson>(StatusCode::OK)
+            .versioned(),
+        patch("/api/admin/tenants/{id}", web::to(change::<S>))
+            .scope(Scope::TenantsWrite)
+            .says(
+                "Change a tenant",
+                "What is absent stays as it is; what is null is cleared. Another contact address ends the one-time passwords that are on their \
+                way to the old one. The slug stays; plan and state are the subscription's.",
+            )
+            .id::<schema::TenantId>()
+            .body::<ChangeProfileJson>()
+            .answers::<TenantWithSubscriptionJson>(StatusCode::OK)
+            .conditional(),
         delete_operation("/api/admin/tenants/{id}", web::to(delete::<S>))
             .scope(Scope::TenantsWrite)
             .says("Delete a tenant", "With everything that it owns. Its audit trail stays.")
             .id::<schema::TenantId>()
-            .answers_nothing(),
+            .answers_nothing()
+            .conditional(),
+        get("/api/admin/tenants/{id}/deletion-preview", web::to(preview_deletion::<S>))
+            .scope(Scope::TenantsRead)
+            .says("Preview a tenant's deletion", "How many rows go with it.")
+            .id::<schema::TenantId>()
+            .answers::<DeletionPreviewJson>(StatusCode::OK),
         post("/api/admin/tenants/{id}/suspend", web::to(suspend::<S>))
             .scope(Scope::TenantsWrite)
             .says("Suspend a tenant", "It can't sign in, and its sessions end at once. Doing so again changes nothing.")
@@ -128,22 +151,6 @@ struct TenantJson {
     updated_at: Timestamp,
 }
 
-/// Which plan a tenant is on, and how its payments stand.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Subscription)]
-struct SubscriptionJson {
-    #[schema(value_type = schema::PlanId)]
-    plan_id: PlanId,
-    #[schema(value_type = schema::SubscriptionState)]
-    state: &'static str,
-    /// Inclusive.
-    #[schema(value_type = schema::Moment)]
-    current_period_start: Timestamp,
-    /// Exclusive.
-    #[schema(value_type = schema::Moment)]
-    current_period_end: Timestamp,
-}
-
 /// A tenant and its subscription.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TenantWithSubscription)]
@@ -162,6 +169,29 @@ struct CreatedTenantJson<'a> {
     activation_codes: Vec<IssuedCodeJson<'a>>,
     /// What didn't go as it should, though the tenant was created.
     warnings: Vec<WarningJson>,
+}
+
+/// What a tenant's deletion takes along.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeletionPreview)]
+struct DeletionPreviewJson {
+    /// However they stand.
+    projects: u64,
+    /// However they stand.
+    codes: u64,
+    /// Also those that have ended.
+    sessions: u64,
+    redemptions: RedemptionCountsJson,
+}
+
+/// How many uses of its codes a tenant has in the ledger.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RedemptionCounts)]
+struct RedemptionCountsJson {
+    /// Those that count.
+    live: u64,
+    /// Those that were given back.
+    returned: u64,
 }
 
 /// What didn't go as it should.
@@ -191,14 +221,9 @@ impl From<Tenant> for TenantJson {
     }
 }
 
-impl From<Subscription> for SubscriptionJson {
-    fn from(subscription: Subscription) -> Self {
-        Self {
-            plan_id: subscription.plan_id,
-            state: subscription.state.as_str(),
-            current_period_start: subscription.current_period_start,
-            current_period_end: subscription.current_period_end,
-        }
+impl TenantWithSubscriptionJson {
+    fn of(tenant: Tenant, subscription: Option<Subscription>) -> Self {
+        Self { tenant: tenant.into(), subscription: subscription.map(SubscriptionJson::from) }
     }
 }
 
@@ -226,6 +251,14 @@ pub(crate) struct TenantsQuery {
     /// Those whose slug or name contains this, in any case.
     #[param(max_length = 200)]
     search: Option<String>,
+    /// Those on this plan.
+    #[param(value_type = Option<schema::PlanId>)]
+    plan_id: Option<String>,
+    /// Those whose subscription stands so.
+    #[param(value_type = Option<schema::SubscriptionState>)]
+    state: Option<String>,
+    /// Those that are suspended, or aren't. A suspended tenant can't sign in, whatever its subscription's state.
+    suspended: Option<bool>,
     /// How many items at the most; 20 unless told otherwise.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
@@ -235,12 +268,23 @@ pub(crate) struct TenantsQuery {
     count: Option<bool>,
 }
 
-/// All tenants.
+impl TenantsQuery {
+    fn filter(&self) -> Result<TenantFilter, Problem> {
+        let search = search_text(self.search.as_deref())?;
+        let mut fields = Fields::default();
+        let plan_id = fields.take_optional("?plan_id", self.plan_id.as_deref().map(str::parse));
+        let state = fields.take_optional("?state", self.state.as_deref().map(SubscriptionState::parse));
+        match (plan_id, state) {
+            (Some(plan_id), Some(state)) => Ok(TenantFilter { search, plan_id, state, suspended: self.suspended }),
+            _ => Err(fields.into_problem()),
+        }
+    }
+}
+
+/// Tenants.
 pub(crate) async fn list<S: Store>(state: State<S>, _who: Operator<S>, query: Query<TenantsQuery>) -> Answer {
     let page = page_request(query.limit, query.cursor.as_deref(), query.count)?;
-    let search = query.search.as_deref().map(str::trim).filter(|search| !search.is_empty());
-    let search = search.map(SearchText::parse).transpose().map_err(|invalid| Problem::field("?search", invalid))?;
-    let page = state.store.reader().tenants_page(search.as_ref().map(SearchText::as_str), page).await?;
+    let page = state.store.reader().tenants_page(&query.filter()?, page).await?;
     Ok(HttpResponse::Ok().json(List::new(page, |tenant| tenant.id, TenantJson::from)))
 }
 
@@ -257,9 +301,11 @@ pub(crate) async fn create<S: Store>(state: State<S>, who: Operator<S>, mut body
             ),
         });
         let location = format!("/api/admin/tenants/{}", created.tenant.id);
-        Ok(HttpResponse::Created().insert_header(("location", location)).json(CreatedTenantJson {
+        let mut response = HttpResponse::Created();
+        response.insert_header(("location", location)).insert_header(etag(created.tenant.version()));
+        Ok(response.json(CreatedTenantJson {
             activation_codes: created.issued.as_ref().map(shown).unwrap_or_default(),
-            tenant: TenantWithSubscriptionJson { tenant: created.tenant.into(), subscription: Some(created.subscription.into()) },
+            tenant: TenantWithSubscriptionJson::of(created.tenant, Some(created.subscription)),
             warnings: warnings.into_iter().collect(),
         }))
     })
@@ -267,18 +313,37 @@ pub(crate) async fn create<S: Store>(state: State<S>, who: Operator<S>, mut body
 }
 
 /// One tenant and its subscription.
-pub(crate) async fn read<S: Store>(state: State<S>, _who: Operator<S>, id: Path<TenantId>) -> Answer {
+pub(crate) async fn read<S: Store>(state: State<S>, _who: Operator<S>, id: Path<TenantId>, seen: IfNoneMatch) -> Answer {
     let mut reader = state.store.reader();
     let tenant = reader.tenant(*id).await?.ok_or_else(Problem::not_found)?;
+    // Read behind the tenant, whose version moves with it: what is shown may be newer than its version says, and never older.
     let subscription = reader.subscription(*id).await?;
-    let shown = TenantWithSubscriptionJson { tenant: tenant.into(), subscription: subscription.map(SubscriptionJson::from) };
-    Ok(HttpResponse::Ok().json(shown))
+    seen.answer(tenant.version(), TenantWithSubscriptionJson::of(tenant, subscription))
+}
+
+/// Changes the fields that are sent.
+async fn change<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, if_match: IfMatch, body: JsonBody) -> Answer {
+    let expected = if_match.expected()?;
+    let change = body.read::<ChangeProfileJson>().await?.parse()?;
+    let tenant = change_tenant(&state.store, &who.context(&state), *id, change, &expected).await?;
+    let subscription = state.store.reader().subscription(*id).await?;
+    let shown =
+        HttpResponse::Ok().insert_header(etag(tenant.version())).json(TenantWithSubscriptionJson::of(tenant, subscription));
+    Ok(shown)
 }
 
 /// Deletes a tenant and all that it owns.
-pub(crate) async fn delete<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>) -> Answer {
-    delete_tenant(&state.store, &who.context(&state), *id).await?;
+pub(crate) async fn delete<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, if_match: IfMatch) -> Answer {
+    delete_tenant(&state.store, &who.context(&state), *id, &if_match.expected()?).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// How much a tenant's deletion takes along.
+async fn preview_deletion<S: Store>(state: State<S>, _who: Operator<S>, id: Path<TenantId>) -> Answer {
+    let holdings = state.store.reader().count_holdings(*id).await?.ok_or_else(Problem::not_found)?;
+    let Holdings { projects, codes, sessions, live_redemptions: live, returned_redemptions: returned } = holdings;
+    let redemptions = RedemptionCountsJson { live, returned };
+    Ok(HttpResponse::Ok().json(DeletionPreviewJson { projects, codes, sessions, redemptions }))
 }
 
 /// Suspends a tenant and ends its sessions.

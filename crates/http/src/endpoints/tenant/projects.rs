@@ -5,10 +5,10 @@ use actix_web::{
     http::StatusCode,
     web::{self, Path, Query},
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use tenantry_domain::{
-    ClientName, CodeId, Description, InvalidValue, NewProject, Priority, Project, ProjectChange, ProjectDetails, ProjectId,
-    ProjectStatus, SearchText, Slug, Timestamp, Transition, change_project, create_project, delete_project,
+    ClientName, CodeId, Description, NewProject, Priority, Project, ProjectChange, ProjectDetails, ProjectId, ProjectStatus,
+    SearchText, Slug, Timestamp, Transition, change_project, create_project, delete_project,
     ports::{ProjectFilter, ProjectReads as _, Store},
     transition_project,
 };
@@ -16,6 +16,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     body::JsonBody,
+    change::present,
+    conditional::{IfMatch, IfNoneMatch, etag},
     endpoints::{Answer, State},
     errors::ErrorCode,
     extract::TenantSession,
@@ -52,27 +54,31 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .tenant()
             .says("Read a project", "One of the tenant's projects.")
             .id::<schema::ProjectId>()
-            .answers::<ProjectJson>(StatusCode::OK),
+            .answers::<ProjectJson>(StatusCode::OK)
+            .versioned(),
         patch("/api/tenant/projects/{id}", web::to(change::<S>))
             .tenant()
             .says("Change a project", "What is absent stays as it is; what is null is cleared.")
             .id::<schema::ProjectId>()
             .body::<ChangeJson>()
             .answers::<ProjectJson>(StatusCode::OK)
-            .refuses(&[ErrorCode::SubscriptionInactive]),
+            .refuses(&[ErrorCode::SubscriptionInactive])
+            .conditional(),
         put("/api/tenant/projects/{id}", web::to(replace::<S>))
             .tenant()
             .says("Replace a project's details", "What is absent is cleared.")
             .id::<schema::ProjectId>()
             .body::<ReplaceJson>()
             .answers::<ProjectJson>(StatusCode::OK)
-            .refuses(&[ErrorCode::SubscriptionInactive]),
+            .refuses(&[ErrorCode::SubscriptionInactive])
+            .conditional(),
         delete_operation("/api/tenant/projects/{id}", web::to(delete::<S>))
             .tenant()
             .says("Delete a project", "The use of the code that activated it is not given back.")
             .id::<schema::ProjectId>()
             .answers_nothing()
-            .refuses(&[ErrorCode::SubscriptionInactive]),
+            .refuses(&[ErrorCode::SubscriptionInactive])
+            .conditional(),
         moves("/api/tenant/projects/{id}/pause", "Pause a project", "From active to paused.", Transition::Pause),
         moves("/api/tenant/projects/{id}/resume", "Resume a project", "From paused to active.", Transition::Resume),
         moves(
@@ -204,27 +210,12 @@ struct ChangeJson {
     priority: Option<Option<String>>,
 }
 
-/// Tells a field that is null from one that is absent.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
-/// A description, objectives, or a priority that may be absent, parsed, with a note if it can't be taken.
-fn optional<T>(
-    fields: &mut Fields,
-    pointer: &str,
-    text: Option<&String>,
-    parse: fn(&str) -> Result<T, InvalidValue>,
-) -> Option<Option<T>> {
-    fields.take_optional(pointer, text.map(|text| parse(text)))
-}
-
 impl ReplaceJson {
     fn parse(&self, fields: &mut Fields) -> Option<ProjectDetails> {
         let client_name = fields.take("/client_name", ClientName::parse(&self.client_name));
-        let description = optional(fields, "/description", self.description.as_ref(), Description::parse);
-        let objectives = optional(fields, "/objectives", self.objectives.as_ref(), Description::parse);
-        let priority = optional(fields, "/priority", self.priority.as_ref(), Priority::parse);
+        let description = fields.parse_optional("/description", self.description.as_ref(), Description::parse);
+        let objectives = fields.parse_optional("/objectives", self.objectives.as_ref(), Description::parse);
+        let priority = fields.parse_optional("/priority", self.priority.as_ref(), Priority::parse);
         Some(ProjectDetails {
             client_name: client_name?,
             description: description?,
@@ -237,7 +228,7 @@ impl ReplaceJson {
 impl NewProjectJson {
     fn parse(self) -> Result<NewProject, Problem> {
         let mut fields = Fields::default();
-        let slug = optional(&mut fields, "/project_id", self.project_id.as_ref(), Slug::parse);
+        let slug = fields.parse_optional("/project_id", self.project_id.as_ref(), Slug::parse);
         let Self { client_name, description, objectives, priority, .. } = self;
         match (slug, ReplaceJson { client_name, description, objectives, priority }.parse(&mut fields)) {
             (Some(slug), Some(details)) => Ok(NewProject { slug, details }),
@@ -248,21 +239,11 @@ impl NewProjectJson {
 
 impl ChangeJson {
     fn parse(&self) -> Result<ProjectChange, Problem> {
-        /// A detail that is absent stays, one that is null is cleared, and one that is text is parsed.
-        fn change<T>(
-            fields: &mut Fields,
-            pointer: &str,
-            sent: Option<&Option<String>>,
-            parse: fn(&str) -> Result<T, InvalidValue>,
-        ) -> Option<Option<Option<T>>> {
-            let Some(text) = sent else { return Some(None) };
-            optional(fields, pointer, text.as_ref(), parse).map(Some)
-        }
         let mut fields = Fields::default();
-        let client_name = optional(&mut fields, "/client_name", self.client_name.as_ref(), ClientName::parse);
-        let description = change(&mut fields, "/description", self.description.as_ref(), Description::parse);
-        let objectives = change(&mut fields, "/objectives", self.objectives.as_ref(), Description::parse);
-        let priority = change(&mut fields, "/priority", self.priority.as_ref(), Priority::parse);
+        let client_name = fields.parse_optional("/client_name", self.client_name.as_ref(), ClientName::parse);
+        let description = fields.parse_change("/description", self.description.as_ref(), Description::parse);
+        let objectives = fields.parse_change("/objectives", self.objectives.as_ref(), Description::parse);
+        let priority = fields.parse_change("/priority", self.priority.as_ref(), Priority::parse);
         match (client_name, description, objectives, priority) {
             (Some(client_name), Some(description), Some(objectives), Some(priority)) => {
                 Ok(ProjectChange { client_name, description, objectives, priority })
@@ -316,35 +297,51 @@ pub(crate) async fn create<S: Store>(state: State<S>, who: TenantSession<S>, mut
     body.answer_once(&state, who.context(&state), async |store, cx| {
         let project = create_project(store, cx, who.id(), new).await?;
         let location = format!("/api/tenant/projects/{}", project.id);
-        Ok(HttpResponse::Created().insert_header(("location", location)).json(ProjectJson::from(project)))
+        let mut created = HttpResponse::Created();
+        created.insert_header(("location", location)).insert_header(etag(project.version()));
+        Ok(created.json(ProjectJson::from(project)))
     })
     .await
 }
 
 /// One project.
-pub(crate) async fn read<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>) -> Answer {
+pub(crate) async fn read<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>, seen: IfNoneMatch) -> Answer {
     let project = state.store.reader().project(who.id(), *id).await?.ok_or_else(Problem::not_found)?;
-    Ok(HttpResponse::Ok().json(ProjectJson::from(project)))
+    seen.answer(project.version(), ProjectJson::from(project))
 }
 
 /// Changes the fields that are sent.
-pub(crate) async fn change<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>, body: JsonBody) -> Answer {
+pub(crate) async fn change<S: Store>(
+    state: State<S>,
+    who: TenantSession<S>,
+    id: Path<ProjectId>,
+    if_match: IfMatch,
+    body: JsonBody,
+) -> Answer {
+    let expected = if_match.expected()?;
     let change = body.read::<ChangeJson>().await?.parse()?;
-    let project = change_project(&state.store, &who.context(&state), who.id(), *id, change).await?;
-    Ok(HttpResponse::Ok().json(ProjectJson::from(project)))
+    let project = change_project(&state.store, &who.context(&state), who.id(), *id, change, &expected).await?;
+    Ok(HttpResponse::Ok().insert_header(etag(project.version())).json(ProjectJson::from(project)))
 }
 
 /// Replaces all that a tenant says of its project.
-pub(crate) async fn replace<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>, body: JsonBody) -> Answer {
+pub(crate) async fn replace<S: Store>(
+    state: State<S>,
+    who: TenantSession<S>,
+    id: Path<ProjectId>,
+    if_match: IfMatch,
+    body: JsonBody,
+) -> Answer {
+    let expected = if_match.expected()?;
     let mut fields = Fields::default();
     let details = body.read::<ReplaceJson>().await?.parse(&mut fields).ok_or_else(|| fields.into_problem())?;
-    let project = change_project(&state.store, &who.context(&state), who.id(), *id, details.into()).await?;
-    Ok(HttpResponse::Ok().json(ProjectJson::from(project)))
+    let project = change_project(&state.store, &who.context(&state), who.id(), *id, details.into(), &expected).await?;
+    Ok(HttpResponse::Ok().insert_header(etag(project.version())).json(ProjectJson::from(project)))
 }
 
 /// Deletes a project.
-pub(crate) async fn delete<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>) -> Answer {
-    delete_project(&state.store, &who.context(&state), who.id(), *id).await?;
+pub(crate) async fn delete<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>, if_match: IfMatch) -> Answer {
+    delete_project(&state.store, &who.context(&state), who.id(), *id, &if_match.expected()?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
