@@ -110,6 +110,9 @@ on_both_databases! {
         assert_eq!((count(&replies, 200), count(&replies, 403)), (3, 9), "{replies:?}");
         let usage = acme.get("/api/tenant/usage").await.expect(200).body;
         assert_eq!((&usage["used_this_month"], &usage["codes"]["exhausted"]), (&json!(3), &json!(3)), "a refused activation takes no code");
+        let ledger = world.rows("SELECT 1 AS one FROM redemptions WHERE returned_at IS NULL").await;
+        let usage = world.rows("SELECT activations FROM usage_months").await;
+        assert_eq!((ledger.len(), &usage), (3, &vec![json!({ "activations": 3 })]), "usage and ledger add up");
     }
 
     async fn a_foreign_code_is_unknown_however_it_stands(world: World) {

@@ -3,6 +3,7 @@
 use serde_json::json;
 use tenantry_tests::{Clocked, Door, on_both_databases};
 use time::Duration;
+use tokio::task::JoinSet;
 
 on_both_databases! {
     /// Attack 2.
@@ -155,6 +156,44 @@ on_both_databases! {
         server.clock.advance(Duration::seconds(1));
         ask().await.expect(202);
         ask().await.expect_problem(429, "rate_limited");
+    }
+
+    /// Quotas are of calendar months in UTC: of parallel activations as many succeed as each month has, and usage and ledger add up.
+    async fn each_month_has_its_quota_whoever_races_across_its_end(world: World) {
+        const QUOTA: usize = 3;
+        let server = Clocked::start(&world).await;
+        let admin = server.admin();
+        let plan = admin.create_plan("Three", 3).await;
+        let (tenant, _) = admin.create_tenant("acme", plan["id"].as_str().unwrap(), "ops@acme.example").await;
+        admin.issue_codes(tenant["id"].as_str().unwrap(), &json!({ "count": 1, "max_uses": 100 })).await;
+        // Noon on the first of March plus 30.5 days, less a microsecond, is March's last.
+        server.clock.advance(Duration::hours(24 * 30 + 12) - Duration::MICROSECOND);
+        let acme = server.sign_in("acme").await;
+        let mut projects = Vec::new();
+        for _ in 0..24 {
+            projects.push(acme.create_project("Client").await["id"].as_str().unwrap().to_owned());
+        }
+        let race = async |projects: &[String]| {
+            let mut racers = JoinSet::new();
+            for project in projects {
+                let (acme, project) = (acme.clone(), project.clone());
+                racers.spawn(async move { acme.activate(&project, &json!({})).await });
+            }
+            let replies = racers.join_all().await;
+            let refused = replies.iter().filter(|reply| reply.status == 403 && reply.body["code"] == "quota_exceeded").count();
+            (replies.iter().filter(|reply| reply.status == 200).count(), refused)
+        };
+        let months = async || world.rows("SELECT year, month, activations FROM usage_months ORDER BY year, month").await;
+        let month = |month: u8| json!({ "year": 2026, "month": month, "activations": QUOTA });
+        assert_eq!(race(&projects[..12]).await, (QUOTA, 12 - QUOTA));
+        assert_eq!(months().await, [month(3)]);
+        server.clock.advance(Duration::MICROSECOND);
+        assert_eq!(race(&projects[12..]).await, (QUOTA, 12 - QUOTA));
+        assert_eq!(months().await, [month(3), month(4)]);
+        let ledger = world.rows("SELECT 1 AS one FROM redemptions WHERE returned_at IS NULL").await;
+        assert_eq!(ledger.len(), 2 * QUOTA);
+        let usage = acme.get("/api/tenant/usage").await.expect(200).body;
+        assert_eq!((&usage["used_this_month"], &usage["month_ends_at"]), (&json!(QUOTA), &json!("2026-05-01T00:00:00Z")));
     }
 
     async fn a_code_expires_at_its_end_and_the_month_turns_in_utc(world: World) {
