@@ -30,12 +30,13 @@ pub(crate) struct IfMatch(Vec<HeaderValue>);
 pub(crate) struct IfNoneMatch(Vec<HeaderValue>);
 
 impl IfMatch {
-    /// The versions that the edit is meant for. An edit without the header, or with `*`, is meant for any.
+    /// The versions that the edit is meant for. An edit without the header, or with `*`, is meant for any; with what is no list of tags, for
+    /// none that there is.
     pub fn expected(&self) -> Result<Expected, Problem> {
         if self.0.is_empty() {
             return Ok(Expected::Any);
         }
-        Ok(match read(&self.0).ok_or_else(|| malformed("If-Match"))? {
+        Ok(match read(&self.0).ok_or_else(unreadable)? {
             Tags::Any => Expected::Any,
             // A tag that is weak, or was never answered, names no version: an edit with no other is meant for none.
             Tags::These(tags) => Expected::OneOf(tags.iter().filter(|tag| !tag.weak).filter_map(Tag::version).collect()),
@@ -45,21 +46,20 @@ impl IfMatch {
 
 impl IfNoneMatch {
     /// A thing and its version, or 304 alone where the client has that version already.
-    pub fn answer(&self, version: Version, json: impl Serialize) -> Result<HttpResponse, Problem> {
-        let seen = self.names(version)?;
+    pub fn answer(&self, version: Version, json: impl Serialize) -> HttpResponse {
+        let seen = self.names(version);
         let mut response = if seen { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response.insert_header(etag(version));
-        Ok(if seen { response.finish() } else { response.json(json) })
+        if seen { response.finish() } else { response.json(json) }
     }
 
-    fn names(&self, version: Version) -> Result<bool, Problem> {
-        if self.0.is_empty() {
-            return Ok(false);
+    /// What is no list of tags names nothing that the client could have.
+    fn names(&self, version: Version) -> bool {
+        match read(&self.0) {
+            None => false,
+            Some(Tags::Any) => true,
+            Some(Tags::These(tags)) => tags.iter().any(|tag| tag.version() == Some(version)),
         }
-        Ok(match read(&self.0).ok_or_else(|| malformed("If-None-Match"))? {
-            Tags::Any => true,
-            Tags::These(tags) => tags.iter().any(|tag| tag.version() == Some(version)),
-        })
     }
 }
 
@@ -80,8 +80,8 @@ from_header! {
     IfNoneMatch: IF_NONE_MATCH;
 }
 
-fn malformed(header: &str) -> Problem {
-    Problem::new(ErrorCode::BadRequest, format!("`{header}` takes `*`, or tags as `ETag` gave them, with commas between"))
+fn unreadable() -> Problem {
+    Problem::new(ErrorCode::PreconditionFailed, "`If-Match` takes `*`, or tags as `ETag` gave them, with commas between")
 }
 
 /// What one of the two headers says.
@@ -171,10 +171,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_tags_is_refused() {
+    fn what_is_no_list_of_tags_stands_for_no_version() {
         for text in ["", ",", "7", "\"7", "7\"", "\"7\" \"8\"", "*, \"7\"", "* *", "w/\"7\"", "W/7", "\"a b\"", "\"7\";"] {
-            assert_eq!(IfMatch(lines(&[text])).expected().unwrap_err().code, ErrorCode::BadRequest, "{text:?}");
-            assert!(IfNoneMatch(lines(&[text])).answer(version(7), ()).is_err(), "{text:?}");
+            assert_eq!(IfMatch(lines(&[text])).expected().unwrap_err().code, ErrorCode::PreconditionFailed, "{text:?}");
+            assert!(!IfNoneMatch(lines(&[text])).names(version(7)), "{text:?}");
         }
         assert!(IfMatch(lines(&["*", "*"])).expected().is_err());
     }
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn what_a_client_has_is_not_sent_again() {
         let status = |text: &[&str]| {
-            let response = IfNoneMatch(lines(text)).answer(version(7), ()).unwrap();
+            let response = IfNoneMatch(lines(text)).answer(version(7), ());
             assert_eq!(response.headers().get(ETAG).unwrap(), "\"7\"");
             response.status().as_u16()
         };

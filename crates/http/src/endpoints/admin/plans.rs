@@ -193,7 +193,7 @@ pub(crate) async fn create<S: Store>(state: State<S>, who: Operator<S>, mut body
 /// One plan.
 pub(crate) async fn read<S: Store>(state: State<S>, _who: Operator<S>, id: Path<PlanId>, seen: IfNoneMatch) -> Answer {
     let plan = state.store.reader().plan(*id).await?.ok_or_else(Problem::not_found)?;
-    seen.answer(plan.version(), PlanJson::from(plan))
+    Ok(seen.answer(plan.version(), PlanJson::from(plan)))
 }
 
 /// Changes the fields that are sent.

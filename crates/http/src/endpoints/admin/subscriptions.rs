@@ -119,7 +119,7 @@ fn moment(text: &str) -> Result<Timestamp, InvalidValue> {
 /// A tenant's subscription.
 async fn read<S: Store>(state: State<S>, _who: Operator<S>, id: Path<TenantId>, seen: IfNoneMatch) -> Answer {
     let subscription = state.store.reader().subscription(*id).await?.ok_or_else(Problem::not_found)?;
-    seen.answer(subscription.version(), SubscriptionJson::from(subscription))
+    Ok(seen.answer(subscription.version(), SubscriptionJson::from(subscription)))
 }
 
 /// Sets a tenant's subscription as a whole.

@@ -318,7 +318,7 @@ pub(crate) async fn read<S: Store>(state: State<S>, _who: Operator<S>, id: Path<
     let tenant = reader.tenant(*id).await?.ok_or_else(Problem::not_found)?;
     // Read behind the tenant, whose version moves with it: what is shown may be newer than its version says, and never older.
     let subscription = reader.subscription(*id).await?;
-    seen.answer(tenant.version(), TenantWithSubscriptionJson::of(tenant, subscription))
+    Ok(seen.answer(tenant.version(), TenantWithSubscriptionJson::of(tenant, subscription)))
 }
 
 /// Changes the fields that are sent.

@@ -131,7 +131,7 @@ impl ChangeProfileJson {
 
 /// The tenant's own profile.
 async fn read<S: Store>(who: TenantSession<S>, seen: IfNoneMatch) -> Answer {
-    seen.answer(who.tenant.version(), ProfileJson::from(who.tenant))
+    Ok(seen.answer(who.tenant.version(), ProfileJson::from(who.tenant)))
 }
 
 /// Changes the fields that are sent.

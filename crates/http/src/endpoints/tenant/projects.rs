@@ -307,7 +307,7 @@ pub(crate) async fn create<S: Store>(state: State<S>, who: TenantSession<S>, mut
 /// One project.
 pub(crate) async fn read<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>, seen: IfNoneMatch) -> Answer {
     let project = state.store.reader().project(who.id(), *id).await?.ok_or_else(Problem::not_found)?;
-    seen.answer(project.version(), ProjectJson::from(project))
+    Ok(seen.answer(project.version(), ProjectJson::from(project)))
 }
 
 /// Changes the fields that are sent.
