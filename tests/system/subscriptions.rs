@@ -1,6 +1,12 @@
 //! Subscriptions: what each state lets a tenant do, who may set them, and that nobody acts on one that is no more.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use tenantry_tests::{Api, Reply, SignedIn, World, on_both_databases};
@@ -177,6 +183,42 @@ on_both_databases! {
         assert_eq!(admin.get(&path(&acme.tenant)).await.expect(200).body["state"], "active", "its subscription is another matter");
         admin.post(&format!("{tenant}/resume"), &json!({})).await.expect(204);
         elsewhere.get("/api/tenant/profile").await.expect_problem(401, "unauthenticated");
+    }
+
+    /// Nobody who keeps activating, on however many connections, keeps the operator from ending that.
+    async fn a_change_gets_through_while_the_tenant_keeps_activating(world: World) {
+        const CLIENTS: usize = 12;
+        let patience = Duration::from_secs(12);
+        let servers = world.servers().await;
+        let admin = world.admin(&servers[0]);
+        let acme = world.tenant(&servers[0], "acme").await;
+        let codes = admin.issue_codes(acme.tenant["id"].as_str().unwrap(), &json!({ "count": 1, "max_uses": 1000 })).await;
+        let ended = Arc::new(AtomicBool::new(false));
+        let mut clients = JoinSet::new();
+        for client in 0..CLIENTS {
+            let api = acme.api.at(servers[client % servers.len()].url());
+            let mut projects = Vec::new();
+            for _ in 0..8 {
+                projects.push(acme.api.create_project("Client").await);
+            }
+            let (request, ended) = (json!({ "code": codes[0] }), Arc::clone(&ended));
+            clients.spawn(async move {
+                let began = Instant::now();
+                while !ended.load(Ordering::Relaxed) && began.elapsed() < 2 * patience {
+                    for project in &projects {
+                        api.activate(id(project), &request).await;
+                    }
+                }
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let began = Instant::now();
+        let changed = set_state(&admin, &acme, "canceled").await;
+        let waited = began.elapsed();
+        ended.store(true, Ordering::Relaxed);
+        clients.join_all().await;
+        changed.expect(200);
+        assert!(waited < patience, "{waited:?}");
     }
 
     /// What is in the ledger when the change is answered is all that ever will be: an activation that began before and hasn't seen it doesn't

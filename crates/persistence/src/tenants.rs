@@ -48,7 +48,7 @@ impl<C: ConnectionTrait + Send> TenantReads for Handle<C> {
     async fn tenants_page(&mut self, filter: &TenantFilter, page: PageRequest<Tenant>) -> Result<Page<Tenant>, StoreError> {
         let mut query = Entity::find();
         if filter.plan_id.is_some() || filter.state.is_some() {
-            query = query.filter(Column::Id.in_subquery(subscribers(filter)));
+            query = query.filter(Column::Id.in_subquery(subscribers(filter, page.after)));
         }
         match filter.suspended {
             Some(true) => query = query.filter(Column::SuspendedAt.is_not_null()),
@@ -76,10 +76,14 @@ impl<C: ConnectionTrait + Send> TenantReads for Handle<C> {
     }
 }
 
-/// The tenants whose subscription a filter wants.
-fn subscribers(filter: &TenantFilter) -> SelectStatement {
+/// The tenants whose subscription a filter wants, behind the last one of the page before: said here too, or PostgreSQL walks all pages
+/// before this one.
+fn subscribers(filter: &TenantFilter, after: Option<TenantId>) -> SelectStatement {
     use subscriptions::Column as Of;
     let mut query = Query::select().column(Of::TenantId).from(subscriptions::Entity).to_owned();
+    if let Some(after) = after {
+        query.and_where(Of::TenantId.lt(after.uuid()));
+    }
     if let Some(plan) = filter.plan_id {
         query.and_where(Of::PlanId.eq(plan.uuid()));
     }

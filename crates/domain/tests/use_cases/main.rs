@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod audit_trail;
+mod changes;
 mod create_tenant;
 mod generate_codes;
 mod manage_tenant;
