@@ -35,6 +35,9 @@ impl PageLimit {
     /// The most items of a page.
     pub const MAX: u16 = 200;
 
+    /// How many items an export reads at once: nobody waits for a page of it.
+    pub(crate) const EXPORT: Self = Self(2_000);
+
     /// Checks the bounds.
     ///
     /// # Errors

@@ -73,7 +73,6 @@ fn harmless(cell: &str) -> Cow<'_, str> {
 }
 
 /// What a cell was before [`Rows::push`] made it harmless.
-#[cfg_attr(not(test), expect(dead_code, reason = "the import of codes lands next"))]
 pub(crate) fn unguarded(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|rest| begins_as_formula(rest)).unwrap_or(cell)
 }
@@ -104,7 +103,6 @@ pub(crate) fn csv_answer(
 
 /// The pieces of a list that is read page by page. `page` reads one, given what the page before answered beside its rows, until that is
 /// `None`. The first page is read at once, so that what keeps it from being read is still answered as a problem.
-#[cfg_attr(not(test), expect(dead_code, reason = "the exports land next"))]
 pub(crate) async fn pages<P, F>(
     columns: &[&str],
     mut page: impl FnMut(Option<P>) -> F + 'static,

@@ -4,8 +4,8 @@ use actix_web::http::StatusCode;
 use tenantry_auth::{ApiKeyError, AuthError, BootstrapError, RequestOtpError, VerifyOtpError};
 use tenantry_domain::{
     ActivateError, AssignError, AttemptError, Chain, ChangeTenantError, CheckCodeError, CreatePlanError, CreateTenantError,
-    GenerateCodesError, InvalidValue, ManageCodeError, ManagePlanError, ManageTenantError, OperatorError, ProjectError, Refusal,
-    ReturnError, RevokeBatchError, Scope, Scopes, SetSubscriptionError, StoreError, SubscriptionState,
+    GenerateCodesError, ImportCodesError, InvalidValue, ManageCodeError, ManagePlanError, ManageTenantError, OperatorError,
+    ProjectError, Refusal, ReturnError, RevokeBatchError, Scope, Scopes, SetSubscriptionError, StoreError, SubscriptionState,
 };
 use time::Duration;
 use tracing::error;
@@ -17,7 +17,7 @@ use utoipa::{
     },
 };
 
-use crate::problem::Problem;
+use crate::{import_report::ImportReportJson, problem::Problem};
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:ident, $title:literal;)*) => {
@@ -92,6 +92,8 @@ error_codes! {
     CodeExhausted = "code_exhausted", CONFLICT, "Used activation code";
     /// None of the tenant's codes is available.
     NoCodeAvailable = "no_code_available", CONFLICT, "No activation code available";
+    /// A line of the file can't be taken in, so none was.
+    ImportRefused = "import_refused", UNPROCESSABLE_ENTITY, "Import refused";
     /// The project is active already.
     ProjectAlreadyActive = "project_already_active", CONFLICT, "Project already active";
     /// The project's status doesn't let it.
@@ -418,6 +420,24 @@ impl From<GenerateCodesError> for Problem {
             GenerateCodesError::MaxUsesOutOfRange => field("/max_uses", &refusal),
             GenerateCodesError::UnknownTenant => Self::not_found(),
             GenerateCodesError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+/// The most faults that a refused import is told; a dry run is told all.
+const MOST_FAULTS: usize = 1_000;
+
+impl From<ImportCodesError> for Problem {
+    fn from(refusal: ImportCodesError) -> Self {
+        match refusal {
+            ImportCodesError::UnknownTenant => Self::not_found(),
+            ImportCodesError::Refused(report) => {
+                let detail = format!("{} of {} lines can't be taken in, so none was; see `report`", report.bad, report.lines);
+                let mut problem = Self::new(ErrorCode::ImportRefused, detail);
+                problem.report = Some(Box::new(ImportReportJson::new(report, MOST_FAULTS)));
+                problem
+            }
+            ImportCodesError::Store(failure) => failure.into(),
         }
     }
 }

@@ -35,13 +35,27 @@ use crate::{
 /// How much longer than a request a key is locked, for clocks of servers that differ.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// The JSON body of a request that may carry an `Idempotency-Key`.
-pub(crate) struct KeyedBody {
+/// A request that may carry an `Idempotency-Key`.
+pub(crate) struct Keyed {
     key: Result<Option<String>, Problem>,
     target: [String; 3],
     patience: Duration,
+}
+
+/// The JSON body of a request that may carry an `Idempotency-Key`.
+pub(crate) struct KeyedBody {
+    request: Keyed,
     body: JsonBody,
     sent: Bytes,
+}
+
+impl FromRequest for Keyed {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request))
+    }
 }
 
 impl FromRequest for KeyedBody {
@@ -49,12 +63,8 @@ impl FromRequest for KeyedBody {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let Some(timeout) = request.extensions().get::<RequestInfo>().map(|info| info.timeout) else {
-            return ready(Err(Problem::internal()));
-        };
-        let target = [request.method().as_str(), request.path(), request.query_string()].map(str::to_owned);
         let body = JsonBody::of(request, payload);
-        ready(Ok(Self { key: key(request.headers()), target, patience: timeout + MARGIN, body, sent: Bytes::new() }))
+        ready(Keyed::of(request).map(|request| Self { request, body, sent: Bytes::new() }))
     }
 }
 
@@ -76,14 +86,14 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 impl KeyedBody {
     /// Reads and parses the body.
     pub async fn read<T: DeserializeOwned>(&mut self) -> Result<T, Problem> {
-        self.key.as_ref().map_err(Clone::clone)?;
+        self.request.check_key()?;
         self.sent = self.body.receive().await?;
         parse(&self.sent)
     }
 
     /// The same, with a default for a body that is empty, whatever its media type.
     pub async fn read_or_default<T: DeserializeOwned + Default>(&mut self) -> Result<T, Problem> {
-        self.key.as_ref().map_err(Clone::clone)?;
+        self.request.check_key()?;
         let Some(sent) = self.body.receive_optional().await? else { return Ok(T::default()) };
         self.sent = sent;
         parse(&self.sent)
@@ -91,23 +101,47 @@ impl KeyedBody {
 
     /// Refuses a request that has a key, for one whose answer can't be kept: its sender would take a repeat for harmless.
     pub fn demand_no_key(&self, why: &str) -> Result<(), Problem> {
-        match &self.key {
+        match &self.request.key {
             Ok(None) => Ok(()),
             Ok(Some(_)) => Err(Problem::new(ErrorCode::BadRequest, format!("send this without an `Idempotency-Key`: {why}"))),
             Err(problem) => Err(problem.clone()),
         }
     }
 
-    /// Answers with what `work` makes of the request, on the store and in the context that it is given. A request with a key whose answer
-    /// of success is known is given that instead.
+    /// [`Keyed::answer_once`], for the body that was read.
     pub async fn answer_once<S: Store>(
         self,
         state: &AppState<S>,
         cx: Context<'_>,
         work: impl AsyncFnOnce(&S, &Context<'_>) -> Answer,
     ) -> Answer {
+        self.request.answer_once(&self.sent, state, cx, work).await
+    }
+}
+
+impl Keyed {
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let timeout = request.extensions().get::<RequestInfo>().map(|info| info.timeout).ok_or_else(Problem::internal)?;
+        let target = [request.method().as_str(), request.path(), request.query_string()].map(str::to_owned);
+        Ok(Self { key: key(request.headers()), target, patience: timeout + MARGIN })
+    }
+
+    /// Refuses a key that is none, before a body is read for it.
+    pub fn check_key(&self) -> Result<(), Problem> {
+        self.key.as_ref().map(|_| ()).map_err(Clone::clone)
+    }
+
+    /// Answers with what `work` makes of the request, on the store and in the context that it is given. A request with a key whose answer
+    /// of success is known is given that instead. `sent` is its body, or what stands for it.
+    pub async fn answer_once<S: Store>(
+        self,
+        sent: &[u8],
+        state: &AppState<S>,
+        cx: Context<'_>,
+        work: impl AsyncFnOnce(&S, &Context<'_>) -> Answer,
+    ) -> Answer {
         let Some(key) = self.key? else { return work(&state.store, &cx).await };
-        let parts = self.target.iter().map(String::as_bytes).chain([self.sent.as_ref()]);
+        let parts = self.target.iter().map(String::as_bytes).chain([sent]);
         let request = KeyedRequest {
             key: state.keys.idempotency_key(sender(&cx.actor).each_ref().map(String::as_str), &key),
             fingerprint: state.keys.fingerprint(parts),

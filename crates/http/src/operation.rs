@@ -79,7 +79,6 @@ pub(crate) fn delete(path: &'static str, route: Route) -> Operation {
     Operation::new(Method::DELETE, path, route)
 }
 
-#[expect(dead_code, reason = "what uses the rest lands with the operators' API")]
 impl Operation {
     /// Until an operation says otherwise, it is for a scope that is only an owner's: forgetting to say so opens nothing.
     fn new(method: Method, path: &'static str, route: Route) -> Self {

@@ -11,7 +11,7 @@ use tenantry_domain::InvalidValue;
 use time::Duration;
 use utoipa::ToSchema;
 
-use crate::errors::ErrorCode;
+use crate::{errors::ErrorCode, import_report::ImportReportJson};
 
 /// An error that a client is told. The envelope turns it into a body, because only that knows the request's id.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct Problem {
     pub retry_after: Option<Duration>,
     /// The methods that the path has, where the method was wrong.
     pub allow: Option<String>,
+    /// What an import found, where it was refused.
+    pub report: Option<Box<ImportReportJson>>,
 }
 
 /// What is wrong with one field of the input.
@@ -57,11 +59,15 @@ pub(crate) struct ProblemJson<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     errors: &'a [FieldProblem],
+    /// What an import found, where it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ImportReportJson, required = false)]
+    report: Option<&'a ImportReportJson>,
 }
 
 impl Problem {
     pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), fields: Vec::new(), retry_after: None, allow: None }
+        Self { code, detail: detail.into(), fields: Vec::new(), retry_after: None, allow: None, report: None }
     }
 
     /// What is missing, and what another tenant owns.
@@ -109,6 +115,7 @@ impl Problem {
             instance: request_id,
             code,
             errors: &self.fields,
+            report: self.report.as_deref(),
         };
         let mut response = self.head(status);
         response.content_type("application/problem+json");

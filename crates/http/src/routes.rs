@@ -43,6 +43,8 @@ pub(crate) fn table<S: Store>() -> Vec<Section> {
         section("Subscriptions", "Which plan a tenant is on, and what it may do.", admin::subscriptions::operations::<S>()),
         section("Codes", "What activates projects.", admin::codes::operations::<S>()),
         section("Batches", "Codes that came together.", admin::batches::operations::<S>()),
+        section("Export", "Codes as a file.", admin::export::operations::<S>()),
+        section("Import", "Codes from elsewhere.", admin::import::operations::<S>()),
         section("Code records", "The codes that there are, and what becomes of them.", admin::code_records::operations::<S>()),
         section("Code check", "What an activation would answer.", admin::code_check::operations::<S>()),
         section("All projects", "Everybody's projects, and those of nobody.", admin::projects::operations::<S>()),

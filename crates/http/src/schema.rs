@@ -125,6 +125,16 @@ named!(
     text().min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-~]+$")).examples(["b5a5f7f0-6f0e-4e0c-9d5f-3a3a2f1d7c11"])
 );
 
+/// A file of codes.
+pub(crate) struct CodesCsv;
+
+named!(
+    CodesCsv,
+    text()
+        .description(Some("CSV by RFC 4180, in UTF-8, whose first line names the columns."))
+        .examples(["code,label,max_uses,expires_at\r\n12RY-S55W-4MZR-KP2J,Spring campaign,1,2030-01-31T12:00:00Z\r\n"])
+);
+
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident: $all:expr;)*) => {$(
         $(#[$doc])*

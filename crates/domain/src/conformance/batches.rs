@@ -4,8 +4,9 @@ use time::Duration;
 
 use super::world::{World, all_pages, first_page, later, noon, race};
 use crate::{
-    Batch, BatchSource, BatchState, BulkIssueError, CodeOrder, CodeStatus, Label, TenantId, begin_bulk_issue, cancel_bulk_issue,
-    complete_bulk_issue, generate_codes, issue_next_codes, memory::PlainHasher, ports::*, revoke_batch,
+    Batch, BatchSource, BatchState, BulkIssueError, CodeImport, CodeOrder, CodeStatus, ImportCodesError, ImportLine, Label,
+    PlainCode, TenantId, begin_bulk_issue, cancel_bulk_issue, complete_bulk_issue, generate_codes, import_codes,
+    issue_next_codes, memory::PlainHasher, ports::*, revoke_batch,
 };
 
 impl<S: Store> World<S> {
@@ -292,4 +293,31 @@ pub async fn a_deleted_tenant_takes_its_batches<S: Store>(store: S) {
     assert_eq!(world.read().batch_of_anyone(gone.id).await.unwrap(), None);
     assert_eq!(world.stored_batch(&left).await, left);
     assert_eq!(world.count_of(&gone).await, [0; 4]);
+}
+
+/// Of racing imports that have codes in common one takes all of its own; the others take none, and are told which lines are known.
+pub async fn racing_imports_of_the_same_codes_have_one_winner<S: Store>(store: S) {
+    let world = World::new(store);
+    let tenants = [world.tenant().await, world.tenant().await];
+    let texts: Vec<_> = (0..300).map(|_| PlainCode::generate(world.cx(noon()).entropy).reveal()).collect();
+    let answers = race(6, async |racer| {
+        let mut import = CodeImport::new(None);
+        let cx = world.cx(noon());
+        // Each in an order of its own.
+        let lines = texts.iter().cycle().skip(racer * 50).take(texts.len());
+        for (number, code) in (2..).zip(lines) {
+            import.add(&cx, &PlainHasher, &ImportLine { number, code, label: "", max_uses: "", expires_at: "" });
+        }
+        import_codes(&world.store, &cx, tenants[racer % 2], import).await
+    })
+    .await;
+    let won: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().ok()).collect();
+    assert_eq!(won.len(), 1, "{answers:?}");
+    for refused in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+        assert!(matches!(refused, ImportCodesError::Refused(report) if report.bad == 300), "{refused:?}");
+    }
+    assert_eq!(world.count_of(won[0]).await, [0, 0, 0, 300]);
+    let [first, second] =
+        [world.read().count_codes(tenants[0], noon()).await, world.read().count_codes(tenants[1], noon()).await];
+    assert_eq!(first.unwrap()[3] + second.unwrap()[3], 300);
 }

@@ -126,6 +126,7 @@ macro_rules! conformance_rules {
                 racing_revocations_of_a_batch_revoke_each_code_once,
                 a_revocation_that_races_an_issue_leaves_no_code_standing,
                 a_deleted_tenant_takes_its_batches,
+                racing_imports_of_the_same_codes_have_one_winner,
             }
             bootstrap {
                 a_link_is_open_until_its_end,

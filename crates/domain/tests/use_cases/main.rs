@@ -6,6 +6,7 @@ mod audit_trail;
 mod changes;
 mod create_tenant;
 mod generate_codes;
+mod import_codes;
 mod manage_tenant;
 mod projects;
 mod read_stats;

@@ -72,7 +72,7 @@ pub(crate) struct BatchesQuery {
 /// The codes of one issue or import.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Batch)]
-struct BatchJson {
+pub(crate) struct BatchJson {
     #[schema(value_type = schema::BatchId)]
     id: BatchId,
     #[schema(value_type = schema::TenantId)]
