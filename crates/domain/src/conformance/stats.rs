@@ -5,8 +5,8 @@ use time::{Duration, macros::datetime};
 use super::world::{RACERS, TICK, World, all_pages, later, noon, race};
 use crate::{
     Action, AuditEvent, CalendarDay, Code, CodeOrder, CodeStatus, Entropy as _, Expected, PressureQuery, Project, ProjectStatus,
-    Redemption, SeededEntropy, SubscriptionState, TenantCounts, TenantId, Timestamp, Transition, Usage, UsageDay, delete_tenant,
-    ports::*,
+    Redemption, RedemptionId, SeededEntropy, SubscriptionState, TenantCounts, TenantId, Timestamp, Transition, Usage, UsageDay,
+    delete_tenant, ports::*,
 };
 
 /// The first moment of the day after [`noon`]'s.
@@ -68,7 +68,7 @@ impl<S: Store> World<S> {
         self.write(async |tx| tx.append_audit(&event).await).await;
     }
 
-    async fn redeem(&self, tenant: TenantId, redeemed_at: Timestamp, returned_at: Option<Timestamp>) {
+    async fn redeem(&self, tenant: TenantId, redeemed_at: Timestamp, returned_at: Option<Timestamp>) -> RedemptionId {
         let (code, project) = (self.code(tenant, 9).await.id, self.project(tenant).await);
         let id = self.id(redeemed_at);
         let row = Redemption {
@@ -80,11 +80,12 @@ impl<S: Store> World<S> {
             returned_at,
         };
         self.write(async |tx| tx.insert_redemption(&row).await).await;
+        id
     }
 }
 
-/// After two hundred random issues, uses and revocations, by three tenants of which one is deleted in between, the counts of codes equal
-/// a recount at every moment: before, at and after an expiry, and on both sides of midnight (UTC).
+/// After two hundred random issues, uses, returns, revocations and moved ends, by three tenants of which one is deleted in between, the
+/// counts of codes equal a recount at every moment: before, at and after an expiry, and on both sides of midnight (UTC).
 pub async fn counts_of_codes_equal_a_recount_at_every_moment<S: Store>(store: S) {
     let world = World::new(store);
     let mut tenants = vec![world.tenant().await, world.tenant().await, world.tenant().await];
@@ -112,24 +113,30 @@ pub async fn counts_of_codes_equal_a_recount_at_every_moment<S: Store>(store: S)
     for step in 0..200 {
         let tenant = tenants[roll(tenants.len())];
         let codes = world.codes_of(tenant).await;
-        match roll(5) {
-            0 => {
+        let code = (!codes.is_empty()).then(|| &codes[roll(codes.len())]);
+        match (roll(7), code) {
+            (0, _) => {
                 let ttl = ends.get(roll(ends.len() + 3)).map(|&end| end - issued);
                 let order = CodeOrder { count: 1 + roll(4) as u32, ttl, max_uses: 1 + roll(2) as u32, label: None };
                 world.codes(tenant, order, issued).await;
             }
-            1 if !codes.is_empty() => {
-                let code = codes[roll(codes.len())].id;
-                world.write(async |tx| tx.revoke_code(tenant, code, noon()).await).await;
+            (1, Some(code)) => {
+                world.write(async |tx| tx.revoke_code(tenant, code.id, noon()).await).await;
             }
-            2 => {
+            (2, Some(code)) => {
+                let to = ends.get(roll(ends.len() + 1)).copied();
+                world.write(async |tx| tx.move_code_expiry(tenant, code.id, code.expires_at, to, noon()).await).await;
+            }
+            (3, Some(code)) => {
+                world.write(async |tx| tx.give_back_use(tenant, code.id, noon()).await).await;
+            }
+            (4, _) => {
                 world.write(async |tx| tx.consume_next_code(tenant, issued).await).await;
             }
-            _ if !codes.is_empty() => {
-                let code = codes[roll(codes.len())].id;
-                world.write(async |tx| tx.consume_code(tenant, code, None, issued + TICK).await).await;
+            (_, Some(code)) => {
+                world.write(async |tx| tx.consume_code(tenant, code.id, None, issued + TICK).await).await;
             }
-            _ => {}
+            (_, None) => {}
         }
         if step == 150 {
             let gone = tenants.remove(1);
@@ -178,19 +185,21 @@ pub async fn what_happens_counts_on_its_day<S: Store>(store: S) {
     let tenant = world.tenant().await;
     let (today, tomorrow) = (noon().day(), midnight().day());
     world.redeem(tenant, midnight() - TICK, None).await;
-    world.redeem(tenant, midnight(), None).await;
+    let returned = world.redeem(tenant, midnight(), None).await;
     world.redeem(tenant, noon(), Some(midnight())).await;
     for at in [noon(), midnight() - TICK, midnight()] {
         world.refuse(Some(tenant), at).await;
     }
     world.refuse(None, noon()).await;
     world.refuse(Some(world.id(noon())), noon()).await;
-    let expected = [UsageDay { day: today, usage: usage(2, 0, 2) }, UsageDay { day: tomorrow, usage: usage(1, 1, 1) }];
+    assert!(world.write(async |tx| tx.return_redemption(tenant, returned, midnight() + Duration::DAY).await).await);
+    let expected = [(today, usage(2, 0, 2)), (tomorrow, usage(1, 1, 1)), (tomorrow.next(), usage(0, 1, 0))];
+    let expected = expected.map(|(day, usage)| UsageDay { day, usage });
     assert_eq!(world.usage().await, expected);
     let days = async |first: CalendarDay, last: CalendarDay| world.read().usage_days(first, last).await.unwrap();
     assert_eq!(days(today, today).await, expected[..1]);
-    assert_eq!(days(tomorrow, tomorrow).await, expected[1..]);
-    assert_eq!(days(tomorrow.next(), tomorrow.next()).await, []);
+    assert_eq!(days(tomorrow, tomorrow.next()).await, expected[1..]);
+    assert_eq!(days(today.days_before(9), today.days_before(1)).await, []);
 }
 
 /// A deleted tenant's codes, activations and refusals are counted no longer, nor is a refusal that is noted after it; another's stay.
