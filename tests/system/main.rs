@@ -12,6 +12,7 @@ mod code_check;
 mod codes;
 mod conformance;
 mod crash;
+mod doctor;
 mod document_fuzz;
 mod editing;
 mod export;

@@ -3,6 +3,7 @@
 use std::{env, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap_complete::Shell;
 
 use crate::config::{Key, Sources};
 
@@ -55,6 +56,17 @@ pub enum Verb {
         #[arg(long)]
         recover: bool,
     },
+    /// Checks files, settings and all rows of the database, and changes nothing. Ends with status 1 if something failed.
+    Doctor {
+        /// One JSON object for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints a script that completes this program's command line in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,6 +92,13 @@ impl Cli {
         }
         cli
     }
+}
+
+/// The script that completes the command line in a shell.
+pub fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tenantry-server", &mut script);
+    script
 }
 
 impl Settings {
@@ -108,5 +127,17 @@ mod tests {
             assert_eq!(cli.settings.bind.as_deref(), Some("127.0.0.1:1"));
         }
         assert_eq!(Cli::try_parse_from(["tenantry-server", "serve"]).err().unwrap().exit_code(), 2);
+    }
+
+    #[test]
+    fn every_shell_has_a_script_that_knows_every_verb() {
+        use clap::ValueEnum as _;
+
+        for shell in Shell::value_variants() {
+            let script = String::from_utf8(completions(*shell)).unwrap();
+            for verb in ["api-key", "bootstrap-link", "config", "doctor", "completions", "--database-url"] {
+                assert!(script.contains(verb.trim_start_matches('-')), "{shell} doesn't know {verb}");
+            }
+        }
     }
 }

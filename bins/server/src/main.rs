@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod database;
 mod demo;
+mod doctor;
 mod greeting;
 mod keys;
 mod logging;
@@ -33,7 +34,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match run(Cli::read()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             terminal::remark(format!("tenantry-server: {}", Chain(error.as_ref())));
             ExitCode::FAILURE
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     let load =
         |settings: cli::Settings| -> Result<Config, ConfigError> { Config::load(&settings.sources(), stderr().is_terminal()) };
     match cli.verb {
@@ -69,6 +70,13 @@ fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
             }
             terminal::say(format!("The configuration is good: {} on {}.", config.environment.as_str(), config.http.bind));
         }
+        Some(Verb::Doctor { json }) => {
+            let config = load(cli.settings)?;
+            if !actix_web::rt::System::new().block_on(doctor::run(&config, json)) {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Some(Verb::Completions { shell }) => terminal::say(String::from_utf8_lossy(&cli::completions(shell)).trim_end()),
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

@@ -12,3 +12,9 @@ pub fn say(text: impl AsRef<str>) {
 pub fn remark(text: impl AsRef<str>) {
     let _ = writeln!(stderr().lock(), "{}", text.as_ref());
 }
+
+/// Shows a text in the place of the line that the cursor is in, on a terminal.
+pub fn overwrite(text: impl AsRef<str>) {
+    let mut out = stdout().lock();
+    let _ = write!(out, "\r\x1b[2K{}", text.as_ref()).and_then(|()| out.flush());
+}

@@ -114,6 +114,12 @@ impl KeyRing {
         &self.signing.id
     }
 
+    /// Whether it has a key of this name.
+    #[must_use]
+    pub fn has(&self, id: &KeyId) -> bool {
+        self.key(id).is_some()
+    }
+
     fn keys(&self) -> impl Iterator<Item = &RingKey> {
         std::iter::once(&self.signing).chain(&self.others)
     }

@@ -22,6 +22,7 @@ mod entities;
 mod error;
 mod handle;
 mod idempotency;
+mod inspection;
 mod ledger;
 mod limits;
 mod operator_sessions;
@@ -39,4 +40,10 @@ mod store;
 mod tenants;
 mod timestamp;
 
-pub use crate::{connect_error::ConnectError, handle::Handle, options::Options, store::DatabaseStore};
+pub use crate::{
+    connect_error::ConnectError,
+    handle::Handle,
+    inspection::{Finding, Inspection, Invariant, KeyInUse},
+    options::Options,
+    store::DatabaseStore,
+};

@@ -49,6 +49,11 @@ impl DatabaseStore {
         self.writer.close_by_ref().await.ok();
     }
 
+    /// Where reads go.
+    pub(crate) const fn reader_pool(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
     #[cfg(test)]
     pub(crate) const fn writer(&self) -> &DatabaseConnection {
         &self.writer
