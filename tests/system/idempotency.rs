@@ -15,13 +15,14 @@ async fn post(api: &Api, path: &str, key: &str, body: &Value) -> Reply {
     api.send(api.request(Method::POST, path).header("idempotency-key", key).json(body)).await
 }
 
-/// That a replay is the first answer again, to the byte, but for what names the request and the moment.
+/// That a replay is the first answer again, to the byte, but for what names the request, the moment and the connection.
 #[track_caller]
 fn assert_replayed(first: &Reply, again: &Reply) {
     let headers = |reply: &Reply| {
         let mut headers = reply.headers.clone();
         let id = headers.remove("x-request-id").expect("a request id");
         headers.remove("date");
+        headers.remove("connection");
         (headers, id)
     };
     let ((mut expected, first_id), (found, again_id)) = (headers(first), headers(again));
@@ -32,6 +33,56 @@ fn assert_replayed(first: &Reply, again: &Reply) {
 
 async fn count(world: &World, table: &str) -> usize {
     world.rows(&format!("SELECT 1 AS one FROM {table}")).await.len()
+}
+
+/// The API's document.
+fn server_document() -> Value {
+    serde_json::from_str(&tenantry_http::openapi::<tenantry_domain::memory::MemoryStore>()).unwrap()
+}
+
+/// The path of every POST, and whether it takes a key.
+fn posts(document: &Value) -> impl Iterator<Item = (&str, bool)> {
+    document["paths"].as_object().unwrap().iter().filter_map(|(path, item)| {
+        let parameters = item.get("post")?["parameters"].as_array();
+        let takes_key = parameters.into_iter().flatten().any(|parameter| parameter["name"] == "Idempotency-Key");
+        Some((path.as_str(), takes_key))
+    })
+}
+
+/// Every POST takes a key, but for those that are the same, or refused, when they are sent again, and those of nobody.
+#[test]
+fn every_post_that_makes_or_uses_something_up_takes_a_key() {
+    let document = server_document();
+    let keyless: Vec<_> = posts(&document).filter(|&(_, takes_key)| !takes_key).map(|(path, _)| path).collect();
+    let mut known = [
+        // Nobody is signed in: a challenge and a link are used up once by themselves.
+        "/bootstrap/{token}",
+        "/api/admin/auth/otp/generate",
+        "/api/admin/auth/otp/verify",
+        "/api/tenant/auth/otp/generate",
+        "/api/tenant/auth/otp/verify",
+        // These set what is so again when they are repeated.
+        "/api/admin/auth/logout",
+        "/api/admin/auth/refresh",
+        "/api/admin/auth/sessions/revoke-all",
+        "/api/tenant/auth/logout",
+        "/api/tenant/auth/refresh",
+        "/api/tenant/auth/sessions/revoke-all",
+        "/api/admin/batches/{id}/revoke",
+        "/api/admin/codes/{id}/revoke",
+        "/api/admin/plans/{id}/archive",
+        "/api/admin/plans/{id}/restore",
+        "/api/admin/tenants/{id}/resume",
+        "/api/admin/tenants/{id}/suspend",
+        // A transition that has taken place is refused.
+        "/api/tenant/projects/{id}/complete",
+        "/api/tenant/projects/{id}/pause",
+        "/api/tenant/projects/{id}/resume",
+        // This changes nothing.
+        "/api/admin/codes/check",
+    ];
+    known.sort_unstable();
+    assert_eq!(keyless, known);
 }
 
 /// The tables that an effect shows in.
@@ -74,21 +125,38 @@ on_both_databases! {
         let acme = world.tenant(&servers[0], "acme").await;
         let tenant_id = acme.tenant["id"].as_str().unwrap();
         world.insert_legacy_project("0190a0a0-0000-7000-8000-000000000001", "old", "Old").await;
-        let project = acme.api.create_project("Client").await;
+        let [project, kept, given_back] = [acme.api.create_project("Client").await, acme.api.create_project("Kept").await, acme.api.create_project("Back").await]
+            .map(|project| project["id"].as_str().unwrap().to_owned());
+        for used in [&kept, &given_back] {
+            acme.api.activate(used, &json!({})).await.expect(200);
+        }
+        let codes = admin.post(&format!("/api/admin/tenants/{tenant_id}/codes"), &json!({ "count": 2 })).await.expect(201);
+        let code = |number: usize| codes.text_at(&format!("/activation_codes/{number}/id"));
         let plan_id = admin.get("/api/admin/plans").await.expect(200).text_at("/items/0/id");
         let tenant = json!({ "slug": "beta", "name": "Beta", "contact_email": "ops@beta.example", "plan_id": plan_id });
         let requests = [
-            (&admin, "/api/admin/plans".to_owned(), json!({ "name": "Another", "monthly_run_quota": 5 }), 201),
-            (&admin, "/api/admin/tenants".to_owned(), tenant, 201),
-            (&admin, format!("/api/admin/tenants/{tenant_id}/codes"), json!({ "count": 3 }), 201),
-            (&admin, "/api/admin/projects/prj_0190a0a0000070008000000000000001/assign".to_owned(), json!({ "tenant_id": tenant_id }), 200),
-            (&admin, "/api/admin/operators".to_owned(), json!({ "name": "Ada", "email": "ada@portal.example", "role": "viewer" }), 201),
-            (&admin, "/api/admin/api-keys".to_owned(), json!({ "name": "CI", "scopes": ["plans:read"] }), 201),
-            (&acme.api, "/api/tenant/projects".to_owned(), json!({ "client_name": "Keyed" }), 201),
-            (&acme.api, format!("/api/tenant/projects/{}/activate", project["id"].as_str().unwrap()), json!({}), 200),
+            (&admin, "/api/admin/plans", String::new(), json!({ "name": "Another", "monthly_run_quota": 5 }), 201),
+            (&admin, "/api/admin/tenants", String::new(), tenant, 201),
+            (&admin, "/api/admin/tenants/{id}/codes", tenant_id.to_owned(), json!({ "count": 3 }), 201),
+            (&admin, "/api/admin/codes/{id}/reissue", code(0), json!({}), 200),
+            (&admin, "/api/admin/codes/{id}/expire", code(1), json!({}), 200),
+            (&admin, "/api/admin/projects/{id}/assign", "prj_0190a0a0000070008000000000000001".to_owned(), json!({ "tenant_id": tenant_id }), 200),
+            (&admin, "/api/admin/projects/{id}/return", given_back, json!({}), 200),
+            (&admin, "/api/admin/operators", String::new(), json!({ "name": "Ada", "email": "ada@portal.example", "role": "viewer" }), 201),
+            (&admin, "/api/admin/api-keys", String::new(), json!({ "name": "CI", "scopes": ["plans:read"] }), 201),
+            (&acme.api, "/api/tenant/projects", String::new(), json!({ "client_name": "Keyed" }), 201),
+            (&acme.api, "/api/tenant/projects/{id}/activate", project, json!({}), 200),
+            (&acme.api, "/api/tenant/projects/{id}/return", kept, json!({}), 200),
         ];
-        for (number, (api, path, body, status)) in requests.iter().enumerate() {
-            let key = format!("key-{number}");
+        let document = server_document();
+        // A file has its own test.
+        let mut walked = vec!["/api/admin/tenants/{id}/codes/import"];
+        walked.extend(requests.iter().map(|&(_, path, ..)| path));
+        walked.sort_unstable();
+        let keyed: Vec<_> = posts(&document).filter(|&(_, takes_key)| takes_key).map(|(path, _)| path).collect();
+        assert_eq!(walked, keyed, "every operation that takes a key is sent again here");
+        for (number, (api, path, id, body, status)) in requests.iter().enumerate() {
+            let (key, path) = (format!("key-{number}"), &path.replace("{id}", id));
             let first = post(api, path, &key, body).await.expect(*status);
             assert_eq!(first.header("idempotency-replayed"), None);
             let after = counts(&world).await;
@@ -265,10 +333,53 @@ on_both_databases! {
         let admin = world.admin(&server);
         let plan = admin.create_plan("Largest", 1_000_000).await;
         let tenant = json!({ "slug": "acme", "name": "Acme", "contact_email": "ops@acme.example", "plan_id": plan["id"] });
-        let first = post(&admin, "/api/admin/tenants", "k", &tenant).await.expect(201);
+        let request = admin.request(Method::POST, "/api/admin/tenants").header("idempotency-key", "k").json(&tenant);
+        let first = admin.send(request.timeout(Duration::from_secs(300))).await.expect(201);
         assert_eq!(first.body["activation_codes"].as_array().unwrap().len(), 100_000);
         assert_replayed(&first, &post(&admin, "/api/admin/tenants", "k", &tenant).await);
         assert_eq!(count(&world, "activation_codes").await, 100_000);
+    }
+
+    /// Texts are shown once: a stream of codes can't be sent again, so a repeat is told where the codes are.
+    async fn an_issue_in_csv_is_begun_once_and_its_repeats_are_told_of_its_batch(world: World) {
+        let servers = world.servers().await;
+        let admin = world.admin(&servers[0]);
+        let acme = world.tenant(&servers[0], "acme").await;
+        let path = format!("/api/admin/tenants/{}/codes", acme.tenant["id"].as_str().unwrap());
+        let issue = async |api: &Api, key: &str, count: u32| {
+            let request = api.request(Method::POST, &path).header("idempotency-key", key).header("accept", "text/csv");
+            api.send(request.json(&json!({ "count": count }))).await
+        };
+        let issued = issue(&admin, "k", 1_500).await.expect(201);
+        let batch = issued.header("x-batch-id").unwrap().to_owned();
+        let texts: Vec<&str> = issued.text.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
+        let codes = count(&world, "activation_codes").await;
+        for api in [admin.clone(), admin.at(servers.last().unwrap().url())] {
+            let again = issue(&api, "k", 1_500).await.expect_problem(409, "conflict");
+            assert!(again.text_at("/detail").contains(&batch), "{again:?}");
+            assert!(!texts.iter().any(|text| again.text.contains(text)));
+        }
+        issue(&admin, "k", 1_501).await.expect_problem(422, "idempotency_mismatch");
+        assert_eq!((texts.len(), count(&world, "activation_codes").await), (1_500, codes));
+
+        // Of many at once, as many as a server works at, one begins.
+        let mut racers = JoinSet::new();
+        for number in 0..8 {
+            let api = admin.at(servers[number % servers.len()].url());
+            let request = api.request(Method::POST, &path).header("idempotency-key", "race").header("accept", "text/csv").json(&json!({ "count": 10 }));
+            racers.spawn(async move { api.send(request).await });
+        }
+        let replies = racers.join_all().await;
+        assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1, "{replies:?}");
+        assert!(replies.iter().all(|reply| matches!(reply.body["code"].as_str(), None | Some("conflict" | "idempotency_in_flight"))), "{replies:?}");
+        assert_eq!(count(&world, "activation_codes").await, codes + 10);
+
+        // A refusal keeps nothing.
+        let unknown = "/api/admin/tenants/ten_0190a0a0000070008000000000000001/codes";
+        for _ in 0..2 {
+            let request = admin.request(Method::POST, unknown).header("idempotency-key", "u").header("accept", "text/csv");
+            admin.send(request.json(&json!({ "count": 1 }))).await.expect_problem(404, "not_found");
+        }
     }
 
     /// A server that is killed leaves the key locked for a while, then whoever asks again is served; what was done is done once.

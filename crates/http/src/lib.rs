@@ -17,6 +17,7 @@ mod errors;
 mod extract;
 mod import_report;
 mod in_flight;
+mod kept;
 mod long_work;
 mod once;
 mod openapi;

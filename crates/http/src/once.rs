@@ -8,17 +8,8 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{
-    FromRequest, HttpMessage as _, HttpRequest, HttpResponse,
-    body::to_bytes,
-    dev::Payload,
-    http::{
-        StatusCode,
-        header::{HeaderMap, HeaderName, HeaderValue},
-    },
-    web::Bytes,
-};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header::HeaderMap, web::Bytes};
+use serde::de::DeserializeOwned;
 use tenantry_domain::{Actor, Attempt, Begun, Chain, Context, KeyedRequest, ports::Store};
 use tokio::runtime::Handle;
 use tracing::{error, warn};
@@ -28,6 +19,7 @@ use crate::{
     client::RequestInfo,
     endpoints::Answer,
     errors::ErrorCode,
+    kept::Kept,
     problem::Problem,
     state::AppState,
 };
@@ -99,15 +91,6 @@ impl KeyedBody {
         parse(&self.sent)
     }
 
-    /// Refuses a request that has a key, for one whose answer can't be kept: its sender would take a repeat for harmless.
-    pub fn demand_no_key(&self, why: &str) -> Result<(), Problem> {
-        match &self.request.key {
-            Ok(None) => Ok(()),
-            Ok(Some(_)) => Err(Problem::new(ErrorCode::BadRequest, format!("send this without an `Idempotency-Key`: {why}"))),
-            Err(problem) => Err(problem.clone()),
-        }
-    }
-
     /// [`Keyed::answer_once`], for the body that was read.
     pub async fn answer_once<S: Store>(
         self,
@@ -116,6 +99,17 @@ impl KeyedBody {
         work: impl AsyncFnOnce(&S, &Context<'_>) -> Answer,
     ) -> Answer {
         self.request.answer_once(&self.sent, state, cx, work).await
+    }
+
+    /// [`Keyed::begin_once`], for the body that was read.
+    pub async fn begin_once<S: Store, T>(
+        self,
+        state: &AppState<S>,
+        cx: Context<'_>,
+        begin: impl AsyncFnOnce(&S, &Context<'_>) -> Result<T, Problem>,
+        told: impl FnOnce(&T) -> String,
+    ) -> Result<T, Problem> {
+        self.request.begin_once(&self.sent, state, cx, begin, told).await
     }
 }
 
@@ -140,41 +134,120 @@ impl Keyed {
         cx: Context<'_>,
         work: impl AsyncFnOnce(&S, &Context<'_>) -> Answer,
     ) -> Answer {
-        let Some(key) = self.key? else { return work(&state.store, &cx).await };
-        let parts = self.target.iter().map(String::as_bytes).chain([sent]);
-        let request = KeyedRequest {
-            key: state.keys.idempotency_key(sender(&cx.actor).each_ref().map(String::as_str), &key),
-            fingerprint: state.keys.fingerprint(parts),
-            patience: self.patience.try_into().unwrap_or(time::Duration::MAX),
+        let first = match self.claim(sent, state, &cx).await? {
+            Claim::NoKey => return work(&state.store, &cx).await,
+            Claim::Again(kept) => return kept.give_again(),
+            Claim::First(first) => first,
         };
-        let attempt = match Attempt::begin(&state.store, &cx, &request).await? {
-            Begun::First(attempt) => Unanswered(Some(attempt)),
-            Begun::Again(sealed) => {
-                let plain = state.keys.open_answer(request.key, request.fingerprint, &sealed).map_err(|failure| {
-                    error!(error = %Chain(&failure), "could not open a stored answer");
-                    Problem::internal()
-                })?;
-                return Stored::from_bytes(&plain).map(|stored| stored.render(true)).ok_or_else(Problem::internal);
-            }
-        };
-        let Unanswered(Some(claimed)) = &attempt else { return Err(Problem::internal()) };
-        let answered = work(claimed.store(), &cx).await;
-        match answered {
+        match work(first.store(), &cx).await {
             Ok(response) if response.status().is_success() => {
-                let stored = Stored::of(response).await?;
-                let sealed = state.keys.seal_answer(request.key, request.fingerprint, &stored.to_bytes(), cx.entropy);
-                claimed.answer(&sealed).await?;
-                attempt.done();
-                Ok(stored.render(false))
+                let kept = Kept::answer(response).await?;
+                first.keep(state, &cx, &kept).await?;
+                kept.give()
             }
             refused => {
-                if let Err(failure) = claimed.release().await {
-                    warn!(error = %Chain(&failure), "could not give the key of a refused request back");
-                }
-                attempt.done();
+                first.release().await;
                 refused
             }
         }
+    }
+
+    /// Begins work that is answered while it is done, and whose answer can't be kept: `begin`, on the store and in the context that it is
+    /// given, is its first step. Whoever sends the request with its key again is told `conflict`, and what `told` says.
+    pub async fn begin_once<S: Store, T>(
+        self,
+        sent: &[u8],
+        state: &AppState<S>,
+        cx: Context<'_>,
+        begin: impl AsyncFnOnce(&S, &Context<'_>) -> Result<T, Problem>,
+        told: impl FnOnce(&T) -> String,
+    ) -> Result<T, Problem> {
+        let first = match self.claim(sent, state, &cx).await? {
+            Claim::NoKey => return begin(&state.store, &cx).await,
+            Claim::Again(kept) => return kept.give_again().and(Err(Problem::internal())),
+            Claim::First(first) => first,
+        };
+        match begin(first.store(), &cx).await {
+            Ok(begun) => {
+                first.keep(state, &cx, &Kept::begun(told(&begun))).await?;
+                Ok(begun)
+            }
+            refused => {
+                first.release().await;
+                refused
+            }
+        }
+    }
+
+    async fn claim<S: Store>(self, sent: &[u8], state: &AppState<S>, cx: &Context<'_>) -> Result<Claim<S>, Problem> {
+        let Some(key) = self.key? else { return Ok(Claim::NoKey) };
+        let [kind, name] = sender(&cx.actor);
+        let parts = self.target.iter().map(String::as_bytes).chain([sent]);
+        let request = KeyedRequest {
+            key: state.keys.idempotency_key([&kind, &name], &key),
+            fingerprint: state.keys.fingerprint(parts),
+            patience: self.patience.try_into().unwrap_or(time::Duration::MAX),
+        };
+        match Attempt::begin(&state.store, cx, &request).await? {
+            Begun::First(attempt) => Ok(Claim::First(First { request, attempt, ended: false })),
+            Begun::Again(sealed) => {
+                let plain = state.keys.open_answer(request.key, request.fingerprint, &sealed).map_err(|failure| {
+                    error!(error = %Chain(&failure), "could not open a kept answer");
+                    Problem::internal()
+                })?;
+                Kept::from_bytes(&plain).map(Claim::Again).ok_or_else(Problem::internal)
+            }
+        }
+    }
+}
+
+/// How a request stands to its key.
+enum Claim<S: Store> {
+    NoKey,
+    First(First<S>),
+    Again(Kept),
+}
+
+/// A request that is carried out under its key. It gives that back when it is dropped: by a time-out, a panic, or as the client went away.
+struct First<S: Store> {
+    request: KeyedRequest,
+    attempt: Attempt<S>,
+    ended: bool,
+}
+
+impl<S: Store> First<S> {
+    fn store(&self) -> &S {
+        self.attempt.store()
+    }
+
+    /// Commits what was done, and the answer with it.
+    async fn keep(mut self, state: &AppState<S>, cx: &Context<'_>, kept: &Kept) -> Result<(), Problem> {
+        let KeyedRequest { key, fingerprint, .. } = self.request;
+        let sealed = state.keys.seal_answer(key, fingerprint, &kept.to_bytes(), cx.entropy);
+        self.attempt.answer(&sealed).await?;
+        self.ended = true;
+        Ok(())
+    }
+
+    /// Gives the key of a refused request back.
+    async fn release(mut self) {
+        if let Err(failure) = self.attempt.release().await {
+            warn!(error = %Chain(&failure), "could not give the key of a refused request back");
+        }
+        self.ended = true;
+    }
+}
+
+impl<S: Store> Drop for First<S> {
+    fn drop(&mut self) {
+        // A server that ends leaves the key to its lock.
+        let Some(runtime) = Handle::try_current().ok().filter(|_| !self.ended) else { return };
+        let attempt = self.attempt.clone();
+        runtime.spawn(async move {
+            if let Err(failure) = attempt.abandon().await {
+                warn!(error = %Chain(&failure), "could not give the key of an abandoned request back");
+            }
+        });
     }
 }
 
@@ -188,77 +261,9 @@ fn sender(actor: &Actor) -> [String; 2] {
     [actor.kind().to_owned(), name]
 }
 
-/// An attempt that gives its key back when it is dropped: by a time-out, a panic, or as the client went away.
-struct Unanswered<S: Store>(Option<Attempt<S>>);
-
-impl<S: Store> Unanswered<S> {
-    /// Its key needs no giving back.
-    fn done(mut self) {
-        self.0.take();
-    }
-}
-
-impl<S: Store> Drop for Unanswered<S> {
-    fn drop(&mut self) {
-        // A server that ends leaves the key to its lock.
-        let (Some(attempt), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
-        runtime.spawn(async move {
-            if let Err(failure) = attempt.abandon().await {
-                warn!(error = %Chain(&failure), "could not give the key of an abandoned request back");
-            }
-        });
-    }
-}
-
-/// An answer as it is kept: a line of JSON, and the body as it was.
-struct Stored {
-    head: Head,
-    body: Bytes,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Head {
-    status: u16,
-    headers: Vec<(String, String)>,
-}
-
-impl Stored {
-    async fn of(response: HttpResponse) -> Result<Self, Problem> {
-        let text = |(name, value): (&HeaderName, &HeaderValue)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()));
-        let head = Head { status: response.status().as_u16(), headers: response.headers().iter().filter_map(text).collect() };
-        let body = to_bytes(response.into_body()).await.map_err(|_| Problem::internal())?;
-        Ok(Self { head, body })
-    }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec(&self.head).unwrap_or_default();
-        bytes.push(b'\n');
-        bytes.extend_from_slice(&self.body);
-        bytes
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let end = bytes.iter().position(|&byte| byte == b'\n')?;
-        let (head, body) = bytes.split_at_checked(end)?;
-        Some(Self { head: serde_json::from_slice(head).ok()?, body: Bytes::copy_from_slice(body.get(1..)?) })
-    }
-
-    fn render(self, replayed: bool) -> HttpResponse {
-        let mut response = HttpResponse::build(StatusCode::from_u16(self.head.status).unwrap_or(StatusCode::OK));
-        for (name, value) in self.head.headers {
-            response.insert_header((name, value));
-        }
-        if replayed {
-            response.insert_header(("idempotency-replayed", "true"));
-        }
-        response.body(self.body)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
-    use proptest::prelude::*;
+    use actix_web::{http::header::HeaderValue, test::TestRequest};
 
     use super::*;
 
@@ -278,27 +283,6 @@ mod tests {
         assert!(read(&[&[b'x'; 255]]).is_ok());
         for refused in [&[&b""[..]][..], &[b"a b"], &[b"a\tb"], &["ä".as_bytes()], &[&[b'x'; 256]], &[b"a", b"a"]] {
             assert_eq!(read(refused), Err(ErrorCode::BadRequest), "{refused:?}");
-        }
-    }
-
-    #[actix_web::test]
-    async fn an_answer_comes_back_as_it_was() {
-        let body = "line\n{\"a\":1}\n\u{0}";
-        let response =
-            HttpResponse::Created().insert_header(("location", "/api/admin/plans/1")).content_type("text/x").body(body);
-        let stored = Stored::from_bytes(&Stored::of(response).await.unwrap().to_bytes()).unwrap();
-        let response = stored.render(true);
-        assert_eq!(response.status(), StatusCode::CREATED);
-        for (name, value) in [("location", "/api/admin/plans/1"), ("content-type", "text/x"), ("idempotency-replayed", "true")] {
-            assert_eq!(response.headers().get(name).unwrap(), value);
-        }
-        assert_eq!(to_bytes(response.into_body()).await.unwrap(), body);
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_panic_the_reader_of_stored_answers(bytes in any::<Vec<u8>>()) {
-            let _ = Stored::from_bytes(&bytes);
         }
     }
 }

@@ -51,7 +51,7 @@ pub enum AttemptError {
 ///
 /// Run use cases on [`store`](Self::store), then [`answer`](Self::answer): all that they wrote and the answer become lasting together. A
 /// request that was refused is [released](Self::release), one that was given up [abandoned](Self::abandon). An attempt that is dropped, or
-/// whose server is killed, leaves no trace but the lock, which runs out.
+/// whose server is killed, leaves no trace but the lock, which runs out. Clones are handles to the same attempt.
 pub struct Attempt<S: Store> {
     outside: S,
     inside: S,
@@ -132,6 +132,14 @@ impl<S: Store> Attempt<S> {
             Some(parked) => Ok(parked),
             None => self.outside.begin().await,
         }
+    }
+}
+
+// A derive would ask the same of the transaction, which only its place is shared of.
+impl<S: Store> Clone for Attempt<S> {
+    fn clone(&self) -> Self {
+        let (outside, inside, parking) = (self.outside.clone(), self.inside.clone(), self.parking.clone());
+        Self { outside, inside, parking, key: self.key, claim: self.claim }
     }
 }
 

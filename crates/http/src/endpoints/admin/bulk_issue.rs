@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use actix_web::{HttpResponse, http::header::LOCATION, rt, web::Bytes};
 use futures_util::{Stream, StreamExt as _, stream};
 use tenantry_domain::{
-    BulkIssue, BulkIssueError, Chain, CodeOrder, IssuedCode, StoreError, TenantId, begin_bulk_issue, cancel_bulk_issue,
+    BulkIssue, BulkIssueError, Chain, CodeOrder, Context, IssuedCode, StoreError, TenantId, begin_bulk_issue, cancel_bulk_issue,
     complete_bulk_issue, issue_next_codes, ports::Store,
 };
 use tokio::{
@@ -23,6 +23,7 @@ use crate::{
     endpoints::{Answer, State},
     extract::Operator,
     long_work::LongPlace,
+    once::KeyedBody,
     state::Health,
 };
 
@@ -71,9 +72,11 @@ pub(super) async fn stream<S: Store>(
     who: Operator<S>,
     tenant: TenantId,
     order: CodeOrder,
+    body: KeyedBody,
     place: LongPlace,
 ) -> Answer {
-    let issue = begin_bulk_issue(&state.store, &who.context(&state), tenant, order).await?;
+    let begin = async |store: &S, cx: &Context<'_>| Ok(begin_bulk_issue(store, cx, tenant, order).await?);
+    let issue = body.begin_once(&state, who.context(&state), begin, told).await?;
     let batch = issue.batch_id();
     let (sink, parts) = mpsc::channel(1);
     rt::spawn(async move {
@@ -84,6 +87,14 @@ pub(super) async fn stream<S: Store>(
     answer.insert_header(("X-Batch-Id", batch.to_string())).insert_header((LOCATION, format!("/api/admin/batches/{batch}")));
     let head = stream::iter([Ok(Rows::head(COLUMNS).into_bytes())]);
     Ok(csv_answer(answer, format!("codes-{batch}.csv"), head.chain(received(parts))))
+}
+
+/// What is told to whoever sends a request again that has issued codes.
+fn told(issue: &BulkIssue) -> String {
+    let batch = issue.batch_id();
+    format!(
+        "this request issued the codes of {batch}; their texts were in its answer, and aren't kept. `/api/admin/batches/{batch}` has how many"
+    )
 }
 
 /// The parts as they come, and a cut where the producer ended without saying so.

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use crate::{
     csv_answer::wants_csv,
     endpoints::{Answer, State, admin::bulk_issue},
+    errors::ErrorCode,
     extract::Operator,
     long_work::LongWork,
     once::KeyedBody,
@@ -32,15 +33,17 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
                 "Issue codes",
                 "As JSON up to 1,000: all that are asked for, or none. As CSV up to 1,000,000, with the columns `id`, `code`, `label`, \
                 `expires_at` and `max_uses`, each row sent once it is stored: an answer that is whole says that all are issued. After one \
-                that is cut off, by either side, the batch that `X-Batch-Id` names says how many there are, and can be revoked. CSV can't be \
-                replayed, and takes no `Idempotency-Key`. Texts are shown in this answer, and never again.",
+                that is cut off, by either side, the batch that `X-Batch-Id` names says how many there are, and can be revoked. An \
+                answer in CSV isn't kept: sent again with its `Idempotency-Key`, the request is `conflict`, and told which batch has its codes. \
+                Texts are shown in this answer, and never again.",
             )
             .id::<schema::TenantId>()
             .body::<IssueJson>()
             .answers::<BatchJson<'_>>(StatusCode::CREATED)
             .or_csv()
             .with_header("X-Batch-Id", "The batch that the codes are in.")
-            .idempotent(),
+            .idempotent()
+            .refuses(&[ErrorCode::Conflict]),
     ]
 }
 
@@ -146,8 +149,7 @@ pub(crate) async fn issue<S: Store>(
 ) -> Answer {
     let wanted = body.read::<IssueJson>().await?;
     if wants_csv(&request) {
-        body.demand_no_key("an answer in CSV is sent while it is made, and isn't kept")?;
-        return bulk_issue::stream(state, who, *id, wanted.parse(MAX_CODES)?, long.begin()?).await;
+        return bulk_issue::stream(state, who, *id, wanted.parse(MAX_CODES)?, body, long.begin()?).await;
     }
     let order = wanted.parse(MOST)?;
     body.answer_once(&state, who.context(&state), async |store, cx| {
