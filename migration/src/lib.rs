@@ -24,6 +24,7 @@ mod m20261125_000003_look_codes_up;
 mod m20261125_000004_create_code_batches;
 mod m20261125_000005_create_tallies;
 mod m20261125_000006_create_idempotency_keys;
+mod m20261125_000007_index_audit_events;
 mod run;
 mod sql;
 mod status;
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000004_create_code_batches::Migration),
             Box::new(m20261125_000005_create_tallies::Migration),
             Box::new(m20261125_000006_create_idempotency_keys::Migration),
+            Box::new(m20261125_000007_index_audit_events::Migration),
         ]
     }
 }

@@ -5,6 +5,9 @@
 mod activation;
 mod api_keys;
 mod attacks;
+mod audit;
+mod audit_plans;
+mod audit_walk;
 mod bootstrap;
 mod bulk_issue;
 mod clocked;

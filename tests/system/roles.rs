@@ -142,7 +142,7 @@ on_both_databases! {
         owner.api.patch(&path, &json!({ "role": "king" })).await.expect_problem(422, "validation_failed");
         let trail = world.rows("SELECT details FROM audit_events WHERE action = 'operator.changed'").await;
         let details: Value = serde_json::from_str(trail[0]["details"].as_str().unwrap()).unwrap();
-        assert_eq!((trail.len(), details), (1, json!({ "fields": "name role", "role_before": "viewer", "role": "manager" })));
+        assert_eq!((trail.len(), details), (1, json!({ "changed": "name, role", "old_role": "viewer", "new_role": "manager" })));
 
         owner.api.delete(&path).await.expect(204);
         for reply in [owner.api.get(&path).await, owner.api.patch(&path, &json!({ "name": "Grace" })).await, owner.api.delete(&path).await] {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use tenantry_domain::{
-    Action, AuditEvent, Clock as _, CodeId, Context, Expected, PageLimit, PageRequest, SystemClock, SystemEntropy, TenantId,
+    Action, AuditEvent, AuditFilter, Clock as _, CodeId, Context, Expected, PageLimit, PageRequest, SystemClock, SystemEntropy,
+    TenantId,
     ports::{
         AuditReads as _, AuditWrites as _, CodeReads as _, CodeWrites as _, StatsReads as _, Store as _, TenantWrites as _,
         Transaction as _,
@@ -274,7 +275,11 @@ async fn a_refusal_beside_a_deletion_is_not_counted() {
         assert_eq!(store.reader().usage_days(now.day().days_before(1), now.day().next()).await.unwrap(), []);
         let noted = store
             .reader()
-            .audit_page(Some(tenant), PageRequest { limit: PageLimit::default(), after: None, count: false })
+            .audit_page(
+                Some(tenant),
+                &AuditFilter::default(),
+                PageRequest { limit: PageLimit::default(), after: None, count: false },
+            )
             .await
             .unwrap()
             .items;

@@ -1,7 +1,8 @@
 //! API keys that are made while the server runs, and kept in the store as digests.
 
 use tenantry_domain::{
-    Action, Actor, ApiKey, ApiKeyId, ApiKeyName, AuditEvent, Chain, Context, Id, Scopes, StoreError, Target, Timestamp, ports::*,
+    Action, Actor, ApiKey, ApiKeyId, ApiKeyName, AuditEvent, Chain, Context, Id, Scopes, StoreError, Target, Timestamp,
+    audit_forbidden, ports::*,
 };
 use time::Duration;
 use tracing::{info, warn};
@@ -70,7 +71,9 @@ pub async fn create_api_key<S: Store>(
         return Err(ApiKeyError::NoScope);
     }
     if !caller.include(scopes) {
-        return Err(ApiKeyError::BeyondCaller { missing: scopes.without(caller) });
+        let missing = scopes.without(caller);
+        audit_forbidden(store, cx, missing, None).await;
+        return Err(ApiKeyError::BeyondCaller { missing });
     }
     if expires_at.is_some_and(|end| end <= cx.now) {
         return Err(ApiKeyError::ExpiryPast);

@@ -61,18 +61,20 @@ pub async fn request_otp<S: Store, A: Account>(
         }
     }
 
-    let account = A::find_to_mail(&mut tx, name).await?.filter(A::may_sign_in);
+    let named = A::find_to_mail(&mut tx, name).await?;
+    let account = named.as_ref().filter(|account| account.may_sign_in());
     // A decoy asks for failures too, of an account that nobody has, so that both ways take the same statements.
-    let counted = account.as_ref().map_or_else(|| Id::generate(cx.now, cx.entropy), A::id);
+    let counted = account.map_or_else(|| Id::generate(cx.now, cx.entropy), A::id);
     let failures = tx.otp_failures(A::account(counted), cx.now - policy.otp_budget.window).await?;
     let spent = failures >= policy.otp_budget.failures;
     let strength = if spent { OtpStrength::Wide } else { OtpStrength::SixDigits };
 
     let otp = PlainOtp::generate(strength, cx.entropy);
-    let challenge = new_challenge(cx, keys, policy, account.as_ref(), strength, &otp);
+    let challenge = new_challenge(cx, keys, policy, account, strength, &otp);
     tx.insert_challenge(&challenge).await?;
-    tx.enqueue_message(&new_mail(cx, keys, account.as_ref(), &challenge, &otp)).await?;
-    let event = about(cx, Action::OtpRequested, A::PURPOSE, challenge.account);
+    tx.enqueue_message(&new_mail(cx, keys, account, &challenge, &otp)).await?;
+    let action = if named.is_some() && account.is_none() { Action::OtpRefused } else { Action::OtpRequested };
+    let event = about(cx, action, A::PURPOSE, named.map(|account| A::account(account.id())));
     tx.append_audit(&event.with("challenge_id", challenge.id).with("strength", strength.as_str())).await?;
     tx.commit().await?;
     Ok(OtpRequested { challenge_id: challenge.id, expires_in: policy.otp_ttl })

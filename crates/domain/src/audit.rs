@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use crate::{
-    ApiKeyId, BatchId, CodeId, Context, Id, OperatorId, OperatorSessionId, PlanId, ProjectId, SessionId, TenantId, Timestamp,
-    id::Kind,
+    ApiKeyId, BatchId, CodeId, Context, Id, InvalidValue, OperatorId, OperatorSessionId, PlanId, ProjectId, SessionId, TenantId,
+    Timestamp, id::Kind,
 };
 
 /// One event of the audit trail. Append-only; it outlives what it speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEvent {
-    /// Its identifier.
+    /// Its identifier, made at the moment of the event: stores find the events of a time by it.
     pub id: AuditEventId,
     /// When.
     pub at: Timestamp,
@@ -67,6 +67,9 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// Every kind of actor.
+    pub const KINDS: [&str; 5] = ["tenant", "operator", "api_key", "anonymous", "system"];
+
     /// What kind of actor, as it is stored and shown: `tenant`, `operator`, `api_key`, `anonymous`, `system`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -145,6 +148,8 @@ actions! {
     CodesIssueFailed = "codes.issue_failed";
     /// A one-time password was asked for.
     OtpRequested = "otp.requested";
+    /// A one-time password was asked for by an account that may not sign in; none was sent.
+    OtpRefused = "otp.refused";
     /// A sign-in succeeded.
     SignInSucceeded = "sign_in.succeeded";
     /// A sign-in failed.
@@ -221,6 +226,60 @@ actions! {
     ApiKeyUsed = "api_key.used";
     /// A one-time link that makes an owner was made.
     BootstrapLinkCreated = "bootstrap_link.created";
+    /// An operator or an API key tried what its scopes don't hold.
+    AccessForbidden = "access.forbidden";
+}
+
+/// How an action came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It was done.
+    Success,
+    /// It was refused, or ended before its time.
+    Failure,
+}
+
+impl Outcome {
+    /// As it is shown: `success`, `failure`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+        }
+    }
+
+    /// The reverse of [`as_str`](Self::as_str).
+    ///
+    /// # Errors
+    /// `invalid_outcome`.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let invalid = || InvalidValue::new("invalid_outcome", "must be `success` or `failure`");
+        [Self::Success, Self::Failure].into_iter().find(|outcome| outcome.as_str() == text).ok_or_else(invalid)
+    }
+}
+
+impl Action {
+    /// How it came out.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::OtpRefused
+            | Self::SignInFailed
+            | Self::SignInBudgetSpent
+            | Self::ActivationRefused
+            | Self::AccessForbidden
+            | Self::CodesIssueFailed
+            | Self::CodesIssueCancelled => Outcome::Failure,
+            _ => Outcome::Success,
+        }
+    }
+
+    /// The action of a stored word; `None` for one of a newer version.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.as_str() == word)
+    }
 }
 
 /// What an event is about.

@@ -59,6 +59,7 @@
 
 mod api_key;
 mod audit;
+mod audit_filter;
 mod bootstrap;
 mod branding;
 mod chain;
@@ -102,7 +103,8 @@ pub use clock::SystemClock;
 pub use entropy::SystemEntropy;
 pub use {
     api_key::{ApiKey, ApiKeyId},
-    audit::{Action, Actor, AuditEvent, AuditEventId, Target},
+    audit::{Action, Actor, AuditEvent, AuditEventId, Outcome, Target},
+    audit_filter::{ActionFilter, ActorFilter, AuditFilter},
     bootstrap::{BootstrapLink, BootstrapPurpose},
     branding::{DomainName, HexColor, HttpsUrl},
     chain::Chain,

@@ -111,6 +111,7 @@ impl fmt::Debug for Timestamp {
 impl FromStr for Timestamp {
     type Err = InvalidValue;
 
+    /// Reads RFC 3339, in whatever offset.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let invalid = |_| InvalidValue::new("invalid_time", "must be a moment by RFC 3339, such as `2026-11-25T09:30:00Z`");
         OffsetDateTime::parse(text, &Rfc3339).map(Self::new).map_err(invalid)
@@ -220,6 +221,13 @@ mod tests {
         let moment = Timestamp::new(datetime!(2026-03-01 01:00:00.123_456_789 +02:00));
         assert_eq!(moment.to_string(), "2026-02-28T23:00:00.123456Z");
         assert_eq!(Timestamp::from_unix_micros(moment.unix_micros()), Some(moment));
+    }
+
+    #[test]
+    fn a_moment_is_read_in_whatever_offset_and_shown_in_utc() {
+        let read = |text: &str| text.parse::<Timestamp>().map(|moment| moment.to_string()).ok();
+        assert_eq!(read("2026-11-25T09:30:00.5+01:00").as_deref(), Some("2026-11-25T08:30:00.5Z"));
+        assert!(["", "2026-11-25", "2026-11-25T09:30:00", "2026-13-25T09:30:00Z", "now"].iter().all(|text| read(text).is_none()));
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub(crate) fn table<S: Store>() -> Vec<Section> {
         section("Own codes", "A tenant's codes, without their texts.", tenant::codes::operations::<S>()),
         section("Projects", "A tenant's projects.", tenant::projects::operations::<S>()),
         section("Activation", "One code activates one project, exactly once.", tenant::activation::operations::<S>()),
+        section("Own events", "What was done by a tenant, and to it.", tenant::events::operations::<S>()),
         section("Plans", "What is sold.", admin::plans::operations::<S>()),
         section("Tenants", "To whom.", admin::tenants::operations::<S>()),
         section("Subscriptions", "Which plan a tenant is on, and what it may do.", admin::subscriptions::operations::<S>()),
@@ -58,6 +59,7 @@ pub(crate) fn table<S: Store>() -> Vec<Section> {
         section("Operators", "Who runs the portal.", admin::operators::operations::<S>()),
         section("API keys", "By which programs run it.", admin::api_keys::operations::<S>()),
         section("Figures", "What a dashboard shows.", admin::stats::operations::<S>()),
+        section("Events", "The audit trail.", admin::events::operations::<S>()),
         section("Health", "Whether the server is alive, and whether it is ready.", health::operations::<S>()),
         section("Document", "What this API can do.", docs::operations()),
     ]

@@ -81,6 +81,16 @@ named!(
         .examples(["2026-11-25"])
 );
 
+/// Which kind of actor.
+pub(crate) struct ActorKind;
+
+named!(ActorKind, text().enum_values(Some(tenantry_domain::Actor::KINDS)));
+
+/// How an action came out.
+pub(crate) struct Outcome;
+
+named!(Outcome, text().enum_values(Some(["success", "failure"])));
+
 /// A tenant's or a project's short name.
 pub(crate) struct Slug;
 
@@ -153,6 +163,8 @@ words! {
     BatchState: tenantry_domain::BatchState::ALL;
     /// Where codes come from: made here, or brought from elsewhere.
     BatchSource: tenantry_domain::BatchSource::ALL;
+    /// What happened.
+    Action: tenantry_domain::Action::ALL;
     /// How a subscription stands.
     SubscriptionState: tenantry_domain::SubscriptionState::ALL;
     /// What an operator is for: `owner` does everything, `manager` looks after tenants, codes and projects, `viewer` looks.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::world::{RACERS, World, first_page, later, noon, race};
 use crate::{
-    Action, ActivateError, ActivateWith, CodeOrder, ProjectStatus, Redemption, Refusal, Target, Transition, ports::*,
-    transition_project,
+    Action, ActivateError, ActivateWith, AuditFilter, CodeOrder, ProjectStatus, Redemption, Refusal, Target, Transition,
+    ports::*, transition_project,
 };
 
 /// An activation starts the project, uses the code, writes the ledger, counts the month and audits: all of it.
@@ -36,7 +36,7 @@ pub async fn an_activation_writes_all_that_belongs_to_it<S: Store>(store: S) {
     assert_eq!(world.read().live_redemption(tenant, id).await.unwrap().as_ref(), Some(row));
     assert_eq!(world.read().activations_in(tenant, later(1).month()).await.unwrap(), 1);
 
-    let events = world.read().audit_page(Some(tenant), first_page()).await.unwrap().items;
+    let events = world.read().audit_page(Some(tenant), &AuditFilter::default(), first_page()).await.unwrap().items;
     let activated = events.iter().find(|event| event.action == Action::ProjectActivated.as_str()).unwrap();
     assert_eq!(activated.target, Some(Target::Project(id).to_string()));
 }

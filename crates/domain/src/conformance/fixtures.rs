@@ -4,10 +4,11 @@ use time::Duration;
 
 use super::world::{World, first_page, noon};
 use crate::{
-    ActivateError, ActivateProject, ActivateWith, Branding, ClientName, Code, CodeId, CodeOrder, Delivery, Email, KeyId,
-    NewTenant, OtpAccount, OtpChallenge, OtpMac, OtpPurpose, OtpStrength, OutboxMessage, PlainCode, Plan, PlanId, PlanName,
-    Project, ProjectDetails, ProjectId, ProjectStatus, Quota, SealedPayload, Session, Slug, Subscription, SubscriptionState,
-    Tenant, TenantId, TenantName, Timestamp, TokenDigest, activate_project, generate_codes, memory::PlainHasher, ports::*,
+    ActivateError, ActivateProject, ActivateWith, AuditFilter, Branding, ClientName, Code, CodeId, CodeOrder, Delivery, Email,
+    KeyId, NewTenant, OtpAccount, OtpChallenge, OtpMac, OtpPurpose, OtpStrength, OutboxMessage, PlainCode, Plan, PlanId,
+    PlanName, Project, ProjectDetails, ProjectId, ProjectStatus, Quota, SealedPayload, Session, Slug, Subscription,
+    SubscriptionState, Tenant, TenantId, TenantName, Timestamp, TokenDigest, activate_project, generate_codes,
+    memory::PlainHasher, ports::*,
 };
 
 /// An issued code and its text.
@@ -265,7 +266,7 @@ impl<S: Store> World<S> {
 
     /// The actions of a tenant's audit events, oldest first.
     pub async fn audited(&self, tenant: TenantId) -> Vec<String> {
-        let events = self.read().audit_page(Some(tenant), first_page()).await.unwrap().items;
+        let events = self.read().audit_page(Some(tenant), &AuditFilter::default(), first_page()).await.unwrap().items;
         events.into_iter().rev().map(|event| event.action).collect()
     }
 }

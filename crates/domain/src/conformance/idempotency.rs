@@ -4,8 +4,8 @@ use time::Duration;
 
 use super::world::{RACERS, TICK, World, first_page, later, noon, race};
 use crate::{
-    ANSWERS_ARE_KEPT, Action, Attempt, AttemptError, AuditEvent, Begun, Context, Fingerprint, IdempotencyKey, KeyClaim, KeyId,
-    KeyState, KeyedRequest, Plan, SealedPayload, StoreError, Timestamp, ports::*,
+    ANSWERS_ARE_KEPT, Action, Attempt, AttemptError, AuditEvent, AuditFilter, Begun, Context, Fingerprint, IdempotencyKey,
+    KeyClaim, KeyId, KeyState, KeyedRequest, Plan, SealedPayload, StoreError, Timestamp, ports::*,
 };
 
 const LOCK: Duration = Duration::seconds(35);
@@ -260,7 +260,7 @@ pub async fn a_refused_attempt_leaves_its_audit_and_a_free_key<S: Store>(store: 
     tx.commit().await.unwrap();
     attempt.release().await.unwrap();
     assert_eq!(world.names_of_plans().await.len(), 0);
-    assert_eq!(world.read().audit_page(None, first_page()).await.unwrap().items, [event]);
+    assert_eq!(world.read().audit_page(None, &AuditFilter::default(), first_page()).await.unwrap().items, [event]);
     drop(world.first(&world.cx(later(1)), &request).await);
 }
 

@@ -4,7 +4,7 @@ use super::{
     fixtures::{Issued, details},
     world::{World, first_page, later, noon},
 };
-use crate::{Code, CodeDigest, KeyId, NewCodeText, Project, ProjectStatus, Session, TenantId, Transition, ports::*};
+use crate::{AuditFilter, Code, CodeDigest, KeyId, NewCodeText, Project, ProjectStatus, Session, TenantId, Transition, ports::*};
 
 /// What a tenant owns, and a stranger asks for.
 struct Owned {
@@ -52,7 +52,7 @@ pub async fn a_stranger_reads_nothing<S: Store>(store: S) {
     assert_eq!(reader.latest_redemption(stranger, active.id).await.unwrap(), None);
     assert_eq!(reader.activations_in(stranger, noon().month()).await.unwrap(), 0);
     assert!(reader.live_sessions_page(stranger, noon(), first_page()).await.unwrap().items.is_empty());
-    assert!(reader.audit_page(Some(stranger), first_page()).await.unwrap().items.is_empty());
+    assert!(reader.audit_page(Some(stranger), &AuditFilter::default(), first_page()).await.unwrap().items.is_empty());
 
     // The same reads do answer the owner, so the above is no accident.
     assert!(reader.code(owner, code.id).await.unwrap().is_some());
@@ -65,7 +65,7 @@ pub async fn a_stranger_reads_nothing<S: Store>(store: S) {
     assert_eq!(reader.activations_in(owner, noon().month()).await.unwrap(), 1);
     let sessions = reader.live_sessions_page(owner, noon(), first_page()).await.unwrap().items;
     assert_eq!(sessions, [session]);
-    assert_eq!(reader.audit_page(Some(owner), first_page()).await.unwrap().items.len(), 2);
+    assert_eq!(reader.audit_page(Some(owner), &AuditFilter::default(), first_page()).await.unwrap().items.len(), 2);
 }
 
 /// Every write that names a tenant refuses a stranger and changes nothing.

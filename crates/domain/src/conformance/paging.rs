@@ -4,8 +4,8 @@ use time::Duration;
 
 use super::world::{World, all_pages, first_page, later, noon};
 use crate::{
-    Action, ApiKey, AuditEvent, Code, CodeOrder, Id, Operator, OperatorSession, Page, PageLimit, PageRequest, Plan, Project,
-    ProjectStatus, Role, Session, StoreError, Tenant, ports::*,
+    Action, ApiKey, AuditEvent, AuditFilter, Code, CodeOrder, Id, Operator, OperatorSession, Page, PageLimit, PageRequest, Plan,
+    Project, ProjectStatus, Role, Session, StoreError, Tenant, ports::*,
 };
 
 const ITEMS: i64 = 11;
@@ -137,8 +137,8 @@ pub async fn pages_of_audit_events_are_complete<S: Store>(store: S) {
         }
     }
     let id = |event: &AuditEvent| event.id;
-    pages_are_complete(&all, id, async |page| world.read().audit_page(None, page).await).await;
-    pages_are_complete(&its, id, async |page| world.read().audit_page(Some(tenant), page).await).await;
+    pages_are_complete(&all, id, async |page| world.read().audit_page(None, &AuditFilter::default(), page).await).await;
+    pages_are_complete(&its, id, async |page| world.read().audit_page(Some(tenant), &AuditFilter::default(), page).await).await;
 }
 
 /// A list that has nothing counts nothing, whether there is nothing or a filter finds nothing.

@@ -5,8 +5,8 @@ use super::{
     world::{World, first_page, later, noon},
 };
 use crate::{
-    Action, ActivateError, ActivateWith, Code, PlainCode, Project, ProjectId, ProjectStatus, Quota, Redemption, Refusal,
-    SeededEntropy, SubscriptionState, TenantId, ports::*,
+    Action, ActivateError, ActivateWith, AuditFilter, Code, PlainCode, Project, ProjectId, ProjectStatus, Quota, Redemption,
+    Refusal, SeededEntropy, SubscriptionState, TenantId, ports::*,
 };
 
 /// What an activation would change.
@@ -40,13 +40,13 @@ impl<S: Store> World<S> {
         audited: Option<&str>,
     ) -> Refusal {
         let before = self.untouched(tenant, code, project).await;
-        let events = self.read().audit_page(Some(tenant), first_page()).await.unwrap().items;
+        let events = self.read().audit_page(Some(tenant), &AuditFilter::default(), first_page()).await.unwrap().items;
         let ActivateError::Refused(refusal) = self.activate(tenant, project, with, later(60)).await.unwrap_err() else {
             panic!("the store failed")
         };
         assert_eq!(self.untouched(tenant, code, project).await, before, "after {refusal:?}");
 
-        let since = self.read().audit_page(Some(tenant), first_page()).await.unwrap().items;
+        let since = self.read().audit_page(Some(tenant), &AuditFilter::default(), first_page()).await.unwrap().items;
         let new = since.iter().filter(|event| !events.contains(event));
         let reasons: Vec<_> = new.map(|event| (event.action.as_str(), event.details.get("reason").cloned())).collect();
         let expected: Vec<_> =

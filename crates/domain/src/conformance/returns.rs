@@ -4,9 +4,9 @@ use time::Duration;
 
 use super::world::{RACERS, World, first_page, later, noon, race};
 use crate::{
-    Action, ActivateError, ActivateWith, BucketKey, Code, Project, ProjectError, ProjectId, ProjectStatus, Rate, Redemption,
-    Refusal, ReturnError, ReturnLimits, SubscriptionState, TenantId, Timestamp, Transition, ports::*, return_activation,
-    return_own_activation, transition_project,
+    Action, ActivateError, ActivateWith, AuditFilter, BucketKey, Code, Project, ProjectError, ProjectId, ProjectStatus, Rate,
+    Redemption, Refusal, ReturnError, ReturnLimits, SubscriptionState, TenantId, Timestamp, Transition, ports::*,
+    return_activation, return_own_activation, transition_project,
 };
 
 impl<S: Store> World<S> {
@@ -83,7 +83,7 @@ pub async fn a_return_gives_back_all_that_the_activation_took<S: Store>(store: S
         assert_eq!((latest.redeemed_at, latest.returned_at), (later(4), None));
         world.ledger_adds_up(tenant).await;
     }
-    let events = world.read().audit_page(Some(tenant), first_page()).await.unwrap().items;
+    let events = world.read().audit_page(Some(tenant), &AuditFilter::default(), first_page()).await.unwrap().items;
     assert_eq!(events.iter().filter(|event| event.action == Action::ActivationReturned.as_str()).count(), 2);
 }
 
@@ -117,7 +117,7 @@ pub async fn racing_returns_of_a_project_give_back_once<S: Store>(store: S) {
     assert_eq!(world.stored_code(tenant, code.id).await.use_count, 5);
     assert_eq!(world.give_back(id, later(9)).await.unwrap(), answers[0], "a repeat changes nothing");
     world.ledger_adds_up(tenant).await;
-    let events = world.read().audit_page(Some(tenant), first_page()).await.unwrap().items;
+    let events = world.read().audit_page(Some(tenant), &AuditFilter::default(), first_page()).await.unwrap().items;
     assert_eq!(events.iter().filter(|event| event.action == Action::ActivationReturned.as_str()).count(), 1);
 }
 

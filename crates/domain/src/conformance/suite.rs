@@ -111,6 +111,8 @@ macro_rules! conformance_rules {
                 an_event_is_read_as_it_was_written,
                 a_page_has_the_events_of_its_tenant,
                 an_event_needs_nothing_that_exists,
+                a_filter_finds_what_it_keeps_and_nothing_else,
+                a_time_has_its_first_moment_and_not_its_last,
             }
             batches {
                 a_batch_is_read_as_it_was_written,

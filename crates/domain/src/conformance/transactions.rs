@@ -8,9 +8,9 @@ use super::{
     world::{World, first_page, later, noon},
 };
 use crate::{
-    Action, AuditEvent, BucketKey, Code, CodeDigest, Context, Expected, KeyClaim, KeyId, KeyState, NewCode, NewCodeText,
-    OtpChallenge, OutboxMessage, Plan, Project, ProjectStatus, Quota, Rate, RateDecision, Redemption, Session, SubscriptionState,
-    Tenant, TenantId, Transition, ports::*,
+    Action, AuditEvent, AuditFilter, BucketKey, Code, CodeDigest, Context, Expected, KeyClaim, KeyId, KeyState, NewCode,
+    NewCodeText, OtpChallenge, OutboxMessage, Plan, Project, ProjectStatus, Quota, Rate, RateDecision, Redemption, Session,
+    SubscriptionState, Tenant, TenantId, Transition, ports::*,
 };
 
 /// Everything that readers can see of the rows that [`Rows::write_all`] writes to.
@@ -113,7 +113,7 @@ impl<S: Store> World<S> {
             activations: reader.activations_in(rows.tenant, noon().month()).await.unwrap(),
             sessions: reader.live_sessions_page(rows.tenant, later(1), first_page()).await.unwrap().items,
             failures: reader.otp_failures(rows.tenant.into(), noon()).await.unwrap(),
-            audit: reader.audit_page(None, first_page()).await.unwrap().items,
+            audit: reader.audit_page(None, &AuditFilter::default(), first_page()).await.unwrap().items,
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::store::{MemoryTransaction, Mode, View};
 use crate::{
-    AuditEvent, BatchId, CodeId, Page, PageRequest, StoreError, TenantId,
+    AuditEvent, AuditFilter, BatchId, CodeId, Page, PageRequest, StoreError, TenantId,
     ports::{AuditReads, AuditWrites},
 };
 
@@ -8,9 +8,10 @@ impl<M: Mode> AuditReads for View<M> {
     async fn audit_page(
         &mut self,
         tenant: Option<TenantId>,
+        filter: &AuditFilter,
         page: PageRequest<AuditEvent>,
     ) -> Result<Page<AuditEvent>, StoreError> {
-        Ok(self.tables().audit.page(page, |event| tenant.is_none() || event.tenant_id == tenant))
+        Ok(self.tables().audit.page(page, |event| (tenant.is_none() || event.tenant_id == tenant) && filter.keeps(event)))
     }
 
     async fn code_timeline(

@@ -1,14 +1,15 @@
 use std::future::Future;
 
 use super::StoreError;
-use crate::{AuditEvent, BatchId, CodeId, Page, PageRequest, TenantId};
+use crate::{AuditEvent, AuditFilter, BatchId, CodeId, Page, PageRequest, TenantId};
 
 /// Reads of the audit trail.
 pub trait AuditReads {
-    /// Events, newest first; with `tenant`, those that concern it.
+    /// Events that a filter keeps, newest first; with `tenant`, those that concern it.
     fn audit_page(
         &mut self,
         tenant: Option<TenantId>,
+        filter: &AuditFilter,
         page: PageRequest<AuditEvent>,
     ) -> impl Future<Output = Result<Page<AuditEvent>, StoreError>> + Send;
 

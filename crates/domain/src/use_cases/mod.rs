@@ -6,6 +6,7 @@
 mod activate_project;
 mod assign_project;
 mod attempt;
+mod audit_forbidden;
 mod bulk_issue;
 mod change_tenant;
 mod check_code;
@@ -26,6 +27,7 @@ mod subscriptions;
 pub use activate_project::{ActivateError, ActivateProject, ActivateWith, activate_project};
 pub use assign_project::{AssignError, assign_project};
 pub use attempt::{ANSWERS_ARE_KEPT, Attempt, AttemptError, Begun, KeyedRequest};
+pub use audit_forbidden::audit_forbidden;
 pub use bulk_issue::{BulkIssue, BulkIssueError, begin_bulk_issue, cancel_bulk_issue, complete_bulk_issue, issue_next_codes};
 pub use change_tenant::{ChangeTenantError, change_own_profile, change_tenant};
 pub use check_code::{CheckCode, CheckCodeError, CheckedCode, check_code};

@@ -1,5 +1,6 @@
 use tracing::info;
 
+use super::audit_forbidden::audit_forbidden;
 use crate::{
     Action, AuditEvent, Context, Email, Id, Operator, OperatorChange, OperatorId, OperatorName, Role, Scopes, StoreError, Target,
     ports::*,
@@ -49,6 +50,11 @@ pub async fn create_operator<S: Store>(
     caller: Scopes,
     new: NewOperator,
 ) -> Result<Operator, OperatorError> {
+    let made = create(store, cx, caller, new).await;
+    audited(store, cx, made).await
+}
+
+async fn create<S: Store>(store: &S, cx: &Context<'_>, caller: Scopes, new: NewOperator) -> Result<Operator, OperatorError> {
     let NewOperator { name, email, role } = new;
     within(caller, role)?;
     let id = Id::generate(cx.now, cx.entropy);
@@ -76,6 +82,17 @@ pub async fn change_operator<S: Store>(
     id: OperatorId,
     change: OperatorChange,
 ) -> Result<Operator, OperatorError> {
+    let changed = rename_or_promote(store, cx, caller, id, change).await;
+    audited(store, cx, changed).await
+}
+
+async fn rename_or_promote<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    caller: Scopes,
+    id: OperatorId,
+    change: OperatorChange,
+) -> Result<Operator, OperatorError> {
     let mut tx = store.begin().await?;
     // Two changes of different fields keep both, and what the audit trail says of the old role is true.
     tx.lock_operators().await?;
@@ -91,13 +108,13 @@ pub async fn change_operator<S: Store>(
     }
     if role != before.role {
         fields.push("role");
-        event = event.with("role_before", before.role.as_str()).with("role", role.as_str());
+        event = event.with_change("role", before.role.as_str(), role.as_str());
     }
     if fields.is_empty() {
         return Ok(before);
     }
     let changed = tx.change_operator(id, &name, role, cx.now).await?.ok_or(OperatorError::LastOwner)?;
-    tx.append_audit(&event.with("fields", fields.join(" "))).await?;
+    tx.append_audit(&event.with_changed(&fields)).await?;
     tx.commit().await?;
     info!(operator.id = %id, operator.role = role.as_str(), "changed operator");
     Ok(changed)
@@ -108,6 +125,11 @@ pub async fn change_operator<S: Store>(
 /// # Errors
 /// See [`OperatorError`].
 pub async fn delete_operator<S: Store>(store: &S, cx: &Context<'_>, caller: Scopes, id: OperatorId) -> Result<(), OperatorError> {
+    let deleted = delete(store, cx, caller, id).await;
+    audited(store, cx, deleted).await
+}
+
+async fn delete<S: Store>(store: &S, cx: &Context<'_>, caller: Scopes, id: OperatorId) -> Result<(), OperatorError> {
     let mut tx = store.begin().await?;
     tx.lock_operators().await?;
     let before = tx.operator(id).await?.ok_or(OperatorError::UnknownOperator)?;
@@ -120,6 +142,14 @@ pub async fn delete_operator<S: Store>(store: &S, cx: &Context<'_>, caller: Scop
     tx.commit().await?;
     info!(operator.id = %id, "deleted operator");
     Ok(())
+}
+
+/// The same, once it is audited that somebody tried to make, change or remove who may do more than itself.
+async fn audited<S: Store, T>(store: &S, cx: &Context<'_>, result: Result<T, OperatorError>) -> Result<T, OperatorError> {
+    if let Err(OperatorError::BeyondCaller { missing }) = &result {
+        audit_forbidden(store, cx, *missing, None).await;
+    }
+    result
 }
 
 fn within(caller: Scopes, role: Role) -> Result<(), OperatorError> {

@@ -1,7 +1,7 @@
 use tenantry_domain::{
-    ActivateProject, ActivateWith, Actor, AuditEvent, CodeOrder, Context, Expected, Timestamp, Transition, activate_project,
-    change_project, delete_project, delete_tenant, generate_codes, memory::PlainHasher, ports::*, resume_tenant, suspend_tenant,
-    transition_project,
+    ActivateProject, ActivateWith, Actor, AuditEvent, AuditFilter, CodeOrder, Context, Expected, Timestamp, Transition,
+    activate_project, change_project, delete_project, delete_tenant, generate_codes, memory::PlainHasher, ports::*,
+    resume_tenant, suspend_tenant, transition_project,
 };
 use time::Duration;
 
@@ -38,7 +38,7 @@ fn every_change_is_audited_once_with_who_and_from_where() {
         resume_tenant(store, &cx(9), tenant).await.unwrap();
         delete_tenant(store, &cx(10), tenant, &Expected::Any).await.unwrap();
 
-        let events = store.reader().audit_page(Some(tenant), first_page()).await.unwrap().items;
+        let events = store.reader().audit_page(Some(tenant), &AuditFilter::default(), first_page()).await.unwrap().items;
         let since: Vec<&AuditEvent> = events.iter().rev().filter(|event| event.at > noon()).collect();
         let actions: Vec<_> = since.iter().map(|event| event.action.as_str()).collect();
         let expected = [

@@ -1,6 +1,6 @@
 use tenantry_domain::{
-    Actor, AuditEvent, ChangeTenantError, Context, Email, Expected, Id, ManagePlanError, NewTerms, OtpChallenge, OtpMac,
-    OtpPurpose, OtpStrength, Plan, PlanChange, PlanName, ProfileChange, Quota, Session, SessionId, SetSubscriptionError,
+    Actor, AuditEvent, AuditFilter, ChangeTenantError, Context, Email, Expected, Id, ManagePlanError, NewTerms, OtpChallenge,
+    OtpMac, OtpPurpose, OtpStrength, Plan, PlanChange, PlanName, ProfileChange, Quota, Session, SessionId, SetSubscriptionError,
     SubscriptionState, TenantId, TenantName, Timestamp, TokenDigest, archive_plan, change_own_profile, change_plan,
     change_tenant, delete_plan, ports::*, restore_plan, set_subscription,
 };
@@ -10,7 +10,8 @@ use crate::support::{Portal, block_on, first_page, noon};
 
 /// The newest event, with its details as `name: value`.
 async fn last_event(portal: &Portal) -> (String, Vec<String>) {
-    let events: Vec<AuditEvent> = portal.store.reader().audit_page(None, first_page()).await.unwrap().items;
+    let events: Vec<AuditEvent> =
+        portal.store.reader().audit_page(None, &AuditFilter::default(), first_page()).await.unwrap().items;
     let event = events.into_iter().next().unwrap();
     (event.action, event.details.into_iter().map(|(name, value)| format!("{name}: {value}")).collect())
 }

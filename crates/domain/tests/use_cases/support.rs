@@ -2,10 +2,10 @@
 
 pub use futures_executor::block_on;
 use tenantry_domain::{
-    Branding, ClientName, CodeHasher, CodeOrder, Context, CreateTenantError, CreatedTenant, Email, Entropy, Id, IssuedBatch,
-    NewProject, NewTenant, PageLimit, PageRequest, Plan, PlanId, PlanName, Project, ProjectDetails, ProjectError, Quota,
-    SeededEntropy, Slug, Subscription, SubscriptionState, Tenant, TenantId, TenantName, Timestamp, create_plan, create_project,
-    create_tenant, generate_codes,
+    AuditFilter, Branding, ClientName, CodeHasher, CodeOrder, Context, CreateTenantError, CreatedTenant, Email, Entropy, Id,
+    IssuedBatch, NewProject, NewTenant, PageLimit, PageRequest, Plan, PlanId, PlanName, Project, ProjectDetails, ProjectError,
+    Quota, SeededEntropy, Slug, Subscription, SubscriptionState, Tenant, TenantId, TenantName, Timestamp, create_plan,
+    create_project, create_tenant, generate_codes,
     memory::{MemoryStore, PlainHasher},
     ports::*,
 };
@@ -113,7 +113,7 @@ impl Portal {
 
     /// The actions of a tenant's events, in no particular order: those of one moment have none.
     pub async fn audited(&self, tenant: TenantId) -> Vec<String> {
-        let events = self.store.reader().audit_page(Some(tenant), first_page()).await.unwrap().items;
+        let events = self.store.reader().audit_page(Some(tenant), &AuditFilter::default(), first_page()).await.unwrap().items;
         let mut actions: Vec<_> = events.into_iter().map(|event| event.action).collect();
         actions.sort_unstable();
         actions

@@ -2,9 +2,9 @@
 
 use proptest::{prelude::*, sample::select};
 use tenantry_domain::{
-    ActivateError, ActivateProject, ActivateWith, CheckCode, CheckCodeError, CheckedCode, Code, CodeOrder, Context, Id,
-    IssuedCode, PlainCode, Project, ProjectId, ProjectStatus, Quota, Redemption, Refusal, SeededEntropy, Slug, SubscriptionState,
-    TenantId, Timestamp, Transition, Usable, activate_project, check_code,
+    ActivateError, ActivateProject, ActivateWith, AuditFilter, CheckCode, CheckCodeError, CheckedCode, Code, CodeOrder, Context,
+    Id, IssuedCode, PlainCode, Project, ProjectId, ProjectStatus, Quota, Redemption, Refusal, SeededEntropy, Slug,
+    SubscriptionState, TenantId, Timestamp, Transition, Usable, activate_project, check_code,
     memory::{MemoryStore, PlainHasher},
     ports::*,
 };
@@ -163,7 +163,7 @@ impl Scene {
             redemptions.extend(reader.redemptions_of_code(code.tenant_id, code.id).await.unwrap());
         }
         let month = reader.activations_in(self.tenant, noon().month()).await.unwrap();
-        let audited = reader.audit_page(None, first_page()).await.unwrap().items.len();
+        let audited = reader.audit_page(None, &AuditFilter::default(), first_page()).await.unwrap().items.len();
         (codes, projects.items, redemptions, month, audited)
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod bootstrap;
 pub(crate) mod docs;
+mod events;
 pub(crate) mod health;
 pub(crate) mod tenant;
 

@@ -2,7 +2,7 @@ use std::{marker::PhantomData, pin::Pin};
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, web::Data};
 use tenantry_auth::{Caller, SignedIn, authenticate_caller};
-use tenantry_domain::{Actor, Context, Scopes, ports::Store};
+use tenantry_domain::{Actor, Context, Scope, Scopes, audit_forbidden, ports::Store};
 
 use super::bearer::bearer;
 use crate::{client::RequestInfo, operation::Access, problem::Problem, routes::PathAccess, state::AppState};
@@ -23,23 +23,28 @@ impl<S: Store> FromRequest for Operator<S> {
         let info = request.extensions().get::<RequestInfo>().cloned();
         let access = request.app_data::<PathAccess>().and_then(|access| access.of(request.method()));
         let token = bearer(request).map(str::to_owned);
+        let operation = format!("{} {}", request.method(), request.match_pattern().unwrap_or_default());
         Box::pin(async move {
             let (Some(state), Some(request)) = (state, info) else { return Err(Problem::internal()) };
             let Some(access @ (Access::AnyOperator | Access::Operator(_))) = access else { return Err(Problem::internal()) };
             let token = token.ok_or_else(Problem::unauthenticated)?;
             let cx = state.context(&request, Actor::Anonymous);
             let caller = authenticate_caller(&state.store, &cx, &state.keys, &state.policy, &state.operator_keys, &token).await?;
-            permit(access, caller.scopes())?;
+            if let Some(missing) = lacking(access, caller.scopes()) {
+                let cx = Context { actor: caller.actor(), ..cx };
+                audit_forbidden(&state.store, &cx, [missing].into_iter().collect(), Some(&operation)).await;
+                return Err(Problem::lacks(missing));
+            }
             Ok(Self { caller, request, store: PhantomData })
         })
     }
 }
 
-/// `Ok` where the route asks for no scope, or for one that is granted.
-fn permit(access: Access, granted: Scopes) -> Result<(), Problem> {
+/// The scope that the route asks for, where it isn't granted.
+fn lacking(access: Access, granted: Scopes) -> Option<Scope> {
     match access {
-        Access::Operator(scope) if !granted.has(scope) => Err(Problem::lacks(scope)),
-        _ => Ok(()),
+        Access::Operator(scope) if !granted.has(scope) => Some(scope),
+        _ => None,
     }
 }
 

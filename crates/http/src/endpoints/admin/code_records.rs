@@ -16,7 +16,7 @@ use tenantry_domain::{
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    endpoints::{Answer, State, tenant::codes::code_filter},
+    endpoints::{Answer, State, events::ActorJson, tenant::codes::code_filter},
     errors::ErrorCode,
     extract::Operator,
     once::KeyedBody,
@@ -224,22 +224,12 @@ struct TimelineEventJson {
     details: BTreeMap<String, String>,
 }
 
-/// Who did it.
-#[derive(Serialize, ToSchema)]
-#[schema(as = TimelineActor)]
-struct ActorJson {
-    /// What kind of actor: `tenant`, `api_key`, ...
-    kind: &'static str,
-    /// Which one, where there are several.
-    name: Option<String>,
-}
-
 impl From<AuditEvent> for TimelineEventJson {
     fn from(mut event: AuditEvent) -> Self {
         Self {
             id: event.id,
             at: event.at,
-            actor: ActorJson { kind: event.actor.kind(), name: event.actor.name() },
+            actor: ActorJson::from(&event.actor),
             action: event.action,
             tenant_id: event.tenant_id,
             project_id: event.target.filter(|target| target.starts_with("prj_")),

@@ -7,6 +7,7 @@ mod bulk_issue;
 pub(crate) mod code_check;
 pub(crate) mod code_records;
 pub(crate) mod codes;
+pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod operators;

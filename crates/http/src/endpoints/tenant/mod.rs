@@ -3,6 +3,7 @@
 pub(crate) mod activation;
 pub(crate) mod auth;
 pub(crate) mod codes;
+pub(crate) mod events;
 pub(crate) mod profile;
 pub(crate) mod projects;
 pub(crate) mod sessions;
