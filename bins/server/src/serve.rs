@@ -85,6 +85,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         keys: Arc::clone(&keys),
         transport: Transport::new(&config.mail.url, config.http.public_url.as_ref())?,
         from: config.mail.from.clone(),
+        brand: config.brand.clone(),
         public_url: public_url.clone(),
     });
     let health = Health::new(DatabaseReadiness::new(store.clone(), config.database.url.clone()));

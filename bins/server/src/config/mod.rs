@@ -29,6 +29,7 @@ pub use self::{
     sections::{DatabaseConfig, HttpConfig, LogConfig, MailConfig},
 };
 use self::{error::Origin, sections::parse_bind, values::Values};
+use crate::mail::Brand;
 
 /// What the server was told, with the defaults of what it wasn't.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ pub struct Config {
     pub database: DatabaseConfig,
     pub http: HttpConfig,
     pub mail: MailConfig,
+    pub brand: Brand,
     pub keys_file: PathBuf,
     /// The operator key for unattended installs.
     pub bootstrap_key: Option<ApiKeyToken>,
@@ -62,6 +64,7 @@ impl Config {
             database: DatabaseConfig::read(&values, &data_dir)?,
             http: HttpConfig::read(&values, bind, environment)?,
             mail: MailConfig::read(&values, environment)?,
+            brand: sections::read_brand(&values)?,
             keys_file,
             data_dir,
             bootstrap_key: values.parsed(
@@ -127,6 +130,9 @@ mod tests {
             ("TENANTRY__MAIL__URL", "imap://u:hunter2@h", "must be `smtps://"),
             ("TENANTRY__MAIL__FROM", "Tenantry", "must be an address such as `Portal"),
             ("TENANTRY__MAIL__FROM", "a@example.com\r\nBcc: b@example.com", "must be an address such as `Portal"),
+            ("TENANTRY__BRAND__NAME", "Two\nlines", "must be 1 to 60 characters"),
+            ("TENANTRY__BRAND__COLOR", "red", "must be a colour such as `#1f5f8b`"),
+            ("TENANTRY__BRAND__SUPPORT", "http://example.com", "must be an address such as `help@example.com`"),
             ("TENANTRY__BOOTSTRAP__API_KEY", "hunter2", "`tenantry-server api-key generate`"),
             ("TENANTRY__ENVIRONMENT", "staging", "must be `development` or `production`"),
             ("TENANTRY__LOG__FORMAT", "xml", "must be `pretty` or `json`"),

@@ -27,7 +27,7 @@ pub fn print(config: &Config) -> String {
 
 /// A setting's value as TOML; `None` where there is neither a value nor a default.
 fn shown(config: &Config, key: Key) -> Option<String> {
-    let Config { database, http, mail, log, policy, .. } = config;
+    let Config { database, http, mail, brand, log, policy, .. } = config;
     let rate = |rate: &Rate| (rate.burst.to_string(), rate.interval.whole_seconds().to_string());
     Some(match key {
         Key::ENVIRONMENT => quoted(&config.environment.as_str()),
@@ -45,6 +45,9 @@ fn shown(config: &Config, key: Key) -> Option<String> {
         Key::HTTP_WORKERS => http.workers.to_string(),
         Key::MAIL_URL => quoted(&mail.url),
         Key::MAIL_FROM => quoted(&mail.from),
+        Key::BRAND_NAME => quoted(&brand.name),
+        Key::BRAND_COLOR => quoted(&brand.color.as_str()),
+        Key::BRAND_SUPPORT => quoted(brand.support.as_ref()?),
         Key::KEYS_FILE => quoted(&config.keys_file.display()),
         Key::BOOTSTRAP_API_KEY => quoted(&config.bootstrap_key.as_ref().map(|_| "***")?),
         Key::BOOTSTRAP_LINK_TTL_SECONDS => policy.bootstrap_link_ttl.whole_seconds().to_string(),
@@ -107,6 +110,7 @@ mod tests {
             ("TENANTRY__DATABASE__URL", "postgres://u:hunter2@h/db"),
             ("TENANTRY__MAIL__URL", "smtps://u:hunter2@h"),
             ("TENANTRY__HTTP__PUBLIC_URL", "http://portal.example.com"),
+            ("TENANTRY__BRAND__SUPPORT", "help@example.com"),
         ]);
         let config = config.unwrap();
         assert!(Key::ALL.iter().all(|key| shown(&config, *key).is_some()));

@@ -10,6 +10,7 @@ use std::{
 
 use ipnet::IpNet;
 use lettre::message::Mailbox;
+use tenantry_domain::HexColor;
 use tenantry_http::HttpSettings;
 use tracing_subscriber::EnvFilter;
 
@@ -21,6 +22,7 @@ use super::{
     mail_url::MailUrl,
     values::Values,
 };
+use crate::mail::{Brand, Support};
 
 #[derive(Debug)]
 pub struct DatabaseConfig {
@@ -117,6 +119,21 @@ impl MailConfig {
         let from = parse_mailbox(from).ok_or_else(|| values.invalid(Key::MAIL_FROM, expected))?;
         Ok(Self { url: url.unwrap_or(MailUrl::Console), from })
     }
+}
+
+/// Names and looks in mails.
+pub(super) fn read_brand(values: &Values) -> Result<Brand, ConfigError> {
+    let name = values.parsed(Key::BRAND_NAME, "1 to 60 characters on one line", |text| {
+        let fits = (1..=60).contains(&text.chars().count()) && !text.contains(char::is_control);
+        fits.then(|| text.to_owned())
+    })?;
+    let expected = format!("a colour such as `{}`", Brand::COLOR);
+    let color = values.text(Key::BRAND_COLOR)?.unwrap_or(Brand::COLOR).trim();
+    Ok(Brand {
+        name: name.unwrap_or_else(|| Brand::NAME.to_owned()),
+        color: HexColor::parse(color).map_err(|_| values.invalid(Key::BRAND_COLOR, expected))?,
+        support: values.parsed(Key::BRAND_SUPPORT, Support::EXPECTED, Support::parse)?,
+    })
 }
 
 impl LogConfig {

@@ -1,6 +1,7 @@
 //! Mail: the messages of the outbox, what they say, and how they are sent.
 
 mod backoff;
+mod brand;
 mod letter;
 mod running;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod transport;
 mod worker;
 
 pub use self::{
+    brand::{Brand, Support},
     running::RunningMailer,
     transport::{Transport, TransportError},
     worker::Mailer,

@@ -9,7 +9,7 @@ use std::{
 
 use tenantry_auth::{KeyRing, OtpMail};
 use tenantry_domain::{
-    Clock, Delivery, Email, Id, KeyId, ManualClock, MessageId, OutboxMessage, SeededEntropy, Timestamp,
+    Clock, Delivery, Email, HexColor, Id, KeyId, ManualClock, MessageId, OutboxMessage, SeededEntropy, Timestamp,
     memory::MemoryStore,
     ports::{OutboxWrites, Store, Transaction},
 };
@@ -17,7 +17,7 @@ use time::{Duration, macros::datetime};
 use tokio::time::sleep;
 
 use super::{
-    Mailer, RunningMailer, Transport,
+    Brand, Mailer, RunningMailer, Transport,
     worker::{BATCH, LEASE, MOST_ATTEMPTS, SHORTEST_WAIT},
 };
 use crate::config::{Environment, MailUrl};
@@ -47,6 +47,7 @@ fn world() -> World {
         keys: Arc::new(ring(1)),
         transport: Transport::Folder(folder.path().to_owned()),
         from: "Portal <no-reply@portal.example>".parse().unwrap(),
+        brand: Brand { name: "Portal".to_owned(), color: HexColor::parse(Brand::COLOR).unwrap(), support: None },
         public_url: "https://portal.example".to_owned(),
     };
     World { mailer, clock, folder }

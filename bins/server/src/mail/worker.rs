@@ -22,6 +22,7 @@ use tracing::{debug, error, info, warn};
 
 use super::{
     backoff::retry_delay,
+    brand::Brand,
     letter::{Letter, NoLetter},
     transport::{SEND_TIMEOUT, Transport},
 };
@@ -49,6 +50,7 @@ pub struct Mailer<S> {
     pub keys: Arc<KeyRing>,
     pub transport: Transport,
     pub from: Mailbox,
+    pub brand: Brand,
     /// What mails link to.
     pub public_url: String,
 }
@@ -137,10 +139,11 @@ impl<S: Store> Mailer<S> {
             Err(Unreadable::NotHere(why)) => return self.later(message, why),
             Err(Unreadable::Damaged(why)) => return Outcome::dropped("unreadable", Some(why)),
         };
-        let letter = match Letter::otp(message, &mail, &self.public_url) {
+        let letter = match Letter::otp(message, &mail, &self.brand, &self.public_url) {
             Ok(letter) => letter,
             Err(NoLetter::Decoy) => return Outcome::dropped("decoy", None),
             Err(NoLetter::BadAddress) => return Outcome::dropped("refused", Some("mail can't be addressed to it".to_owned())),
+            Err(NoLetter::Unwritable(why)) => return Outcome::dropped("unwritable", Some(why)),
         };
         match self.transport.send(&letter, &self.from).await {
             Ok(()) => Outcome { delivery: Delivery::Sent, said: "sent", why: None },
