@@ -25,6 +25,7 @@ mod m20261125_000004_create_code_batches;
 mod m20261125_000005_create_tallies;
 mod m20261125_000006_create_idempotency_keys;
 mod m20261125_000007_index_audit_events;
+mod m20261125_000010_find_what_has_ended;
 mod run;
 mod sql;
 mod status;
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000005_create_tallies::Migration),
             Box::new(m20261125_000006_create_idempotency_keys::Migration),
             Box::new(m20261125_000007_index_audit_events::Migration),
+            Box::new(m20261125_000010_find_what_has_ended::Migration),
         ]
     }
 }

@@ -20,6 +20,7 @@ mod document_fuzz;
 mod editing;
 mod export;
 mod generated_client;
+mod housekeeping;
 mod http_contract;
 mod idempotency;
 mod import;

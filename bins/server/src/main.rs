@@ -7,6 +7,7 @@ mod database;
 mod demo;
 mod doctor;
 mod greeting;
+mod housekeeping;
 mod keys;
 mod logging;
 mod mail;

@@ -22,6 +22,7 @@ use crate::{
     database::{self, DatabaseError, DatabaseReadiness},
     demo::{self, DemoError},
     greeting::{Greeting, reachable},
+    housekeeping::{Housekeeper, RunningHousekeeper},
     keys::{self, KeysError},
     mail::{Mailer, RunningMailer, Transport, TransportError},
     operator_key::OperatorKeys,
@@ -88,6 +89,13 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         brand: config.brand.clone(),
         public_url: public_url.clone(),
     });
+    let housekeeper = RunningHousekeeper::start(Housekeeper {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        interval: config.housekeeping.interval,
+        retention: config.housekeeping.retention,
+    });
     let health = Health::new(DatabaseReadiness::new(store.clone(), config.database.url.clone()));
     let state = AppState {
         store: store.clone(),
@@ -124,6 +132,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
             serving.await
         }
     };
+    housekeeper.stop().await;
     mailer.stop().await;
     if timeout(STORE_PATIENCE, store.close()).await.is_err() {
         warn!("the database's connections did not close in time");

@@ -21,6 +21,7 @@ mod connect_error;
 mod entities;
 mod error;
 mod handle;
+mod housekeeping;
 mod idempotency;
 mod inspection;
 mod ledger;

@@ -55,6 +55,9 @@ keys! {
     SESSION_IDLE_SECONDS = "session.idle_seconds",
     SESSION_ABSOLUTE_SECONDS = "session.absolute_seconds",
     ACTIVATION_RETURN_GRACE_SECONDS = "activation.return_grace_seconds",
+    HOUSEKEEPING_INTERVAL_SECONDS = "housekeeping.interval_seconds",
+    HOUSEKEEPING_KEEP_SESSIONS_DAYS = "housekeeping.keep_sessions_days",
+    HOUSEKEEPING_KEEP_MESSAGES_DAYS = "housekeeping.keep_messages_days",
 }
 
 impl Key {

@@ -26,7 +26,7 @@ pub use self::{
     key::Key,
     layers::Sources,
     mail_url::{MailUrl, SmtpTls, SmtpUrl},
-    sections::{DatabaseConfig, HttpConfig, LogConfig, MailConfig},
+    sections::{DatabaseConfig, HousekeepingConfig, HttpConfig, LogConfig, MailConfig},
 };
 use self::{error::Origin, sections::parse_bind, values::Values};
 use crate::mail::Brand;
@@ -45,6 +45,7 @@ pub struct Config {
     pub bootstrap_key: Option<ApiKeyToken>,
     pub log: LogConfig,
     pub policy: AuthPolicy,
+    pub housekeeping: HousekeepingConfig,
     /// What set each setting that isn't the default.
     origins: BTreeMap<Key, Origin>,
 }
@@ -59,6 +60,7 @@ impl Config {
         let environment = environment.unwrap_or_else(|| Environment::by_address(bind));
         let data_dir = values.text(Key::DATA_DIR)?.map_or_else(|| PathBuf::from("./data"), PathBuf::from);
         let keys_file = values.text(Key::KEYS_FILE)?.map_or_else(|| data_dir.join("keys"), PathBuf::from);
+        let policy = figures::read(&values)?;
         let config = Self {
             environment,
             database: DatabaseConfig::read(&values, &data_dir)?,
@@ -73,7 +75,8 @@ impl Config {
                 |text| ApiKeyToken::parse(text).ok(),
             )?,
             log: LogConfig::read(&values, terminal)?,
-            policy: figures::read(&values)?,
+            housekeeping: HousekeepingConfig::read(&values, &policy)?,
+            policy,
             origins: values.into_origins(),
         };
         production::check(&config)?;
@@ -135,6 +138,9 @@ mod tests {
             ("TENANTRY__BRAND__SUPPORT", "http://example.com", "must be an address such as `help@example.com`"),
             ("TENANTRY__BOOTSTRAP__API_KEY", "hunter2", "`tenantry-server api-key generate`"),
             ("TENANTRY__ENVIRONMENT", "staging", "must be `development` or `production`"),
+            ("TENANTRY__HOUSEKEEPING__INTERVAL_SECONDS", "0", "must be a whole number from 1 to 86400"),
+            ("TENANTRY__HOUSEKEEPING__KEEP_SESSIONS_DAYS", "0", "must be a whole number from 1 to 3650"),
+            ("TENANTRY__HOUSEKEEPING__KEEP_MESSAGES_DAYS", "forever", "must be a whole number from 1 to 3650"),
             ("TENANTRY__LOG__FORMAT", "xml", "must be `pretty` or `json`"),
             ("TENANTRY__LOG__FILTER", "a=b=c", "must be a filter"),
         ] {

@@ -27,7 +27,7 @@ pub fn print(config: &Config) -> String {
 
 /// A setting's value as TOML; `None` where there is neither a value nor a default.
 fn shown(config: &Config, key: Key) -> Option<String> {
-    let Config { database, http, mail, brand, log, policy, .. } = config;
+    let Config { database, http, mail, brand, log, policy, housekeeping, .. } = config;
     let rate = |rate: &Rate| (rate.burst.to_string(), rate.interval.whole_seconds().to_string());
     Some(match key {
         Key::ENVIRONMENT => quoted(&config.environment.as_str()),
@@ -66,6 +66,9 @@ fn shown(config: &Config, key: Key) -> Option<String> {
         Key::SESSION_IDLE_SECONDS => policy.session_idle.whole_seconds().to_string(),
         Key::SESSION_ABSOLUTE_SECONDS => policy.session_absolute.whole_seconds().to_string(),
         Key::ACTIVATION_RETURN_GRACE_SECONDS => policy.return_grace.whole_seconds().to_string(),
+        Key::HOUSEKEEPING_INTERVAL_SECONDS => housekeeping.interval.as_secs().to_string(),
+        Key::HOUSEKEEPING_KEEP_SESSIONS_DAYS => housekeeping.retention.sessions.whole_days().to_string(),
+        Key::HOUSEKEEPING_KEEP_MESSAGES_DAYS => housekeeping.retention.messages.whole_days().to_string(),
         _ => return None,
     })
 }

@@ -10,7 +10,8 @@ use std::{
 
 use ipnet::IpNet;
 use lettre::message::Mailbox;
-use tenantry_domain::HexColor;
+use tenantry_auth::AuthPolicy;
+use tenantry_domain::{HexColor, Retention};
 use tenantry_http::HttpSettings;
 use tracing_subscriber::EnvFilter;
 
@@ -53,6 +54,13 @@ pub struct MailConfig {
 pub struct LogConfig {
     pub format: LogFormat,
     pub filter: String,
+}
+
+#[derive(Debug)]
+pub struct HousekeepingConfig {
+    /// From one round of a server's to the next, about.
+    pub interval: Duration,
+    pub retention: Retention,
 }
 
 impl DatabaseConfig {
@@ -145,6 +153,27 @@ impl LogConfig {
         Ok(Self {
             format: format.unwrap_or(if terminal { LogFormat::Pretty } else { LogFormat::Json }),
             filter: filter.unwrap_or_else(|| "info".to_owned()),
+        })
+    }
+}
+
+impl HousekeepingConfig {
+    const INTERVAL: Duration = Duration::from_secs(3600);
+    const KEEP_DAYS: i64 = 30;
+
+    pub(super) fn read(values: &Values, policy: &AuthPolicy) -> Result<Self, ConfigError> {
+        let days = |key| -> Result<time::Duration, ConfigError> {
+            Ok(time::Duration::days(values.number::<i64>(key, 1..=3650)?.unwrap_or(Self::KEEP_DAYS)))
+        };
+        Ok(Self {
+            interval: values
+                .number::<u64>(Key::HOUSEKEEPING_INTERVAL_SECONDS, 1..=86_400)?
+                .map_or(Self::INTERVAL, Duration::from_secs),
+            retention: Retention {
+                sessions: days(Key::HOUSEKEEPING_KEEP_SESSIONS_DAYS)?,
+                messages: days(Key::HOUSEKEEPING_KEEP_MESSAGES_DAYS)?,
+                failures_count_for: policy.otp_budget.window,
+            },
         })
     }
 }

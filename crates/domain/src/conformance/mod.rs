@@ -37,6 +37,7 @@ pub mod code_lists;
 pub mod codes;
 pub mod deletion;
 pub mod editing;
+pub mod housekeeping;
 pub mod idempotency;
 pub mod isolation;
 pub mod ledger;

@@ -170,6 +170,22 @@ macro_rules! conformance_rules {
                 racing_deletions_of_a_tenant_have_one_winner,
                 a_deletion_that_races_activations_leaves_nothing,
             }
+            housekeeping {
+                a_session_is_deleted_at_its_end_and_not_before,
+                a_session_that_was_lengthened_is_not_deleted,
+                a_challenge_is_deleted_by_when_it_was_made,
+                an_idempotency_key_is_deleted_at_its_end_and_not_before,
+                a_message_that_is_not_settled_is_never_deleted,
+                a_link_is_deleted_at_its_end_and_not_before,
+                a_batch_is_as_long_as_it_may_be_and_the_oldest_go_first,
+                a_bucket_is_deleted_when_it_is_full_and_not_before,
+                racing_batches_share_the_work,
+                a_key_that_comes_to_life_while_it_is_swept_stays,
+                a_bucket_that_is_taken_from_while_it_is_swept_stays,
+                a_batch_is_in_nobodys_way,
+                a_round_takes_what_is_over_and_leaves_what_counts,
+                racing_rounds_and_a_deletion_leave_what_lives,
+            }
             idempotency {
                 an_answer_is_read_as_it_was_written,
                 a_key_that_is_in_use_says_for_what,

@@ -13,6 +13,7 @@ mod batches;
 mod bootstrap;
 mod codes;
 mod hasher;
+mod housekeeping;
 mod idempotency;
 mod ledger;
 mod limits;

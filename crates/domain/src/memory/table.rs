@@ -39,6 +39,11 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         self.0.values().map(Arc::as_ref)
     }
 
+    /// All rows with their keys, in the order of these.
+    pub fn entries(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.0.iter().map(|(key, row)| (key, row.as_ref()))
+    }
+
     /// Writes a row, in place of one with the same key.
     pub fn put(&mut self, key: K, row: V) {
         Arc::make_mut(&mut self.0).insert(key, Arc::new(row));

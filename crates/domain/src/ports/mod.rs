@@ -16,6 +16,7 @@ mod batches;
 mod bootstrap;
 mod codes;
 mod error;
+mod housekeeping;
 mod idempotency;
 mod ledger;
 mod limits;
@@ -38,6 +39,7 @@ pub use batches::{BatchFilter, BatchReads, BatchWrites, RevokedCodes};
 pub use bootstrap::{BootstrapReads, BootstrapWrites};
 pub use codes::{CodeFilter, CodeIssue, CodeReads, CodeWrites};
 pub use error::StoreError;
+pub use housekeeping::{HousekeepingWrites, Leftover, SweptBuckets};
 pub use idempotency::IdempotencyWrites;
 pub use ledger::{LedgerReads, LedgerWrites};
 pub use limits::LimitWrites;
@@ -140,6 +142,7 @@ pub trait Transaction:
     + OperatorSessionWrites
     + ApiKeyWrites
     + BootstrapWrites
+    + HousekeepingWrites
 {
     /// Makes the writes lasting and visible, all of them or none. After `Ok` they survive a crash of this process and, for a store
     /// on disk, of the machine.
