@@ -12,6 +12,7 @@ mod bootstrap;
 mod bulk_issue;
 mod clocked;
 mod code_check;
+mod code_lists;
 mod codes;
 mod conformance;
 mod crash;
