@@ -26,6 +26,7 @@ mod m20261125_000005_create_tallies;
 mod m20261125_000006_create_idempotency_keys;
 mod m20261125_000007_index_audit_events;
 mod m20261125_000010_find_what_has_ended;
+mod m20261125_000020_keep_dead_messages;
 mod run;
 mod sql;
 mod status;
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000006_create_idempotency_keys::Migration),
             Box::new(m20261125_000007_index_audit_events::Migration),
             Box::new(m20261125_000010_find_what_has_ended::Migration),
+            Box::new(m20261125_000020_keep_dead_messages::Migration),
         ]
     }
 }

@@ -90,7 +90,7 @@ impl Clocked {
         let now = self.clock.now();
         let messages = tx.claim_messages(now, time::Duration::DAY, 2).await.expect("messages");
         assert_eq!(messages.len(), 1, "one mail waits");
-        assert!(tx.settle_message(messages[0].id, messages[0].attempts, Delivery::Sent, now).await.expect("a settled message"));
+        assert!(tx.settle_message(messages[0].id, messages[0].attempts, &Delivery::Sent, now).await.expect("a settled message"));
         tx.commit().await.expect("a commit");
         let opened = self.keys.open(messages[0].id, &messages[0].payload).expect("a payload that opens");
         OtpMail::from_bytes(&opened).expect("a mail").otp

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry_domain::memory::MemoryStore;
-use tenantry_tests::{Api, Door, Reply, World, on_both_databases, otp_in};
+use tenantry_tests::{Api, DatabaseKind, Door, Reply, World, database, on_both_databases, otp_in};
 
 /// Every operation of the table whose method isn't one that only reads: `POST /api/admin/plans`.
 fn changing_operations() -> BTreeSet<String> {
@@ -401,6 +401,26 @@ async fn walk_projects(
     walk.step("POST /api/admin/projects/{id}/assign", key, assigned, &[about]).await;
 }
 
+/// Two mails that were sent are made dead, as if the mail server had refused them.
+async fn walk_messages(world: &World, walk: &mut Walk, admin: &Api, key: &Value) {
+    let sent = admin.get("/api/admin/messages?state=sent&limit=2").await.expect(200).body;
+    let [retried, discarded] = [0, 1].map(|place| id(&sent["items"][place]));
+    let (ids, payload) = (
+        [&retried, &discarded].map(|id| world.uuid_literal(id)).join(", "),
+        match world.kind() {
+            DatabaseKind::Postgres => r"'\x00'",
+            DatabaseKind::Sqlite => "x'00'",
+        },
+    );
+    let kill = format!("UPDATE outbox SET outcome = 'dead', payload = {payload}, not_after = NULL WHERE id IN ({ids})");
+    assert_eq!(database::execute(world.database_url(), &kill).await.unwrap(), 2);
+    for (message, step, action) in [(&retried, "retry", "message.retried"), (&discarded, "discard", "message.discarded")] {
+        let done = admin.post(&format!("/api/admin/messages/{message}/{step}"), &json!({})).await;
+        let about = event(action, message, json!({ "topic": "mail.otp" }));
+        walk.step(&format!("POST /api/admin/messages/{{id}}/{step}"), key, done, &[about]).await;
+    }
+}
+
 on_both_databases! {
     /// Exactly the right events: who, what, to what, from where, in which request, what changed, and no secret.
     async fn every_change_is_in_the_trail_once_and_no_secret_is(world: World) {
@@ -433,6 +453,7 @@ on_both_databases! {
         let changed = own.patch("/api/tenant/profile", &json!({ "contact_email": "other@acme.example", "primary_color": "#123456" })).await;
         let details = json!({ "changed": "contact_email, primary_color", "challenges_ended": "0", "sessions_ended": "0" });
         walk.step("PATCH /api/tenant/profile", &itself, changed, &[event("tenant.changed", &tenant, details).of(&tenant)]).await;
+        walk_messages(&world, &mut walk, &admin, &key).await;
 
         walk.walked.retain(|operation| !operation.starts_with("GET "));
         assert_eq!(walk.walked, changing_operations(), "every changing operation is walked");

@@ -28,6 +28,7 @@ mod import;
 mod legacy;
 mod limits;
 mod main_path;
+mod messages;
 mod migrations;
 mod openapi;
 mod operator_path;

@@ -133,6 +133,7 @@ fn new_mail<A: Account>(
         available_at: cx.now,
         not_after: Some(challenge.expires_at),
         attempts: 0,
+        forgiven: 0,
         created_at: cx.now,
     }
 }

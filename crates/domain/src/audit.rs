@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use crate::{
-    ApiKeyId, BatchId, CodeId, Context, Id, InvalidValue, OperatorId, OperatorSessionId, PlanId, ProjectId, SessionId, TenantId,
-    Timestamp, id::Kind,
+    ApiKeyId, BatchId, CodeId, Context, Id, InvalidValue, MessageId, OperatorId, OperatorSessionId, PlanId, ProjectId, SessionId,
+    TenantId, Timestamp, id::Kind,
 };
 
 /// One event of the audit trail. Append-only; it outlives what it speaks of.
@@ -228,6 +228,10 @@ actions! {
     BootstrapLinkCreated = "bootstrap_link.created";
     /// An operator or an API key tried what its scopes don't hold.
     AccessForbidden = "access.forbidden";
+    /// A message that could not be sent was put back, to be tried again.
+    MessageRetried = "message.retried";
+    /// A message that could not be sent was discarded.
+    MessageDiscarded = "message.discarded";
 }
 
 /// How an action came out.
@@ -303,6 +307,8 @@ pub enum Target {
     OperatorSession(OperatorSessionId),
     /// An API key.
     ApiKey(ApiKeyId),
+    /// A message.
+    Message(MessageId),
 }
 
 impl fmt::Display for Target {
@@ -317,6 +323,7 @@ impl fmt::Display for Target {
             Self::Operator(id) => id.fmt(f),
             Self::OperatorSession(id) => id.fmt(f),
             Self::ApiKey(id) => id.fmt(f),
+            Self::Message(id) => id.fmt(f),
         }
     }
 }

@@ -120,7 +120,7 @@ pub use {
     operator::{Operator, OperatorChange, OperatorId},
     operator_session::{OperatorSession, OperatorSessionId},
     otp::{ChallengeId, OtpAccount, OtpBudget, OtpChallenge, OtpMac, OtpPurpose, OtpStrength},
-    outbox::{Delivery, MessageId, OutboxMessage, SealedPayload},
+    outbox::{Delivery, FailureNote, MessageId, MessageRecord, MessageState, OutboxMessage, SealedPayload},
     page::{Page, PageLimit, PageRequest},
     plan::{Plan, PlanChange, PlanId, Quota},
     ports::StoreError,

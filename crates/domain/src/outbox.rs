@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Id, KeyId, Timestamp, id::Kind};
+use crate::{Id, InvalidValue, KeyId, Timestamp, id::Kind};
 
 /// A message that waits to be sent, or was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +17,20 @@ pub struct OutboxMessage {
     pub available_at: Timestamp,
     /// Not to be sent from then on: what it carries has expired.
     pub not_after: Option<Timestamp>,
-    /// How often it was claimed.
+    /// How often it was claimed, ever: it only grows, and so tells a claim from a later one.
     pub attempts: u32,
+    /// How many of the attempts were before it was last put back by hand, and don't count any more.
+    pub forgiven: u32,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl OutboxMessage {
+    /// How often it was claimed since it was made, or last put back by hand.
+    #[must_use]
+    pub const fn tries(&self) -> u32 {
+        self.attempts.saturating_sub(self.forgiven)
+    }
 }
 
 /// A message's identifier.
@@ -28,6 +38,120 @@ pub type MessageId = Id<OutboxMessage>;
 
 impl Kind for OutboxMessage {
     const PREFIX: &'static str = "msg";
+}
+
+/// A message as it is shown: never what it says, nor to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRecord {
+    /// Its identifier.
+    pub id: MessageId,
+    /// What kind of message.
+    pub topic: String,
+    /// Where it stands.
+    pub state: MessageState,
+    /// How often it was tried since it was made, or last put back by hand.
+    pub tries: u32,
+    /// Why the last try failed; `None` where none did, and once it is sent.
+    pub last_error: Option<FailureNote>,
+    /// While it waits: when it is tried next, or, while it is being tried, when another would take over.
+    pub available_at: Timestamp,
+    /// Of no use from then on.
+    pub not_after: Option<Timestamp>,
+    /// Whether the store still has what it says. It is wiped once it can't be of use any more.
+    pub holds_payload: bool,
+    /// When it was sent, dropped or given up.
+    pub settled_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl MessageRecord {
+    /// Whether it can be put back by hand at `now`: it is dead, is still there, and is still of use.
+    #[must_use]
+    pub fn is_retryable(&self, now: Timestamp) -> bool {
+        self.state == MessageState::Dead && self.holds_payload && self.not_after.is_none_or(|end| now < end)
+    }
+}
+
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageState {
+    /// To be sent.
+    Waiting,
+    /// Handed over.
+    Sent,
+    /// Not to be sent: expired, discarded by hand, or a decoy.
+    Dropped,
+    /// Refused for good, tried too often, or unreadable. It stays until somebody puts it back or discards it.
+    Dead,
+}
+
+impl MessageState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Sent, Self::Dropped, Self::Dead];
+
+    /// The state as it is shown, and, once it is settled, stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sent => "sent",
+            Self::Dropped => "dropped",
+            Self::Dead => "dead",
+        }
+    }
+
+    /// The reverse of [`as_str`](Self::as_str).
+    ///
+    /// # Errors
+    /// `invalid_state`.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let unknown = || InvalidValue::new("invalid_state", "must be one of waiting, sent, dropped, dead");
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(unknown)
+    }
+}
+
+/// Why a message was not handed over, fit to be kept and shown: one line of at most [`MAX`](Self::MAX) characters, in which no e-mail
+/// address and no long number is left, whoever wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailureNote(String);
+
+impl FailureNote {
+    /// The most characters.
+    pub const MAX: usize = 200;
+    /// So many digits in a row could be a one-time password.
+    const SECRET_DIGITS: usize = 6;
+
+    /// Takes what is known of a failure, and leaves out what must not be kept.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+        let shown: Vec<_> = words.into_iter().map(|word| if Self::is_secret(word) { "***" } else { word }).collect();
+        let kept: String = shown.join(" ").chars().take(Self::MAX).collect();
+        Self(kept.trim_end().to_owned())
+    }
+
+    /// Takes a note as a store wrote it.
+    #[must_use]
+    pub const fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The note.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn is_secret(word: &str) -> bool {
+        word.contains('@') || word.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() >= Self::SECRET_DIGITS)
+    }
+}
+
+impl fmt::Display for FailureNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Encrypted bytes and the key that they can be opened with. A dump of a store reads nothing of it.
@@ -46,7 +170,7 @@ impl fmt::Debug for SealedPayload {
 }
 
 /// How a claimed message ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// It was handed over. Its payload is wiped.
     Sent,
@@ -54,7 +178,48 @@ pub enum Delivery {
     Retry {
         /// When.
         at: Timestamp,
+        /// Why it has to be.
+        why: FailureNote,
     },
-    /// It will not be sent: refused for good, tried too often, or expired. Its payload is wiped.
+    /// It is not to be sent: expired, or a decoy. Its payload is wiped.
     Dropped,
+    /// It will not be sent by itself: refused for good, tried too often, or unreadable. Its payload stays, so that it can be put back by
+    /// hand, until the message is of no use any more.
+    Dead {
+        /// Why.
+        why: FailureNote,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_note_has_no_address_and_no_password_in_it() {
+        let said = "550 5.1.1 <ops@acme.example>:\r\n Recipient \"ops@acme.example\" rejected, code=042137; try mx.example:2525";
+        let note = FailureNote::new(said);
+        assert_eq!(note.as_str(), "550 5.1.1 *** Recipient *** rejected, *** try mx.example:2525");
+        assert_eq!(FailureNote::new(&"ä".repeat(1_000)).as_str().chars().count(), FailureNote::MAX);
+        assert_eq!(FailureNote::new(" \n\t ").as_str(), "");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_a_note_is_one_line_without_addresses(text in "(\\PC|@|[0-9]|\n|\r){0,300}") {
+            let note = FailureNote::new(&text);
+            prop_assert!(!note.as_str().contains('@') && !note.as_str().contains(char::is_control));
+            let digits = note.as_str().split(|c: char| !c.is_ascii_digit()).map(str::len).max();
+            prop_assert!(digits.is_none_or(|digits| digits < 6));
+            prop_assert_eq!(FailureNote::new(note.as_str()), note.clone());
+        }
+    }
+
+    #[test]
+    fn states_survive_being_shown() {
+        assert!(MessageState::ALL.into_iter().all(|state| MessageState::parse(state.as_str()) == Ok(state)));
+        assert_eq!(MessageState::parse("lost").unwrap_err().code, "invalid_state");
+    }
 }

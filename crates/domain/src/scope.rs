@@ -55,6 +55,10 @@ scopes! {
     ApiKeysRead = "api_keys:read";
     /// Make and revoke API keys.
     ApiKeysWrite = "api_keys:write";
+    /// See the messages that wait, were sent, or could not be; never what they say.
+    MessagesRead = "messages:read";
+    /// Try messages again that could not be sent, and discard them.
+    MessagesWrite = "messages:write";
 }
 
 impl Scope {
@@ -71,6 +75,7 @@ impl Scope {
                 | Self::StatsRead
                 | Self::OperatorsRead
                 | Self::ApiKeysRead
+                | Self::MessagesRead
         )
     }
 
@@ -172,7 +177,7 @@ impl fmt::Debug for Scopes {
 pub enum Role {
     /// Everything, other operators and API keys included.
     Owner,
-    /// Tenants, codes and projects; looks at the rest, but for operators and API keys.
+    /// Tenants, codes, projects and messages; looks at the rest, but for operators and API keys.
     Manager,
     /// Looks at everything but operators and API keys.
     Viewer,
@@ -188,7 +193,9 @@ impl Role {
         let administers = |scope: &Scope| {
             matches!(scope, Scope::OperatorsRead | Scope::OperatorsWrite | Scope::ApiKeysRead | Scope::ApiKeysWrite)
         };
-        let manages = |scope: &Scope| matches!(scope, Scope::TenantsWrite | Scope::CodesWrite | Scope::ProjectsWrite);
+        let manages = |scope: &Scope| {
+            matches!(scope, Scope::TenantsWrite | Scope::CodesWrite | Scope::ProjectsWrite | Scope::MessagesWrite)
+        };
         let all = Scope::ALL.iter().copied();
         match self {
             Self::Owner => all.collect(),

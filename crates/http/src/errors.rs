@@ -4,8 +4,9 @@ use actix_web::http::StatusCode;
 use tenantry_auth::{ApiKeyError, AuthError, BootstrapError, RequestOtpError, VerifyOtpError};
 use tenantry_domain::{
     ActivateError, AssignError, AttemptError, Chain, ChangeTenantError, CheckCodeError, CreatePlanError, CreateTenantError,
-    GenerateCodesError, ImportCodesError, InvalidValue, ManageCodeError, ManagePlanError, ManageTenantError, OperatorError,
-    ProjectError, Refusal, ReturnError, RevokeBatchError, Scope, Scopes, SetSubscriptionError, StoreError, SubscriptionState,
+    GenerateCodesError, ImportCodesError, InvalidValue, ManageCodeError, ManagePlanError, ManageTenantError, MessageError,
+    OperatorError, ProjectError, Refusal, ReturnError, RevokeBatchError, Scope, Scopes, SetSubscriptionError, StoreError,
+    SubscriptionState,
 };
 use time::Duration;
 use tracing::error;
@@ -515,6 +516,21 @@ impl From<ApiKeyError> for Problem {
             ApiKeyError::ExpiryPast => Self::field("/expires_at", InvalidValue::new("out_of_range", "must be in the future")),
             ApiKeyError::BeyondCaller { missing } => Self::beyond_caller("the key", missing),
             ApiKeyError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<MessageError> for Problem {
+    fn from(refusal: MessageError) -> Self {
+        match refusal {
+            MessageError::UnknownMessage => Self::not_found(),
+            MessageError::NotDead { state } => {
+                Self::new(ErrorCode::Conflict, format!("the message is {}; this is for those that are dead", state.as_str()))
+            }
+            MessageError::Expired => {
+                Self::new(ErrorCode::Conflict, "what the message carried has expired; it can only be discarded")
+            }
+            MessageError::Store(failure) => failure.into(),
         }
     }
 }

@@ -58,6 +58,7 @@ pub(crate) fn table<S: Store>() -> Vec<Section> {
         section("Operators' sessions", "Who calls, and an operator's own sessions.", admin::sessions::operations::<S>()),
         section("Operators", "Who runs the portal.", admin::operators::operations::<S>()),
         section("API keys", "By which programs run it.", admin::api_keys::operations::<S>()),
+        section("Messages", "What is sent to the outside, and what could not be.", admin::messages::operations::<S>()),
         section("Figures", "What a dashboard shows.", admin::stats::operations::<S>()),
         section("Events", "The audit trail.", admin::events::operations::<S>()),
         section("Health", "Whether the server is alive, and whether it is ready.", health::operations::<S>()),

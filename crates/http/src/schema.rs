@@ -57,6 +57,7 @@ ids! {
     OperatorId: tenantry_domain::Operator;
     OperatorSessionId: tenantry_domain::OperatorSession;
     ApiKeyId: tenantry_domain::ApiKey;
+    MessageId: tenantry_domain::OutboxMessage;
 }
 
 /// A moment, in UTC, by RFC 3339.
@@ -171,6 +172,8 @@ words! {
     Role: tenantry_domain::Role::ALL;
     /// One thing that an operator's call may do.
     Scope: tenantry_domain::Scope::ALL;
+    /// Where a message stands: to be sent, handed over, not to be sent (expired, discarded or a decoy), or not to be sent by itself.
+    MessageState: tenantry_domain::MessageState::ALL;
     /// What a bootstrap link is for.
     BootstrapPurpose: tenantry_domain::BootstrapPurpose::ALL;
 }

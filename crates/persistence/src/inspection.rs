@@ -215,7 +215,7 @@ impl Inspection {
     }
 
     /// The keys that are still needed at `now`: those of codes that are neither revoked nor expired, of one-time passwords that can be
-    /// used, of messages that wait, and of answers that are kept. Digests of tokens don't say by which key they were made.
+    /// used, of messages that wait or can be put back, and of answers that are kept. Digests of tokens don't say by which key they were made.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -225,7 +225,8 @@ impl Inspection {
             WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1) GROUP BY key_id
             UNION ALL SELECT 'passwords', key_id, count(*) FROM otp_challenges
             WHERE consumed_at IS NULL AND expires_at > $1 GROUP BY key_id
-            UNION ALL SELECT 'messages', key_id, count(*) FROM outbox WHERE settled_at IS NULL GROUP BY key_id
+            UNION ALL SELECT 'messages', key_id, count(*) FROM outbox
+            WHERE payload IS NOT NULL AND (settled_at IS NULL OR outcome = 'dead') GROUP BY key_id
             UNION ALL SELECT 'answers', key_id, count(*) FROM idempotency_keys
             WHERE key_id IS NOT NULL AND expires_at > $1 GROUP BY key_id ORDER BY 1, 2";
 

@@ -129,6 +129,7 @@ mod tests {
             available_at: now,
             not_after: None,
             attempts: 1,
+            forgiven: 0,
             created_at: now,
         }
     }

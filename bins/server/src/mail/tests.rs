@@ -9,9 +9,10 @@ use std::{
 
 use tenantry_auth::{KeyRing, OtpMail};
 use tenantry_domain::{
-    Clock, Delivery, Email, HexColor, Id, KeyId, ManualClock, MessageId, OutboxMessage, SeededEntropy, Timestamp,
+    Clock, Delivery, Email, FailureNote, HexColor, Id, KeyId, ManualClock, MessageId, MessageState, OutboxMessage, SeededEntropy,
+    Timestamp,
     memory::MemoryStore,
-    ports::{OutboxWrites, Store, Transaction},
+    ports::{OutboxReads, OutboxWrites, Store, Transaction},
 };
 use time::{Duration, macros::datetime};
 use tokio::time::sleep;
@@ -86,6 +87,7 @@ fn message(to: Option<&str>, keys: &KeyRing, now: Timestamp) -> OutboxMessage {
         available_at: now,
         not_after: Some(expires_at),
         attempts: 0,
+        forgiven: 0,
         created_at: now,
     }
 }
@@ -167,7 +169,7 @@ async fn an_outage_of_nine_minutes_costs_no_mail_that_is_still_valid() {
 }
 
 #[tokio::test]
-async fn a_refused_address_is_dropped_and_a_busy_server_is_asked_again() {
+async fn a_refused_mail_is_dead_and_a_busy_server_is_asked_again() {
     for (reply, again) in [("550 5.1.1 <ops@acme.example> unknown", 0), ("451 4.3.0 <ops@acme.example> busy", 1)] {
         let mut world = world();
         world.mailer.transport = smtp(mail_server(reply));
@@ -187,8 +189,8 @@ async fn what_a_mail_server_says_of_an_address_is_not_repeated() {
     let message = tx.claim_messages(world.clock.now(), LEASE, BATCH).await.unwrap().remove(0);
     tx.commit().await.unwrap();
     let outcome = world.mailer.attempt(&message).await;
-    assert_eq!((message.id, outcome.delivery), (id, Delivery::Dropped));
-    assert_eq!(outcome.why.as_deref(), Some("the mail server refused the mail with code 550"));
+    let why = FailureNote::new("the mail server refused the mail with code 550");
+    assert_eq!((message.id, outcome.delivery), (id, Delivery::Dead { why }));
 }
 
 #[tokio::test]
@@ -209,8 +211,26 @@ async fn a_message_that_never_works_is_given_up() {
     let message = message(Some("ops@acme.example"), &ring(2), world.clock.now());
     let delivery = async |attempts| world.mailer.attempt(&OutboxMessage { attempts, ..message.clone() }).await.delivery;
     assert!(matches!(delivery(MOST_ATTEMPTS - 1).await, Delivery::Retry { .. }));
-    assert_eq!(delivery(MOST_ATTEMPTS).await, Delivery::Dropped);
-    assert_eq!(delivery(MOST_ATTEMPTS + 1).await, Delivery::Dropped);
+    assert!(matches!(delivery(MOST_ATTEMPTS).await, Delivery::Dead { .. }));
+    assert!(matches!(delivery(MOST_ATTEMPTS + 1).await, Delivery::Dead { .. }));
+    let put_back = OutboxMessage { attempts: MOST_ATTEMPTS + 2, forgiven: MOST_ATTEMPTS + 1, ..message.clone() };
+    assert!(matches!(world.mailer.attempt(&put_back).await.delivery, Delivery::Retry { .. }), "its tries start anew");
+}
+
+#[tokio::test]
+async fn a_refused_mail_is_kept_until_it_expires_and_not_longer() {
+    let mut world = world();
+    world.mailer.transport = smtp(mail_server("550 5.1.1 <ops@acme.example> unknown"));
+    let id = world.enqueue(Some("ops@acme.example")).await;
+    world.batch_after(Duration::ZERO).await;
+    let record = async || world.mailer.store.reader().message(id).await.unwrap().unwrap();
+    let wiped_after = async |wait| {
+        world.clock.advance(wait);
+        world.mailer.wipe_expired().await.unwrap();
+        !record().await.holds_payload
+    };
+    assert_eq!(record().await.state, MessageState::Dead);
+    assert!(!wiped_after(Duration::seconds(599)).await && wiped_after(Duration::SECOND).await);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use lettre::message::Mailbox;
 use tenantry_auth::{KeyRing, OtpMail, SealError};
 use tenantry_domain::{
-    Chain, Clock, Delivery, Entropy, OutboxMessage, StoreError,
+    Chain, Clock, Delivery, Entropy, FailureNote, OutboxMessage, StoreError, Timestamp,
     ports::{OutboxWrites, Store, Transaction},
 };
 use time::Duration;
@@ -38,6 +38,8 @@ pub(super) const MOST_ATTEMPTS: u32 = 20;
 /// How long to wait for work, growing while there is none.
 pub(super) const SHORTEST_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+/// How often what has expired among the dead is wiped.
+const WIPE_EVERY: Duration = Duration::MINUTE;
 
 // A batch that takes as long as it can is done, with time to spare, before others may claim its messages.
 const _: () = assert!(SEND_TIMEOUT.as_secs() * (BATCH.div_ceil(AT_ONCE) as u64) < 50 && LEASE.whole_seconds() == 60);
@@ -59,7 +61,6 @@ pub struct Mailer<S> {
 pub(super) struct Outcome {
     pub(super) delivery: Delivery,
     said: &'static str,
-    pub(super) why: Option<String>,
 }
 
 impl<S: Store> Mailer<S> {
@@ -67,8 +68,15 @@ impl<S: Store> Mailer<S> {
     pub(super) async fn work(self: Arc<Self>, wake: Arc<Notify>, mut stop: watch::Receiver<bool>) {
         let mut wait = SHORTEST_WAIT;
         let mut store_is_away = false;
+        let mut wiped_at = Timestamp::MIN;
         while !*stop.borrow() {
             let delivered = self.deliver_batch().await;
+            if delivered.is_ok() && self.clock.now() >= wiped_at + WIPE_EVERY {
+                wiped_at = self.clock.now();
+                if let Err(failure) = self.wipe_expired().await {
+                    warn!(error = %Chain(&failure), "expired messages could not be wiped; that is tried again");
+                }
+            }
             if let Err(failure) = &delivered
                 && !store_is_away
             {
@@ -102,15 +110,24 @@ impl<S: Store> Mailer<S> {
         Ok(count)
     }
 
+    /// Wipes what the dead carried, where it has expired.
+    pub(super) async fn wipe_expired(&self) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        if tx.wipe_expired_messages(self.clock.now()).await? > 0 {
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
     async fn deliver(&self, message: OutboxMessage) {
         let outcome = self.attempt(&message).await;
         let (id, attempts, outcome_said) = (message.id, message.attempts, outcome.said);
-        match (outcome.delivery, outcome.why) {
-            (_, None) => info!(message.id = %id, attempts, outcome = outcome_said, "settled mail"),
-            (Delivery::Dropped, Some(why)) => error!(message.id = %id, attempts, outcome = outcome_said, why, "settled mail"),
-            (_, Some(why)) => warn!(message.id = %id, attempts, outcome = outcome_said, why, "settled mail"),
+        match &outcome.delivery {
+            Delivery::Sent | Delivery::Dropped => info!(message.id = %id, attempts, outcome = outcome_said, "settled mail"),
+            Delivery::Dead { why } => error!(message.id = %id, attempts, outcome = outcome_said, %why, "settled mail"),
+            Delivery::Retry { why, .. } => warn!(message.id = %id, attempts, outcome = outcome_said, %why, "settled mail"),
         }
-        match self.settle(&message, outcome.delivery).await {
+        match self.settle(&message, &outcome.delivery).await {
             Ok(true) => {}
             Ok(false) => debug!(message.id = %id, attempts, "another mailer has claimed the message since"),
             Err(failure) => {
@@ -119,7 +136,7 @@ impl<S: Store> Mailer<S> {
         }
     }
 
-    async fn settle(&self, message: &OutboxMessage, delivery: Delivery) -> Result<bool, StoreError> {
+    async fn settle(&self, message: &OutboxMessage, delivery: &Delivery) -> Result<bool, StoreError> {
         let mut tx = self.store.begin().await?;
         let settled = tx.settle_message(message.id, message.attempts, delivery, self.clock.now()).await?;
         tx.commit().await?;
@@ -128,27 +145,27 @@ impl<S: Store> Mailer<S> {
 
     pub(super) async fn attempt(&self, message: &OutboxMessage) -> Outcome {
         if message.not_after.is_some_and(|end| end <= self.clock.now()) {
-            return Outcome::dropped("expired", None);
+            return Outcome::dropped("expired");
         }
-        if message.attempts > MOST_ATTEMPTS {
-            return Outcome::dropped("given up", Some("it was tried too often".to_owned()));
+        if message.tries() > MOST_ATTEMPTS {
+            return Outcome::dead("given up", "it was tried too often");
         }
         let mail = match self.open(message) {
             Ok(mail) => mail,
             // Another server's newer key or version: that server may come first next time.
-            Err(Unreadable::NotHere(why)) => return self.later(message, why),
-            Err(Unreadable::Damaged(why)) => return Outcome::dropped("unreadable", Some(why)),
+            Err(Unreadable::NotHere(why)) => return self.later(message, &why),
+            Err(Unreadable::Damaged(why)) => return Outcome::dead("unreadable", &why),
         };
         let letter = match Letter::otp(message, &mail, &self.brand, &self.public_url) {
             Ok(letter) => letter,
-            Err(NoLetter::Decoy) => return Outcome::dropped("decoy", None),
-            Err(NoLetter::BadAddress) => return Outcome::dropped("refused", Some("mail can't be addressed to it".to_owned())),
-            Err(NoLetter::Unwritable(why)) => return Outcome::dropped("unwritable", Some(why)),
+            Err(NoLetter::Decoy) => return Outcome::dropped("decoy"),
+            Err(NoLetter::BadAddress) => return Outcome::dead("refused", "mail can't be addressed to it"),
+            Err(NoLetter::Unwritable(why)) => return Outcome::dead("unwritable", &why),
         };
         match self.transport.send(&letter, &self.from).await {
-            Ok(()) => Outcome { delivery: Delivery::Sent, said: "sent", why: None },
-            Err(failure) if failure.permanent => Outcome::dropped("refused", Some(failure.why)),
-            Err(failure) => self.later(message, failure.why),
+            Ok(()) => Outcome { delivery: Delivery::Sent, said: "sent" },
+            Err(failure) if failure.permanent => Outcome::dead("refused", &failure.why),
+            Err(failure) => self.later(message, &failure.why),
         }
     }
 
@@ -163,12 +180,12 @@ impl<S: Store> Mailer<S> {
         OtpMail::from_bytes(&plain).ok_or_else(|| Unreadable::NotHere("another version wrote it".to_owned()))
     }
 
-    fn later(&self, message: &OutboxMessage, why: String) -> Outcome {
-        if message.attempts >= MOST_ATTEMPTS {
-            return Outcome::dropped("given up", Some(why));
+    fn later(&self, message: &OutboxMessage, why: &str) -> Outcome {
+        if message.tries() >= MOST_ATTEMPTS {
+            return Outcome::dead("given up", why);
         }
-        let at = self.clock.now() + retry_delay(message.attempts, self.entropy.as_ref());
-        Outcome { delivery: Delivery::Retry { at }, said: "retry", why: Some(why) }
+        let at = self.clock.now() + retry_delay(message.tries(), self.entropy.as_ref());
+        Outcome { delivery: Delivery::Retry { at, why: FailureNote::new(why) }, said: "retry" }
     }
 }
 
@@ -179,7 +196,11 @@ enum Unreadable {
 }
 
 impl Outcome {
-    fn dropped(said: &'static str, why: Option<String>) -> Self {
-        Self { delivery: Delivery::Dropped, said, why }
+    fn dropped(said: &'static str) -> Self {
+        Self { delivery: Delivery::Dropped, said }
+    }
+
+    fn dead(said: &'static str, why: &str) -> Self {
+        Self { delivery: Delivery::Dead { why: FailureNote::new(why) }, said }
     }
 }

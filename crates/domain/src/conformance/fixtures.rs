@@ -243,6 +243,7 @@ impl<S: Store> World<S> {
             available_at: at,
             not_after: None,
             attempts: 0,
+            forgiven: 0,
             created_at: at,
         }
     }
@@ -260,7 +261,7 @@ impl<S: Store> World<S> {
     }
 
     /// Settles a claimed message.
-    pub async fn settle(&self, message: &OutboxMessage, delivery: Delivery, now: Timestamp) -> bool {
+    pub async fn settle(&self, message: &OutboxMessage, delivery: &Delivery, now: Timestamp) -> bool {
         self.write(async |tx| tx.settle_message(message.id, message.attempts, delivery, now).await).await
     }
 

@@ -5,8 +5,8 @@ use time::Duration;
 
 use super::world::{RACERS, TICK, World, later, noon, race};
 use crate::{
-    BootstrapPurpose, BucketKey, Delivery, Expected, IdempotencyKey, KeyClaim, KeyState, OtpAccount, OtpBudget, Rate,
-    RateDecision, Retention, Role, Session, Sweep, Swept, Timestamp, TokenDigest, ports::*,
+    BootstrapPurpose, BucketKey, Delivery, Expected, FailureNote, IdempotencyKey, KeyClaim, KeyState, OtpAccount, OtpBudget,
+    Rate, RateDecision, Retention, Role, Session, Sweep, Swept, Timestamp, TokenDigest, ports::*,
 };
 
 const RATE: Rate = Rate { burst: 1, interval: Duration::minutes(10) };
@@ -124,15 +124,22 @@ pub async fn a_message_that_is_not_settled_is_never_deleted<S: Store>(store: S) 
         world.message(noon()).await;
     }
     let claimed = world.claim(later(1), 2).await;
-    assert!(world.settle(&claimed[0], Delivery::Retry { at: later(600) }, later(2)).await);
+    assert!(
+        world
+            .settle(
+                &claimed[0],
+                &Delivery::Retry { at: later(600), why: FailureNote::new("the mail server took too long") },
+                later(2)
+            )
+            .await
+    );
     assert_eq!(world.delete_leftovers(Leftover::Messages, Timestamp::MAX, 9).await, 0);
     assert_eq!(world.claim(later(900), 9).await.len(), 3);
     for message in world.claim(later(9000), 9).await {
-        assert!(world.settle(&message, Delivery::Sent, later(9001)).await);
+        assert!(world.settle(&message, &Delivery::Sent, later(9001)).await);
     }
-    // Whether a store keeps what was settled is its own affair; what it keeps it keeps until then.
     assert_eq!(world.delete_leftovers(Leftover::Messages, later(9001) - TICK, 9).await, 0);
-    world.delete_leftovers(Leftover::Messages, later(9001), 9).await;
+    assert_eq!(world.delete_leftovers(Leftover::Messages, later(9001), 9).await, 3);
     assert_eq!(world.delete_leftovers(Leftover::Messages, Timestamp::MAX, 9).await, 0);
 }
 

@@ -286,6 +286,12 @@ macro_rules! conformance_rules {
                 an_overtaken_claimant_settles_nothing,
                 a_settled_message_is_never_claimed_again,
                 a_retried_message_is_due_at_its_time,
+                a_messages_record_says_what_became_of_it,
+                messages_are_listed_by_state_and_topic,
+                a_dead_message_that_is_put_back_starts_anew,
+                racing_decisions_on_a_dead_message_have_one_winner,
+                a_discarded_message_is_gone_for_good,
+                a_dead_message_is_wiped_at_its_end,
             }
             paging {
                 pages_of_plans_are_complete,

@@ -147,7 +147,7 @@ pub async fn a_message_is_due_at_its_moment_and_not_before<S: Store>(store: S) {
         assert_eq!(world.claim(moment - TICK, 9).await, [], "before {moment}");
         let claimed = world.claim(moment, 9).await;
         assert_eq!(claimed.iter().map(|message| message.id).collect::<Vec<_>>(), [message.id], "at {moment}");
-        assert!(world.settle(&claimed[0], crate::Delivery::Sent, moment).await);
+        assert!(world.settle(&claimed[0], &crate::Delivery::Sent, moment).await);
     }
 }
 

@@ -205,7 +205,7 @@ impl Rows {
         tx.append_audit(&AuditEvent::new(cx, Action::OtpRequested, Some(tenant), None)).await?;
         let claimed = tx.claim_messages(now, Duration::HOUR, 9).await?;
         assert_eq!(claimed.len(), 1);
-        assert!(tx.settle_message(self.message.id, 1, crate::Delivery::Sent, now).await?);
+        assert!(tx.settle_message(self.message.id, 1, &crate::Delivery::Sent, now).await?);
         tx.enqueue_message(&self.new_message).await
     }
 }

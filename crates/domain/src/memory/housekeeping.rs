@@ -1,4 +1,4 @@
-use super::{store::MemoryTransaction, table::Table, tables::Tables};
+use super::{outbox::StoredMessage, store::MemoryTransaction, table::Table, tables::Tables};
 use crate::{
     BucketKey, StoreError, Timestamp,
     ports::{HousekeepingWrites, Leftover, SweptBuckets},
@@ -43,8 +43,10 @@ impl Tables {
                 let rows = &mut self.idempotency_keys;
                 delete_oldest(rows, limit, |(claim, _)| claim.expires_at <= until, |(claim, _)| claim.claimed_at).len()
             }
-            // A settled message is gone already.
-            Leftover::Messages => 0,
+            Leftover::Messages => {
+                let settled = |row: &StoredMessage| row.settled_at().is_some_and(|settled| settled <= until);
+                delete_oldest(&mut self.outbox, limit, settled, |row| row.settled_at().unwrap_or(until)).len()
+            }
             Leftover::BootstrapLinks => {
                 delete_oldest(&mut self.bootstrap_links, limit, |row| row.expires_at <= until, |row| row.created_at).len()
             }

@@ -92,26 +92,27 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
     }
 }
 
-impl<V: Clone> Table<Id<V>, V> {
+impl<K, V: Clone> Table<Id<K>, V> {
     /// A page of the rows that `keep` holds for, newest first: identifiers sort by the time of their making.
-    pub fn page(&self, request: PageRequest<V>, keep: impl Fn(&V) -> bool) -> Page<V> {
+    pub fn page(&self, request: PageRequest<K>, keep: impl Fn(&V) -> bool) -> Page<V> {
         let end = request.after.map_or(Unbounded, Excluded);
         self.page_of(self.0.range((Unbounded, end)).rev(), request, keep)
     }
 
     /// The same, oldest first.
-    pub fn page_oldest_first(&self, request: PageRequest<V>, keep: impl Fn(&V) -> bool) -> Page<V> {
+    pub fn page_oldest_first(&self, request: PageRequest<K>, keep: impl Fn(&V) -> bool) -> Page<V> {
         let start = request.after.map_or(Unbounded, Excluded);
         self.page_of(self.0.range((start, Unbounded)), request, keep)
     }
 
     fn page_of<'a>(
         &self,
-        rows: impl Iterator<Item = (&'a Id<V>, &'a Arc<V>)>,
-        request: PageRequest<V>,
+        rows: impl Iterator<Item = (&'a Id<K>, &'a Arc<V>)>,
+        request: PageRequest<K>,
         keep: impl Fn(&V) -> bool,
     ) -> Page<V>
     where
+        K: 'a,
         V: 'a,
     {
         let rows = rows.map(|(_, row)| row.as_ref()).filter(|row| keep(row));

@@ -1,11 +1,11 @@
 //! All tables: what a transaction sees and changes.
 
-use super::table::Table;
+use super::{outbox::StoredMessage, table::Table};
 use crate::{
     ApiKey, ApiKeyId, AuditEvent, AuditEventId, Batch, BatchId, BootstrapLink, BucketKey, CalendarMonth, ChallengeId, Code,
-    CodeId, IdempotencyKey, KeyClaim, MessageId, Operator, OperatorId, OperatorSession, OperatorSessionId, OtpChallenge,
-    OutboxMessage, Plan, PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session, SessionId, StoreError,
-    Subscription, Tenant, TenantId, Timestamp,
+    CodeId, IdempotencyKey, KeyClaim, MessageId, Operator, OperatorId, OperatorSession, OperatorSessionId, OtpChallenge, Plan,
+    PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session, SessionId, StoreError, Subscription, Tenant,
+    TenantId, Timestamp,
 };
 
 /// The state of a store. A clone costs one reference count a table.
@@ -27,7 +27,7 @@ pub struct Tables {
     pub buckets: Table<BucketKey, Timestamp>,
     pub idempotency_keys: Table<IdempotencyKey, (KeyClaim, Option<SealedPayload>)>,
     pub audit: Table<AuditEventId, AuditEvent>,
-    pub outbox: Table<MessageId, OutboxMessage>,
+    pub outbox: Table<MessageId, StoredMessage>,
     pub operators: Table<OperatorId, Operator>,
     pub operator_sessions: Table<OperatorSessionId, OperatorSession>,
     pub operator_sessions_by_digest: Table<[u8; 32], OperatorSessionId>,

@@ -46,7 +46,7 @@ pub use limits::LimitWrites;
 pub use operator_sessions::{OperatorSessionReads, OperatorSessionWrites};
 pub use operators::{OperatorReads, OperatorWrites};
 pub use otps::{OtpReads, OtpWrites};
-pub use outbox::OutboxWrites;
+pub use outbox::{MessageFilter, OutboxReads, OutboxWrites};
 pub use parking::Parking;
 pub use plans::{PlanFilter, PlanReads, PlanWrites};
 pub use projects::{Ownership, ProjectFilter, ProjectReads, ProjectWrites};
@@ -96,6 +96,7 @@ pub trait Reader:
     + ApiKeyReads
     + BootstrapReads
     + StatsReads
+    + OutboxReads
     + Send
 {
 }
@@ -115,6 +116,7 @@ impl<T> Reader for T where
         + ApiKeyReads
         + BootstrapReads
         + StatsReads
+        + OutboxReads
         + Send
 {
 }

@@ -1,8 +1,8 @@
 use sea_orm::{
     ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
-    PrimaryKeyTrait,
+    FromQueryResult, PrimaryKeyTrait,
 };
-use tenantry_domain::{Id, KeyId, OutboxMessage, SealedPayload};
+use tenantry_domain::{FailureNote, Id, KeyId, MessageRecord, MessageState, OutboxMessage, SealedPayload};
 use uuid::Uuid;
 
 use crate::{
@@ -17,14 +17,16 @@ pub(crate) struct Model {
     pub(crate) id: Uuid,
     pub(crate) topic: String,
     pub(crate) key_id: String,
-    /// Wiped once the message is settled.
+    /// Wiped once the message is of no use any more.
     pub(crate) payload: Option<Vec<u8>>,
     /// When the message is due; a claim moves it to the end of its lease.
     pub(crate) available_at: DbTime,
     pub(crate) not_after: Option<DbTime>,
     pub(crate) attempts: i64,
+    pub(crate) forgiven: i64,
     pub(crate) settled_at: Option<DbTime>,
     pub(crate) outcome: Option<String>,
+    pub(crate) last_error: Option<String>,
     pub(crate) created_at: DbTime,
 }
 
@@ -43,8 +45,10 @@ impl From<&OutboxMessage> for ActiveModel {
             available_at: Set(message.available_at.into()),
             not_after: Set(message.not_after.map(Into::into)),
             attempts: Set(message.attempts.into()),
+            forgiven: Set(message.forgiven.into()),
             settled_at: Set(None),
             outcome: Set(None),
+            last_error: Set(None),
             created_at: Set(message.created_at.into()),
         }
     }
@@ -63,6 +67,43 @@ impl Row for Model {
             available_at: self.available_at.into(),
             not_after: moment(self.not_after),
             attempts: count(self.attempts)?,
+            forgiven: count(self.forgiven)?,
+            created_at: self.created_at.into(),
+        })
+    }
+}
+
+/// A message without what it says.
+#[derive(FromQueryResult)]
+pub(crate) struct RecordRow {
+    id: Uuid,
+    topic: String,
+    holds_payload: bool,
+    available_at: DbTime,
+    not_after: Option<DbTime>,
+    attempts: i64,
+    forgiven: i64,
+    settled_at: Option<DbTime>,
+    outcome: Option<String>,
+    last_error: Option<String>,
+    created_at: DbTime,
+}
+
+impl Row for RecordRow {
+    type Value = MessageRecord;
+    const WHAT: &'static str = Model::WHAT;
+
+    fn into_value(self) -> Result<MessageRecord, Corruption> {
+        Ok(MessageRecord {
+            id: Id::from_uuid(self.id),
+            topic: self.topic,
+            state: self.outcome.map_or(Ok(MessageState::Waiting), |outcome| MessageState::parse(&outcome))?,
+            tries: count(self.attempts - self.forgiven)?,
+            last_error: self.last_error.map(FailureNote::from_stored),
+            available_at: self.available_at.into(),
+            not_after: moment(self.not_after),
+            holds_payload: self.holds_payload,
+            settled_at: moment(self.settled_at),
             created_at: self.created_at.into(),
         })
     }

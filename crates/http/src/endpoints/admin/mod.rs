@@ -10,6 +10,7 @@ pub(crate) mod codes;
 pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod import;
+pub(crate) mod messages;
 pub(crate) mod operators;
 pub(crate) mod plans;
 pub(crate) mod projects;
