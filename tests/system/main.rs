@@ -25,6 +25,7 @@ mod housekeeping;
 mod http_contract;
 mod idempotency;
 mod import;
+mod keys;
 mod legacy;
 mod limits;
 mod main_path;

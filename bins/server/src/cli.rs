@@ -56,6 +56,9 @@ pub enum Verb {
         #[arg(long)]
         recover: bool,
     },
+    /// The key ring: its keys, and their rotation.
+    #[command(subcommand)]
+    Keys(KeysVerb),
     /// Checks files, settings and all rows of the database, and changes nothing. Ends with status 1 if something failed.
     Doctor {
         /// One JSON object for programs.
@@ -73,6 +76,16 @@ pub enum Verb {
 pub enum ApiKeyVerb {
     /// Prints a new operator key, for `TENANTRY__BOOTSTRAP__API_KEY`.
     Generate,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysVerb {
+    /// Lists the keys: which signs, which waits, and what still needs each.
+    List,
+    /// Adds a new key that verifies and doesn't sign yet.
+    Rotate,
+    /// Lets the key that waits sign, once every server knows it.
+    Promote,
 }
 
 #[derive(Debug, Subcommand)]
@@ -135,7 +148,7 @@ mod tests {
 
         for shell in Shell::value_variants() {
             let script = String::from_utf8(completions(*shell)).unwrap();
-            for verb in ["api-key", "bootstrap-link", "config", "doctor", "completions", "--database-url"] {
+            for verb in ["api-key", "bootstrap-link", "config", "keys", "doctor", "completions", "--database-url"] {
                 assert!(script.contains(verb.trim_start_matches('-')), "{shell} doesn't know {verb}");
             }
         }

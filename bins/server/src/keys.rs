@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
 };
 
@@ -33,8 +33,8 @@ pub enum KeysError {
     /// It can't be read.
     #[error("can't read the key ring {}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    /// It can't be made.
-    #[error("can't make the key ring {}", path.display())]
+    /// It can't be made or changed.
+    #[error("can't write the key ring {}", path.display())]
     Unwritable { path: PathBuf, source: io::Error },
     /// The first key has no name; a defect.
     #[error(transparent)]
@@ -51,6 +51,12 @@ pub fn load(path: &Path, environment: Environment, entropy: &dyn Entropy) -> Res
 
 /// Reads the key ring, and refuses one that isn't safe enough for the environment.
 pub fn check(path: &Path, environment: Environment) -> Result<KeyRing, KeysError> {
+    let text = read(path, environment)?;
+    KeyRing::parse(&text).map_err(|source| KeysError::Unusable { path: path.to_owned(), source })
+}
+
+/// Reads the text of a key ring that is safe enough for the environment.
+pub fn read(path: &Path, environment: Environment) -> Result<Zeroizing<String>, KeysError> {
     let unreadable = |source| KeysError::Unreadable { path: path.to_owned(), source };
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(KeysError::Missing { path: path.to_owned() }),
@@ -64,8 +70,39 @@ pub fn check(path: &Path, environment: Environment) -> Result<KeyRing, KeysError
         }
         warn!("{exposed}");
     }
-    let text = Zeroizing::new(io::read_to_string(file).map_err(unreadable)?);
-    KeyRing::parse(&text).map_err(|source| KeysError::Unusable { path: path.to_owned(), source })
+    io::read_to_string(file).map(Zeroizing::new).map_err(unreadable)
+}
+
+/// Puts another text in the place of a key ring's, complete and lasting or not at all: readable by its owner alone, who stays the same.
+pub fn replace(path: &Path, content: &[u8], entropy: &dyn Entropy) -> Result<(), KeysError> {
+    let replaced = || {
+        // Where the path is a link, what it leads to is replaced.
+        let path = fs::canonicalize(path)?;
+        let before = fs::metadata(&path)?;
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let draft = draft_in(folder, entropy);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        let written = file
+            .write_all(content)
+            .and_then(|()| match file.metadata()? {
+                draft if (draft.uid(), draft.gid()) == (before.uid(), before.gid()) => Ok(()),
+                _ => fchown(&file, Some(before.uid()), Some(before.gid())),
+            })
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::rename(&draft, &path));
+        if written.is_err() {
+            // What is wrong is said already.
+            fs::remove_file(&draft).ok();
+        }
+        written.and_then(|()| File::open(folder)?.sync_all())
+    };
+    replaced().map_err(|source| KeysError::Unwritable { path: path.to_owned(), source })
+}
+
+fn draft_in(folder: &Path, entropy: &dyn Entropy) -> PathBuf {
+    let mut random = [0; 8];
+    entropy.fill(&mut random);
+    folder.join(format!(".keys-{:016x}", u64::from_le_bytes(random)))
 }
 
 fn make(path: &Path, entropy: &dyn Entropy) -> Result<(), KeysError> {
@@ -85,9 +122,7 @@ fn create(path: &Path, content: &[u8], entropy: &dyn Entropy) -> io::Result<bool
         _ => Path::new("."),
     };
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let mut random = [0; 8];
-    entropy.fill(&mut random);
-    let draft = folder.join(format!(".keys-{:016x}", u64::from_le_bytes(random)));
+    let draft = draft_in(folder, entropy);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| match fs::hard_link(&draft, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),

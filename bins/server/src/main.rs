@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod greeting;
 mod housekeeping;
+mod key_rotation;
 mod keys;
 mod logging;
 mod mail;
@@ -25,7 +26,7 @@ use tenantry_auth::ApiKeyToken;
 use tenantry_domain::{Chain, SystemEntropy};
 
 use crate::{
-    cli::{ApiKeyVerb, Cli, ConfigVerb, Verb},
+    cli::{ApiKeyVerb, Cli, ConfigVerb, KeysVerb, Verb},
     config::{Config, ConfigError, Environment, Key},
 };
 
@@ -62,6 +63,14 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             let (address, made) = actix_web::rt::System::new().block_on(bootstrap_link::make(&config, recover))?;
             terminal::say(address);
             terminal::remark(format!("Whoever opens it becomes an owner: once, and until {}.", made.link.expires_at));
+        }
+        Some(Verb::Keys(verb)) => {
+            let config = load(cli.settings)?;
+            match verb {
+                KeysVerb::List => actix_web::rt::System::new().block_on(key_rotation::list(&config))?,
+                KeysVerb::Rotate => key_rotation::rotate(&config)?,
+                KeysVerb::Promote => key_rotation::promote(&config)?,
+            }
         }
         Some(Verb::Config(ConfigVerb::Print)) => terminal::say(load(cli.settings)?.print().trim_end()),
         Some(Verb::Config(ConfigVerb::Check)) => {

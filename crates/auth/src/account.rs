@@ -75,6 +75,9 @@ pub trait AccountSession: Kind + Clone + fmt::Debug + Send + Sync + Sized + 'sta
     /// The account that is signed in.
     fn account_id(&self) -> Id<Self::Account>;
 
+    /// The digest that its token was found by.
+    fn token_digest(&self) -> TokenDigest;
+
     /// When it was signed in.
     fn created_at(&self) -> Timestamp;
 

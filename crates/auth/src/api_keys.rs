@@ -2,7 +2,7 @@
 
 use tenantry_domain::{
     Action, Actor, ApiKey, ApiKeyId, ApiKeyName, AuditEvent, Chain, Context, Id, Scopes, StoreError, Target, Timestamp,
-    audit_forbidden, ports::*,
+    TokenDigest, audit_forbidden, ports::*,
 };
 use time::Duration;
 use tracing::{info, warn};
@@ -123,7 +123,8 @@ pub async fn revoke_api_key<S: Store>(store: &S, cx: &Context<'_>, id: ApiKeyId)
     tx.api_key(id).await?.map(drop).ok_or(ApiKeyError::UnknownKey)
 }
 
-/// Finds the key that is presented. One query; once a minute also a write, that it is used.
+/// Finds the key that is presented. One query; once a minute also a write, that it is used, by which one that was digested by a former key
+/// of the ring goes over to the signing one.
 pub(crate) async fn authenticate_api_key<S: Store>(
     store: &S,
     cx: &Context<'_>,
@@ -134,7 +135,7 @@ pub(crate) async fn authenticate_api_key<S: Store>(
     let mut key = found.filter(|key| key.is_live(cx.now)).ok_or(AuthError::Unauthenticated)?;
     if key.last_used_at.is_none_or(|used| used <= cx.now - AuthPolicy::TOUCH_INTERVAL) {
         // The request goes on where the write fails: the key was good when it was read.
-        match write_use(store, cx, key.id).await {
+        match write_use(store, cx, key.id, keys.rekeyed(token, key.token_digest)).await {
             Ok(true) => key.last_used_at = Some(cx.now),
             Ok(false) => {}
             Err(failure) => {
@@ -145,9 +146,14 @@ pub(crate) async fn authenticate_api_key<S: Store>(
     Ok(key)
 }
 
-async fn write_use<S: Store>(store: &S, cx: &Context<'_>, id: ApiKeyId) -> Result<bool, StoreError> {
+async fn write_use<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    id: ApiKeyId,
+    rekeyed: Option<TokenDigest>,
+) -> Result<bool, StoreError> {
     let mut tx = store.begin().await?;
-    if !tx.touch_api_key(id, cx.now, cx.now - AuthPolicy::TOUCH_INTERVAL).await? {
+    if !tx.touch_api_key(id, cx.now, cx.now - AuthPolicy::TOUCH_INTERVAL, rekeyed).await? {
         return Ok(false);
     }
     if tx.claim_api_key_audit(id, cx.now, cx.now - AUDIT_INTERVAL).await? {

@@ -13,13 +13,16 @@ use crate::{PlainOtp, PlainToken, TokenKind, seal::Sealed};
 
 /// Keys by which codes, tokens and one-time passwords are digested and messages sealed.
 ///
-/// Its text form is a line a key, `kid:key`, the key being 32 bytes in base64url without padding; empty lines and lines that start with
-/// `#` are passed over. The first key signs, all verify. From each key, others are derived for each use, so that a digest made for one
-/// use says nothing in another.
+/// Its text form is a line a key, `kid:key`, the newest first, the key being 32 bytes in base64url without padding; empty lines and lines
+/// that start with `#` are passed over. A key behind a `+` waits: it verifies and doesn't sign yet, so that every server can know it
+/// before the first one signs by it. The first key that doesn't wait signs, all verify. From each key, others are derived for each use, so
+/// that a digest made for one use says nothing in another.
 #[derive(Clone)]
 pub struct KeyRing {
-    signing: RingKey,
-    others: Vec<RingKey>,
+    /// In the order of the text; never empty.
+    keys: Vec<RingKey>,
+    /// The place of the one that signs.
+    signing: usize,
 }
 
 /// One key, and what is derived from it.
@@ -55,6 +58,9 @@ pub enum KeyRingError {
     /// There is no key in it.
     #[error("the key ring has no key: add a line `kid:key` with 32 random bytes in base64url")]
     Empty,
+    /// All its keys wait.
+    #[error("no key of the key ring signs: take the `+` off one")]
+    NoneSigns,
     /// A line is no key.
     #[error("line {line} of the key ring is not `kid:key`: {reason}")]
     Malformed {
@@ -84,21 +90,31 @@ impl KeyRing {
     /// See [`KeyRingError`]. None shows a key.
     pub fn parse(text: &str) -> Result<Self, KeyRingError> {
         let mut keys: Vec<RingKey> = Vec::new();
+        let mut signing = None;
         for (index, content) in text.lines().enumerate() {
             let (line, content) = (index + 1, content.trim());
             if content.is_empty() || content.starts_with('#') {
                 continue;
             }
+            let (waits, content) = content.strip_prefix(Self::WAITS).map_or((false, content), |rest| (true, rest));
             let key = RingKey::parse(content, line)?;
             if keys.iter().any(|other| other.id == key.id) {
                 return Err(KeyRingError::Repeated { line });
             }
+            if !waits && signing.is_none() {
+                signing = Some(keys.len());
+            }
             keys.push(key);
         }
-        let mut keys = keys.into_iter();
-        let signing = keys.next().ok_or(KeyRingError::Empty)?;
-        Ok(Self { signing, others: keys.collect() })
+        match signing {
+            Some(signing) => Ok(Self { keys, signing }),
+            None if keys.is_empty() => Err(KeyRingError::Empty),
+            None => Err(KeyRingError::NoneSigns),
+        }
     }
+
+    /// What stands before a key that waits.
+    pub const WAITS: char = '+';
 
     /// The text form of a new key, to be written into a key ring's file.
     #[must_use]
@@ -110,8 +126,19 @@ impl KeyRing {
 
     /// The name of the key that signs.
     #[must_use]
-    pub const fn signing_key_id(&self) -> &KeyId {
-        &self.signing.id
+    pub fn signing_key_id(&self) -> &KeyId {
+        &self.signing().id
+    }
+
+    /// The names of all keys, newest first.
+    pub fn key_ids(&self) -> impl Iterator<Item = &KeyId> {
+        self.keys.iter().map(|key| &key.id)
+    }
+
+    /// The name of the key that is to sign next: the oldest of those that wait above the one that signs.
+    #[must_use]
+    pub fn waiting_key_id(&self) -> Option<&KeyId> {
+        self.keys.get(self.signing.checked_sub(1)?).map(|key| &key.id)
     }
 
     /// Whether it has a key of this name.
@@ -120,16 +147,23 @@ impl KeyRing {
         self.key(id).is_some()
     }
 
-    fn keys(&self) -> impl Iterator<Item = &RingKey> {
-        std::iter::once(&self.signing).chain(&self.others)
+    #[expect(clippy::indexing_slicing, reason = "the place was found while the keys were read")]
+    fn signing(&self) -> &RingKey {
+        &self.keys[self.signing]
+    }
+
+    /// The key that signs, then the others.
+    fn by_use(&self) -> impl Iterator<Item = &RingKey> {
+        let others = self.keys.iter().enumerate().filter(|(place, _)| *place != self.signing).map(|(_, key)| key);
+        std::iter::once(self.signing()).chain(others)
     }
 
     fn key(&self, id: &KeyId) -> Option<&RingKey> {
-        self.keys().find(|key| key.id == *id)
+        self.keys.iter().find(|key| key.id == *id)
     }
 
-    pub(crate) const fn sealing_key(&self, what: Sealed) -> (&KeyId, &[u8; 32]) {
-        (&self.signing.id, self.signing.derived.seal(what))
+    pub(crate) fn sealing_key(&self, what: Sealed) -> (&KeyId, &[u8; 32]) {
+        (&self.signing().id, self.signing().derived.seal(what))
     }
 
     pub(crate) fn opening_key(&self, what: Sealed, id: &KeyId) -> Option<&[u8; 32]> {
@@ -139,13 +173,19 @@ impl KeyRing {
     /// The digest of a new token, by the signing key.
     #[must_use]
     pub fn token_digest<K: TokenKind>(&self, token: &PlainToken<K>) -> TokenDigest {
-        self.signing.token_digest(token)
+        self.signing().token_digest(token)
     }
 
     /// The digests of a presented token by every key, the signing key's first.
     #[must_use]
     pub fn token_candidates<K: TokenKind>(&self, token: &PlainToken<K>) -> Vec<TokenDigest> {
-        self.keys().map(|key| key.token_digest(token)).collect()
+        self.by_use().map(|key| key.token_digest(token)).collect()
+    }
+
+    /// The digest by the signing key of a token that is stored as `stored`; `None` if that is it.
+    #[must_use]
+    pub fn rekeyed<K: TokenKind>(&self, token: &PlainToken<K>, stored: TokenDigest) -> Option<TokenDigest> {
+        Some(self.token_digest(token)).filter(|digest| *digest != stored)
     }
 
     /// The digest of a new one-time password, bound to what it is for, and the key that made it.
@@ -157,7 +197,7 @@ impl KeyRing {
         challenge: ChallengeId,
         otp: &PlainOtp,
     ) -> (OtpMac, KeyId) {
-        (self.signing.otp_mac(purpose, account, challenge, otp), self.signing.id.clone())
+        (self.signing().otp_mac(purpose, account, challenge, otp), self.signing().id.clone())
     }
 
     /// The digest that a presented one-time password must have, by the key that made the challenge's; `None` for an unknown key.
@@ -227,23 +267,23 @@ impl KeyRing {
     }
 
     fn oldest(&self) -> &RingKey {
-        self.others.last().unwrap_or(&self.signing)
+        self.keys.last().unwrap_or_else(|| self.signing())
     }
 }
 
 impl CodeHasher for KeyRing {
     fn digest(&self, code: &PlainCode) -> KeyedCodeDigest {
-        KeyedCodeDigest { digest: self.signing.code_digest(code), key_id: self.signing.id.clone() }
+        KeyedCodeDigest { digest: self.signing().code_digest(code), key_id: self.signing().id.clone() }
     }
 
     fn candidates(&self, code: &PlainCode) -> Vec<CodeDigest> {
-        self.keys().map(|key| key.code_digest(code)).collect()
+        self.by_use().map(|key| key.code_digest(code)).collect()
     }
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.keys().map(|key| &key.id)).finish()
+        f.debug_list().entries(self.key_ids()).finish()
     }
 }
 
@@ -334,6 +374,29 @@ mod tests {
         assert!(rotated.candidates(&code).contains(&old.digest(&code).digest));
         assert!(rotated.token_candidates(&token).contains(&old.token_digest(&token)));
         assert_eq!(rotated.account_bucket(OtpPurpose::TenantSignIn, "a"), old.account_bucket(OtpPurpose::TenantSignIn, "a"));
+    }
+
+    /// What one server makes, every other one finds, at each moment of a rotation.
+    #[test]
+    fn a_key_that_waits_verifies_and_changes_nothing_that_is_made() {
+        let old = KeyRing::parse(&line("k1", 1)).unwrap();
+        let waiting = KeyRing::parse(&format!("+{}{}", line("k2", 2), line("k1", 1))).unwrap();
+        let promoted = KeyRing::parse(&format!("{}{}", line("k2", 2), line("k1", 1))).unwrap();
+        let token = SessionToken::generate(&SeededEntropy::new(9));
+        assert_eq!((old.waiting_key_id(), promoted.waiting_key_id()), (None, None));
+        assert_eq!(waiting.waiting_key_id().unwrap().as_str(), "k2");
+        assert_eq!((waiting.signing_key_id().as_str(), promoted.signing_key_id().as_str()), ("k1", "k2"));
+        assert_eq!(waiting.token_digest(&token), old.token_digest(&token));
+        assert_eq!(waiting.token_candidates(&token)[0], old.token_digest(&token), "the signing key's comes first");
+        for (maker, finder) in [(&old, &waiting), (&waiting, &old), (&waiting, &promoted), (&promoted, &waiting)] {
+            assert!(finder.token_candidates(&token).contains(&maker.token_digest(&token)));
+        }
+        for ring in [&waiting, &promoted] {
+            assert_eq!(ring.idempotency_key(["tenant", "a"], "k"), old.idempotency_key(["tenant", "a"], "k"));
+            assert_eq!(ring.account_bucket(OtpPurpose::TenantSignIn, "a"), old.account_bucket(OtpPurpose::TenantSignIn, "a"));
+        }
+        assert_eq!(KeyRing::parse(&format!("+{}", line("k2", 2))).unwrap_err(), KeyRingError::NoneSigns);
+        assert_eq!(KeyRing::parse("").unwrap_err(), KeyRingError::Empty);
     }
 
     #[test]

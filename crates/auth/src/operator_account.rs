@@ -94,6 +94,10 @@ impl AccountSession for OperatorSession {
         self.operator_id
     }
 
+    fn token_digest(&self) -> TokenDigest {
+        self.token_digest
+    }
+
     fn created_at(&self) -> Timestamp {
         self.created_at
     }

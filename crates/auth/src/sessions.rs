@@ -28,7 +28,8 @@ pub enum AuthError {
     Store(#[from] StoreError),
 }
 
-/// Finds who presents a session's token. One query; once a minute also a write, of the session's activity.
+/// Finds who presents a session's token. One query; once a minute also a write, of the session's activity, by which a token that was
+/// digested by a former key goes over to the signing one.
 ///
 /// # Errors
 /// See [`AuthError`].
@@ -46,9 +47,12 @@ pub async fn authenticate<S: Store, A: Account>(
         return Err(AuthError::Unauthenticated);
     }
     let (id, expires_at) = (session.id(), policy.session_end(session.created_at(), now));
+    let found_by = session.token_digest();
     let (last_activity, valid_until) = session.activity();
     if *last_activity <= now - AuthPolicy::TOUCH_INTERVAL {
-        let touch = SessionTouch { now, unless_active_since: now - AuthPolicy::TOUCH_INTERVAL, expires_at };
+        let unless_active_since = now - AuthPolicy::TOUCH_INTERVAL;
+        let rekeyed = keys.rekeyed(&token, found_by);
+        let touch = SessionTouch { now, unless_active_since, expires_at, rekeyed };
         // The request goes on where the write fails: the session was live when it was read.
         match write_touch::<S, A::Session>(store, id, touch).await {
             Ok(true) => (*last_activity, *valid_until) = (now, expires_at),
@@ -79,7 +83,7 @@ pub async fn refresh_session<S: Store, T: AccountSession>(
     mut session: T,
 ) -> Result<T, AuthError> {
     let expires_at = policy.session_end(session.created_at(), cx.now);
-    let touch = SessionTouch { now: cx.now, unless_active_since: Timestamp::MAX, expires_at };
+    let touch = SessionTouch { now: cx.now, unless_active_since: Timestamp::MAX, expires_at, rekeyed: None };
     let tenant = T::Account::account(session.account_id()).tenant();
     let mut tx = store.begin().await?;
     if !T::touch(&mut tx, session.id(), touch).await? {

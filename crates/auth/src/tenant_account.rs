@@ -90,6 +90,10 @@ impl AccountSession for Session {
         self.tenant_id
     }
 
+    fn token_digest(&self) -> TokenDigest {
+        self.token_digest
+    }
+
     fn created_at(&self) -> Timestamp {
         self.created_at
     }

@@ -38,10 +38,18 @@ impl ApiKeyWrites for Handle<DatabaseTransaction> {
         self.write(Model::WHAT, insert.build(self.backend())).await.map(|_| ())
     }
 
-    async fn touch_api_key(&mut self, id: ApiKeyId, now: Timestamp, unless_used_since: Timestamp) -> Result<bool, StoreError> {
+    async fn touch_api_key(
+        &mut self,
+        id: ApiKeyId,
+        now: Timestamp,
+        unless_used_since: Timestamp,
+        rekeyed: Option<TokenDigest>,
+    ) -> Result<bool, StoreError> {
         let unused = Column::LastUsedAt.is_null().or(Column::LastUsedAt.lte(DbTime::from(unless_used_since)));
         let live = Column::ExpiresAt.is_null().or(Column::ExpiresAt.gt(DbTime::from(now)));
         let touch = update(id, now, Column::LastUsedAt).filter(unused).filter(live).filter(Column::RevokedAt.is_null());
+        let touch =
+            touch.apply_if(rekeyed, |touch, digest| touch.col_expr(Column::TokenDigest, Expr::value(digest.as_bytes().to_vec())));
         self.wrote(Model::WHAT, touch.build(self.backend())).await
     }
 

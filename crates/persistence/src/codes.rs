@@ -4,7 +4,7 @@ use sea_orm::{
 };
 use tenantry_domain::{
     Code, CodeDigest, CodeId, Id, NewCode, NewCodeText, Page, PageRequest, StoreError, TenantId, Timestamp,
-    ports::{CodeFilter, CodeIssue, CodeReads, CodeWrites},
+    ports::{CodeFilter, CodeIssue, CodeReads, CodeWrites, UsedText},
 };
 
 use crate::{
@@ -126,17 +126,22 @@ impl CodeWrites for Handle<DatabaseTransaction> {
         &mut self,
         tenant: TenantId,
         id: CodeId,
-        digest: Option<CodeDigest>,
+        text: Option<&UsedText>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let update = update(tenant, id, now)
             .col_expr(Column::UseCount, Expr::col(Column::UseCount).add(1))
             .col_expr(Column::UsedAt, Expr::value(DbTime::from(now)))
             .filter(is_active(now));
-        let update = match digest {
-            Some(digest) => update.filter(Column::CodeDigest.eq(digest.as_bytes().to_vec())),
-            None => update,
-        };
+        let update = update
+            .apply_if(text, |update, text| {
+                update.filter(Column::CodeDigest.is_in(text.candidates.iter().map(|digest| digest.as_bytes().to_vec())))
+            })
+            .apply_if(text.and_then(|text| text.rekeyed.as_ref()), |update, signing| {
+                update
+                    .col_expr(Column::CodeDigest, Expr::value(signing.digest.as_bytes().to_vec()))
+                    .col_expr(Column::KeyId, Expr::value(signing.key_id.as_str()))
+            });
         self.wrote(Model::WHAT, update.build(self.backend())).await
     }
 

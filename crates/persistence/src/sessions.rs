@@ -80,7 +80,10 @@ impl SessionWrites for Handle<DatabaseTransaction> {
             .col_expr(Column::LastActivity, Expr::value(DbTime::from(touch.now)))
             .col_expr(Column::ExpiresAt, Expr::value(DbTime::from(touch.expires_at)))
             .filter(Column::Id.eq(id.uuid()))
-            .filter(Column::LastActivity.lte(DbTime::from(touch.unless_active_since)));
+            .filter(Column::LastActivity.lte(DbTime::from(touch.unless_active_since)))
+            .apply_if(touch.rekeyed, |update, digest| {
+                update.col_expr(Column::TokenDigest, Expr::value(digest.as_bytes().to_vec()))
+            });
         self.wrote(Model::WHAT, update.build(self.backend())).await
     }
 

@@ -66,7 +66,7 @@ pub async fn racing_uses_of_an_api_key_are_written_once_a_while<S: Store>(store:
     world.insert_api_key(&key).await;
     let uses = async |seconds| {
         let now = later(seconds);
-        world.winners(async |_, tx| tx.touch_api_key(key.id, now, now - Duration::MINUTE).await).await
+        world.winners(async |_, tx| tx.touch_api_key(key.id, now, now - Duration::MINUTE, None).await).await
     };
     assert_eq!((uses(1).await, uses(60).await, uses(61).await, uses(120).await), (1, 0, 1, 0));
     assert_eq!(world.stored_api_key(key.id).await, ApiKey { last_used_at: Some(later(61)), ..key });
@@ -107,9 +107,22 @@ pub async fn an_api_key_that_has_ended_is_not_used<S: Store>(store: S) {
     let end = later(600);
     let key = ApiKey { expires_at: Some(end), ..world.new_api_key(noon()) };
     world.insert_api_key(&key).await;
-    let touch = async |now| world.write(async |tx| tx.touch_api_key(key.id, now, now).await).await;
+    let touch = async |now| world.write(async |tx| tx.touch_api_key(key.id, now, now, None).await).await;
     assert!(!touch(end).await);
     assert!(touch(end - TICK).await);
     assert!(world.write(async |tx| tx.revoke_api_key(key.id, later(1)).await).await);
     assert!(!touch(end - TICK).await);
+}
+
+/// A use of a key whose text has a new digest: it is found by that one, and no longer by the former.
+pub async fn a_rekeyed_api_key_is_found_by_its_new_digest_alone<S: Store>(store: S) {
+    let world = World::new(store);
+    let key = world.new_api_key(noon());
+    world.insert_api_key(&key).await;
+    let digest = TokenDigest::from_bytes(world.bytes());
+    let touch = async |_, tx: &mut S::Transaction| tx.touch_api_key(key.id, later(60), later(0), Some(digest)).await;
+    assert_eq!(world.winners(touch).await, 1);
+    assert_eq!(world.read().api_key_by_digests(&[key.token_digest]).await.unwrap(), None);
+    let rekeyed = world.read().api_key_by_digests(&[digest]).await.unwrap();
+    assert_eq!(rekeyed, Some(ApiKey { token_digest: digest, last_used_at: Some(later(60)), ..key }));
 }

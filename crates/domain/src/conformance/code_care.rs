@@ -7,8 +7,8 @@ use super::{
     world::{RACERS, World, later, noon, race},
 };
 use crate::{
-    ActivateError, Code, CodeDigest, CodeEnd, CodeHasher, KeyId, ManageCodeError, NewCodeText, Refusal, ReissuedCode, TenantId,
-    Timestamp, expire_code, memory::PlainHasher, ports::*, reissue_code, revoke_code,
+    ActivateError, Code, CodeDigest, CodeEnd, CodeHasher, KeyId, KeyedCodeDigest, ManageCodeError, NewCodeText, Refusal,
+    ReissuedCode, TenantId, Timestamp, expire_code, memory::PlainHasher, ports::*, reissue_code, revoke_code,
 };
 
 impl<S: Store> World<S> {
@@ -22,7 +22,8 @@ impl<S: Store> World<S> {
     }
 
     async fn consume_by(&self, tenant: TenantId, code: &Code, digest: CodeDigest) -> bool {
-        self.write(async |tx| tx.consume_code(tenant, code.id, Some(digest), later(9)).await).await
+        let text = UsedText { candidates: vec![digest], rekeyed: None };
+        self.write(async |tx| tx.consume_code(tenant, code.id, Some(&text), later(9)).await).await
     }
 }
 
@@ -204,4 +205,21 @@ pub async fn racing_returns_of_uses_stop_at_none<S: Store>(store: S) {
     assert_eq!(world.winners(async |_, tx| tx.give_back_use(tenant, code.id, later(3)).await).await, 7);
     let code = world.stored_code(tenant, code.id).await;
     assert_eq!((code.use_count, code.used_at, code.updated_at), (0, Some(later(1)), later(3)));
+}
+
+/// A code for many that is used by its text under a former key goes over to the signing key with the first use; of 32 racing uses by that
+/// text, whichever digest each read, none is refused for it.
+pub async fn racing_uses_of_a_code_under_a_former_key_all_succeed<S: Store>(store: S) {
+    let world = World::new(store);
+    let tenant = world.tenant().await;
+    let issued = world.code(tenant, RACERS as u32).await;
+    let before = world.stored_code(tenant, issued.id).await;
+    let signing = KeyedCodeDigest { digest: CodeDigest::from_bytes(world.bytes()), key_id: KeyId::parse("k2").unwrap() };
+    let text = UsedText { candidates: vec![signing.digest, before.digest], rekeyed: Some(signing.clone()) };
+    let used = world.winners(async |_, tx| tx.consume_code(tenant, issued.id, Some(&text), later(1)).await).await;
+    assert_eq!(used, RACERS);
+    let after = world.stored_code(tenant, issued.id).await;
+    assert_eq!((after.digest, after.key_id, after.use_count), (signing.digest, signing.key_id, RACERS as u32));
+    assert_eq!(world.read().code_by_digests(&[before.digest]).await.unwrap(), None);
+    assert_eq!(world.read().code_by_digests(&[signing.digest]).await.unwrap().map(|code| code.id), Some(issued.id));
 }

@@ -81,7 +81,7 @@ pub async fn a_session_that_was_lengthened_is_not_deleted<S: Store>(store: S) {
     let tenant = world.tenant().await;
     let session = world.session(tenant, noon()).await;
     let expires_at = session.expires_at + Duration::HOUR;
-    let touch = SessionTouch { now: later(600), unless_active_since: later(60), expires_at };
+    let touch = SessionTouch { now: later(600), unless_active_since: later(60), expires_at, rekeyed: None };
     assert!(world.write(async |tx| tx.touch_session(session.id, touch).await).await);
     assert_eq!(world.delete_leftovers(Leftover::Sessions, expires_at - TICK, 9).await, 0);
     assert!(world.is_stored(&session).await);

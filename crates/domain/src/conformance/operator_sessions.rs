@@ -74,6 +74,7 @@ pub async fn an_operators_activity_is_written_once_a_while<S: Store>(store: S) {
         now: later(seconds),
         unless_active_since: later(seconds) - Duration::MINUTE,
         expires_at: later(seconds) + Duration::HOUR,
+        rekeyed: None,
     };
     assert_eq!(world.winners(async |_, tx| tx.touch_operator_session(session.id, touch(59)).await).await, 0);
     assert_eq!(world.winners(async |_, tx| tx.touch_operator_session(session.id, touch(60)).await).await, 1);
@@ -121,10 +122,24 @@ pub async fn an_operators_session_expires_at_its_moment_and_not_before<S: Store>
     let end = session.expires_at;
     assert_eq!(world.live_operator_sessions(operator.id, end - TICK).await.len(), 1);
     assert_eq!(world.live_operator_sessions(operator.id, end).await.len(), 0);
-    let touch = |now| SessionTouch { now, unless_active_since: now, expires_at: end };
+    let touch = |now| SessionTouch { now, unless_active_since: now, expires_at: end, rekeyed: None };
     assert!(!world.write(async |tx| tx.touch_operator_session(session.id, touch(end)).await).await);
     assert!(!world.write(async |tx| tx.revoke_operator_session(operator.id, session.id, end).await).await);
     assert_eq!(world.write(async |tx| tx.revoke_operator_sessions(operator.id, end).await).await, 0);
     assert!(world.write(async |tx| tx.touch_operator_session(session.id, touch(end - TICK)).await).await);
     assert!(world.write(async |tx| tx.revoke_operator_session(operator.id, session.id, end - TICK).await).await);
+}
+
+/// The same for an operator's: it is found by its new digest, and no longer by the former.
+pub async fn a_rekeyed_operators_session_is_found_by_its_new_digest_alone<S: Store>(store: S) {
+    let world = World::new(store);
+    let operator = world.operator(Role::Viewer).await;
+    let session = world.operator_session(operator.id, noon()).await;
+    let digest = TokenDigest::from_bytes(world.bytes());
+    let expires_at = later(60) + Duration::HOUR;
+    let touch = SessionTouch { now: later(60), unless_active_since: later(0), expires_at, rekeyed: Some(digest) };
+    assert_eq!(world.winners(async |_, tx| tx.touch_operator_session(session.id, touch).await).await, 1);
+    assert_eq!(world.read().operator_session_by_digests(&[session.token_digest]).await.unwrap(), None);
+    let rekeyed = OperatorSession { token_digest: digest, last_activity: later(60), expires_at, ..session };
+    assert_eq!(world.stored_operator_session(&rekeyed).await, rekeyed);
 }

@@ -188,7 +188,7 @@ pub async fn a_dropped_transaction_leaves_operators_as_they_were<S: Store>(store
         assert!(tx.delete_operator(doomed.id).await.unwrap());
         tx.insert_operator_session(&second).await.unwrap();
         assert!(tx.revoke_operator_session(owner.id, session.id, later(1)).await.unwrap());
-        assert!(tx.touch_api_key(key.id, later(1), noon()).await.unwrap());
+        assert!(tx.touch_api_key(key.id, later(1), noon(), None).await.unwrap());
         assert!(tx.revoke_api_key(key.id, later(1)).await.unwrap());
         assert!(tx.consume_bootstrap_link(&[link.token_digest], later(1)).await.unwrap().is_some());
         assert_eq!(tx.operator(doomed.id).await.unwrap(), None, "its own write");

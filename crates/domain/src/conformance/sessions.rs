@@ -11,7 +11,7 @@ impl<S: Store> World<S> {
     }
 
     async fn touch(&self, id: SessionId, now: Timestamp, unless_active_since: Timestamp) -> bool {
-        let touch = SessionTouch { now, unless_active_since, expires_at: now + Duration::HOUR };
+        let touch = SessionTouch { now, unless_active_since, expires_at: now + Duration::HOUR, rekeyed: None };
         self.write(async |tx| tx.touch_session(id, touch).await).await
     }
 }
@@ -80,12 +80,26 @@ pub async fn activity_is_written_once_a_while<S: Store>(store: S) {
     assert!(!world.touch(touched.id, later(61), later(61) - minute).await, "the minute begins anew");
 }
 
+/// Activity of a session whose token has a new digest: it is found by that one, and no longer by the former.
+pub async fn a_rekeyed_session_is_found_by_its_new_digest_alone<S: Store>(store: S) {
+    let world = World::new(store);
+    let tenant = world.tenant().await;
+    let session = world.session(tenant, noon()).await;
+    let digest = TokenDigest::from_bytes(world.bytes());
+    let expires_at = later(60) + Duration::HOUR;
+    let touch = SessionTouch { now: later(60), unless_active_since: later(0), expires_at, rekeyed: Some(digest) };
+    assert_eq!(world.winners(async |_, tx| tx.touch_session(session.id, touch).await).await, 1);
+    assert_eq!(world.read().session_by_digests(&[session.token_digest]).await.unwrap(), None);
+    let rekeyed = Session { token_digest: digest, last_activity: later(60), expires_at, ..session };
+    assert_eq!(world.stored_session(&rekeyed).await, rekeyed);
+}
+
 /// Of 32 racing writes of activity one succeeds.
 pub async fn racing_touches_of_a_session_have_one_winner<S: Store>(store: S) {
     let world = World::new(store);
     let tenant = world.tenant().await;
     let session = world.session(tenant, noon()).await;
-    let touch = SessionTouch { now: later(90), unless_active_since: later(30), expires_at: later(3600) };
+    let touch = SessionTouch { now: later(90), unless_active_since: later(30), expires_at: later(3600), rekeyed: None };
     assert_eq!(world.winners(async |_, tx| tx.touch_session(session.id, touch).await).await, 1);
 }
 

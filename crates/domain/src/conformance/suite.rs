@@ -106,6 +106,7 @@ macro_rules! conformance_rules {
                 racing_claims_to_audit_an_api_key_have_one_winner,
                 racing_revocations_of_an_api_key_have_one_winner,
                 an_api_key_that_has_ended_is_not_used,
+                a_rekeyed_api_key_is_found_by_its_new_digest_alone,
             }
             audit {
                 an_event_is_read_as_it_was_written,
@@ -147,6 +148,7 @@ macro_rules! conformance_rules {
                 racing_moves_of_a_codes_end_have_one_winner,
                 a_code_ends_when_it_is_told_to,
                 racing_returns_of_uses_stop_at_none,
+                racing_uses_of_a_code_under_a_former_key_all_succeed,
             }
             code_lists {
                 a_list_of_codes_has_what_its_filter_asks_for,
@@ -252,6 +254,7 @@ macro_rules! conformance_rules {
                 racing_revocations_of_an_operators_session_have_one_winner,
                 ending_all_sessions_of_an_operator_counts_the_live_ones,
                 an_operators_session_expires_at_its_moment_and_not_before,
+                a_rekeyed_operators_session_is_found_by_its_new_digest_alone,
             }
             operators {
                 an_operator_is_read_as_it_was_written,
@@ -367,6 +370,7 @@ macro_rules! conformance_rules {
                 a_session_is_found_by_any_of_its_digests,
                 a_token_digest_is_stored_once,
                 activity_is_written_once_a_while,
+                a_rekeyed_session_is_found_by_its_new_digest_alone,
                 racing_touches_of_a_session_have_one_winner,
                 activity_revives_no_ended_session,
                 racing_revocations_of_a_session_have_one_winner,

@@ -111,7 +111,7 @@ pub async fn a_session_expires_at_its_moment_and_not_before<S: Store>(store: S) 
         let live = async |now| world.read().live_sessions_page(tenant, now, first_page()).await.unwrap().items.len();
         assert_eq!((live(moment - TICK).await, live(moment).await), (1, 0), "{moment}");
 
-        let touch = |now| SessionTouch { now, unless_active_since: now, expires_at: moment };
+        let touch = |now| SessionTouch { now, unless_active_since: now, expires_at: moment, rekeyed: None };
         assert!(!world.write(async |tx| tx.touch_session(session.id, touch(moment)).await).await);
         assert!(!world.write(async |tx| tx.revoke_session(tenant, session.id, moment).await).await);
         assert_eq!(world.write(async |tx| tx.revoke_sessions(tenant, moment).await).await, 0);

@@ -184,7 +184,7 @@ impl Rows {
         assert!(tx.uncount_activation(tenant, noon().month(), now).await?);
 
         let [touched, ended] = &self.sessions;
-        let touch = SessionTouch { now, unless_active_since: noon(), expires_at: now + Duration::HOUR };
+        let touch = SessionTouch { now, unless_active_since: noon(), expires_at: now + Duration::HOUR, rekeyed: None };
         assert!(tx.touch_session(touched.id, touch).await?);
         assert!(tx.revoke_session(tenant, ended.id, now).await?);
         assert_eq!(tx.revoke_other_sessions(tenant, touched.id, now).await?, 0);

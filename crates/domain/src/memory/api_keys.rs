@@ -29,9 +29,19 @@ impl ApiKeyWrites for MemoryTransaction {
         Ok(())
     }
 
-    async fn touch_api_key(&mut self, id: ApiKeyId, now: Timestamp, unless_used_since: Timestamp) -> Result<bool, StoreError> {
+    async fn touch_api_key(
+        &mut self,
+        id: ApiKeyId,
+        now: Timestamp,
+        unless_used_since: Timestamp,
+        rekeyed: Option<TokenDigest>,
+    ) -> Result<bool, StoreError> {
         let due = |key: &ApiKey| key.is_live(now) && key.last_used_at.is_none_or(|used| used <= unless_used_since);
-        Ok(self.tables_mut().api_keys.change_if(&id, due, |key| key.last_used_at = Some(now)).is_some())
+        let touched = self.tables_mut().api_keys.change_if(&id, due, |key| {
+            key.last_used_at = Some(now);
+            key.token_digest = rekeyed.unwrap_or(key.token_digest);
+        });
+        Ok(touched.is_some())
     }
 
     async fn claim_api_key_audit(

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     Code, CodeDigest, CodeId, CodeStatus, NewCode, NewCodeText, Page, PageRequest, StoreError, TenantId, Timestamp,
-    ports::{CodeFilter, CodeIssue, CodeReads, CodeWrites},
+    ports::{CodeFilter, CodeIssue, CodeReads, CodeWrites, UsedText},
 };
 
 impl CodeFilter {
@@ -82,17 +82,29 @@ impl CodeWrites for MemoryTransaction {
         &mut self,
         tenant: TenantId,
         id: CodeId,
-        digest: Option<CodeDigest>,
+        text: Option<&UsedText>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let by_its_text = |code: &Code| digest.is_none_or(|digest| code.digest == digest);
+        let by_its_text = |code: &Code| text.is_none_or(|text| text.candidates.contains(&code.digest));
         let usable = |code: &Code| code.tenant_id == tenant && code.status(now) == CodeStatus::Active && by_its_text(code);
-        let consumed = self.tables_mut().codes.change_if(&id, usable, |code| {
+        let rekeyed = text.and_then(|text| text.rekeyed.as_ref());
+        let tables = self.tables_mut();
+        let mut former = None;
+        let consumed = tables.codes.change_if(&id, usable, |code| {
             code.use_count += 1;
             code.used_at = Some(now);
             code.updated_at = now;
+            if let Some(signing) = rekeyed {
+                former = Some(std::mem::replace(&mut code.digest, signing.digest));
+                code.key_id = signing.key_id.clone();
+            }
         });
-        Ok(consumed.is_some())
+        let consumed = consumed.is_some();
+        if let (Some(former), Some(signing)) = (former, rekeyed) {
+            tables.codes_by_digest.delete_if(former.as_bytes(), |_| true);
+            tables.codes_by_digest.put(*signing.digest.as_bytes(), id);
+        }
+        Ok(consumed)
     }
 
     async fn consume_next_code(&mut self, tenant: TenantId, now: Timestamp) -> Result<Option<CodeId>, StoreError> {

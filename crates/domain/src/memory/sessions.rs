@@ -38,11 +38,21 @@ impl SessionWrites for MemoryTransaction {
 
     async fn touch_session(&mut self, id: SessionId, touch: SessionTouch) -> Result<bool, StoreError> {
         let due = |session: &Session| session.is_live(touch.now) && session.last_activity <= touch.unless_active_since;
-        let touched = self.tables_mut().sessions.change_if(&id, due, |session| {
+        let tables = self.tables_mut();
+        let mut former = None;
+        let touched = tables.sessions.change_if(&id, due, |session| {
             session.last_activity = touch.now;
             session.expires_at = touch.expires_at;
+            if let Some(digest) = touch.rekeyed {
+                former = Some(std::mem::replace(&mut session.token_digest, digest));
+            }
         });
-        Ok(touched.is_some())
+        let touched = touched.is_some();
+        if let (Some(former), Some(digest)) = (former, touch.rekeyed) {
+            tables.sessions_by_digest.delete_if(former.as_bytes(), |_| true);
+            tables.sessions_by_digest.put(*digest.as_bytes(), id);
+        }
+        Ok(touched)
     }
 
     async fn revoke_session(&mut self, tenant: TenantId, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {

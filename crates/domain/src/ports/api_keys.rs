@@ -21,12 +21,13 @@ pub trait ApiKeyWrites {
     fn insert_api_key(&mut self, key: &ApiKey) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Writes that a key, live at `now`, is used; `false` when it isn't, or was used after `unless_used_since`. That is what keeps the
-    /// writes to one a minute.
+    /// writes to one a minute. With `rekeyed`, the digest of its text becomes that one.
     fn touch_api_key(
         &mut self,
         id: ApiKeyId,
         now: Timestamp,
         unless_used_since: Timestamp,
+        rekeyed: Option<TokenDigest>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Claims the right to audit a key's use; `false` when it was claimed after `unless_claimed_since`, or there is no such key. That is

@@ -2,7 +2,8 @@ use std::future::Future;
 
 use super::StoreError;
 use crate::{
-    BatchId, Code, CodeDigest, CodeHint, CodeId, CodeStatus, Label, NewCode, NewCodeText, Page, PageRequest, TenantId, Timestamp,
+    BatchId, Code, CodeDigest, CodeHint, CodeId, CodeStatus, KeyedCodeDigest, Label, NewCode, NewCodeText, Page, PageRequest,
+    TenantId, Timestamp,
 };
 
 /// What all codes of one issue have in common.
@@ -65,6 +66,15 @@ pub trait CodeReads {
     fn count_codes(&mut self, tenant: TenantId, now: Timestamp) -> impl Future<Output = Result<[u64; 4], StoreError>> + Send;
 }
 
+/// The text by which a use of a code is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedText {
+    /// Its digests, by every key that verifies.
+    pub candidates: Vec<CodeDigest>,
+    /// Its digest by the key that signs, which takes the place of the code's; `None` where that is it.
+    pub rekeyed: Option<KeyedCodeDigest>,
+}
+
 /// Writes of codes.
 pub trait CodeWrites {
     /// Stores new codes, any number of them. The tenant exists.
@@ -72,13 +82,12 @@ pub trait CodeWrites {
 
     /// Takes one use of a tenant's code that is [`Active`](CodeStatus::Active) at `now`, and sets its `used_at`. `false` when it is not,
     /// or when another transaction took the last use first: of any number of racing calls, as many succeed as uses are left. With
-    /// `digest`, `false` too when the code's text has another by now: nothing is taken by a text that was
-    /// [replaced](Self::reissue_code).
+    /// `text`, `false` too when the code has another by now: nothing is taken by a text that was [replaced](Self::reissue_code).
     fn consume_code(
         &mut self,
         tenant: TenantId,
         id: CodeId,
-        digest: Option<CodeDigest>,
+        text: Option<&UsedText>,
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 

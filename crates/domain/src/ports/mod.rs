@@ -37,7 +37,7 @@ pub use api_keys::{ApiKeyReads, ApiKeyWrites};
 pub use audit::{AuditReads, AuditWrites};
 pub use batches::{BatchFilter, BatchReads, BatchWrites, RevokedCodes};
 pub use bootstrap::{BootstrapReads, BootstrapWrites};
-pub use codes::{CodeFilter, CodeIssue, CodeReads, CodeWrites};
+pub use codes::{CodeFilter, CodeIssue, CodeReads, CodeWrites, UsedText};
 pub use error::StoreError;
 pub use housekeeping::{HousekeepingWrites, Leftover, SweptBuckets};
 pub use idempotency::IdempotencyWrites;

@@ -12,6 +12,8 @@ pub struct SessionTouch {
     pub unless_active_since: Timestamp,
     /// The new `expires_at`.
     pub expires_at: Timestamp,
+    /// The new digest of its token, where that which it has was made by a key that signs no more.
+    pub rekeyed: Option<TokenDigest>,
 }
 
 /// Reads of sessions.

@@ -161,8 +161,14 @@ async fn consume(
     situation: Situation<'_>,
 ) -> Result<CodeId, ActivateError> {
     let &ActivateProject { tenant, ref with, .. } = request;
-    let digest = matches!(with, ActivateWith::Code(_)).then_some(code.digest);
-    if tx.consume_code(tenant, code.id, digest, situation.now).await? {
+    let text = match with {
+        ActivateWith::Code(text) => {
+            let rekeyed = Some(hasher.digest(text)).filter(|signing| signing.digest != code.digest);
+            Some(UsedText { candidates: hasher.candidates(text), rekeyed })
+        }
+        ActivateWith::CodeId(_) | ActivateWith::NextAvailable => None,
+    };
+    if tx.consume_code(tenant, code.id, text.as_ref(), situation.now).await? {
         return Ok(code.id);
     }
     // Since it was read, another activation took the last use, or an operator revoked, reissued or ended it.
