@@ -70,6 +70,8 @@ fn every_post_that_makes_or_uses_something_up_takes_a_key() {
         "/api/tenant/auth/sessions/revoke-all",
         "/api/admin/batches/{id}/revoke",
         "/api/admin/codes/{id}/revoke",
+        "/api/admin/messages/{id}/discard",
+        "/api/admin/messages/{id}/retry",
         "/api/admin/plans/{id}/archive",
         "/api/admin/plans/{id}/restore",
         "/api/admin/tenants/{id}/resume",

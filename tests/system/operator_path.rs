@@ -19,7 +19,7 @@ on_both_databases! {
         let owner = here.api().with_bearer(&made.text_at("/session_token"));
         let who = owner.get("/api/admin/auth/session").await.expect(200).body;
         assert_eq!((&who["operator"], &who["api_key"]), (&made.body["operator"], &json!(null)));
-        assert_eq!(who["scopes"].as_array().unwrap().len(), 14, "an owner has every scope");
+        assert_eq!(who["scopes"].as_array().unwrap().len(), 16, "an owner has every scope");
         let location = made.header("location").unwrap();
         assert_eq!(owner.get(location).await.expect(200).body, made.body["operator"]);
         here.api().get(&link).await.expect_problem(404, "not_found");

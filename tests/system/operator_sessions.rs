@@ -106,8 +106,8 @@ on_both_databases! {
         let ada = world.operator(here, "manager", "ada@portal.example").await;
         let elsewhere = ada.api.at(there.url());
         let scopes = async || elsewhere.get("/api/admin/auth/session").await.expect(200).body["scopes"].as_array().unwrap().len();
-        assert_eq!(scopes().await, 9);
-        for (role, count, operators) in [("viewer", 6, 403), ("owner", 14, 200), ("manager", 9, 403)] {
+        assert_eq!(scopes().await, 11);
+        for (role, count, operators) in [("viewer", 7, 403), ("owner", 16, 200), ("manager", 11, 403)] {
             if role == "manager" {
                 admin.create_operator("another@portal.example", "owner").await;
             }
