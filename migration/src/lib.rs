@@ -27,6 +27,7 @@ mod m20261125_000006_create_idempotency_keys;
 mod m20261125_000007_index_audit_events;
 mod m20261125_000010_find_what_has_ended;
 mod m20261125_000020_keep_dead_messages;
+mod m20261125_000021_create_webhooks;
 mod run;
 mod sql;
 mod status;
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000007_index_audit_events::Migration),
             Box::new(m20261125_000010_find_what_has_ended::Migration),
             Box::new(m20261125_000020_keep_dead_messages::Migration),
+            Box::new(m20261125_000021_create_webhooks::Migration),
         ]
     }
 }

@@ -55,6 +55,7 @@ impl Clocked {
             keys: Arc::clone(&keys),
             policy: Arc::new(AuthPolicy::default()),
             health: Health::new(AlwaysReady),
+            webhooks_https_only: false,
             mail_waiting: Arc::new(|| {}),
         };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

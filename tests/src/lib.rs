@@ -35,6 +35,7 @@ mod operators;
 mod postgres;
 mod process;
 pub mod python;
+mod receiver;
 mod server;
 mod world;
 
@@ -44,6 +45,7 @@ pub use mail_server::{Mail, MailServer};
 pub use operators::{Door, SignedInOperator, bootstrap_path_in};
 pub use postgres::{DatabaseUrl, PostgresCluster};
 pub use process::Signal;
+pub use receiver::{Received, Receiver};
 pub use server::{Finished, MAIL_FROM, Server, ServerBuilder, api_key};
 pub use world::{DatabaseKind, SignedIn, World};
 

@@ -421,6 +421,41 @@ async fn walk_messages(world: &World, walk: &mut Walk, admin: &Api, key: &Value)
     }
 }
 
+/// The operators' webhooks, or a tenant's own.
+async fn walk_webhooks(world: &World, walk: &mut Walk, (api, sender): (&Api, &Value), door: &str, tenant: Option<&str>) {
+    let about = |action, webhook: &str, details| Event { tenant: tenant.map(str::to_owned), ..event(action, webhook, details) };
+    for personal in ["https://CANARY.example/hooks", "CANARYHOOK"] {
+        walk.secret(personal);
+    }
+    let new = json!({ "url": "https://CANARY.example/hooks", "description": "CANARYHOOK", "events": ["tenant.created"] });
+    let made = api.post(door, &new).await;
+    let (webhook, secret) = (id(&made.body), made.text_at("/secret"));
+    walk.secret(&secret);
+    let created = about("webhook.created", &webhook, json!({ "events": "tenant.created" }));
+    walk.step(&format!("POST {door}"), sender, made, &[created]).await;
+    let path = format!("{door}/{webhook}");
+    let changed = api.patch(&path, &json!({ "description": null, "events": ["codes.issued"] })).await;
+    let details = json!({ "changed": "description, events", "old_events": "tenant.created", "new_events": "codes.issued" });
+    walk.step(&format!("PATCH {door}/{{id}}"), sender, changed, &[about("webhook.changed", &webhook, details)]).await;
+    let rotated = api.post(&format!("{path}/rotate-secret"), &json!({ "overlap_seconds": 60 })).await;
+    walk.secret(&rotated.text_at("/secret"));
+    let details = about("webhook.secret_rotated", &webhook, json!({ "overlap_seconds": "60" }));
+    walk.step(&format!("POST {door}/{{id}}/rotate-secret"), sender, rotated, &[details]).await;
+    let tested = api.post(&format!("{path}/test"), &json!({})).await;
+    let message = id(&tested.body);
+    let details = json!({ "message_id": message });
+    let step = format!("POST {door}/{{id}}/test");
+    walk.step(&step, sender, tested, &[about("webhook.tested", &webhook, details.clone())]).await;
+    let give_up =
+        "UPDATE outbox SET settled_at = created_at, outcome = 'dead' WHERE webhook_id IS NOT NULL AND settled_at IS NULL";
+    database::execute(world.database_url(), give_up).await.unwrap();
+    let again = api.post(&format!("{path}/deliveries/{message}/redeliver"), &json!({})).await;
+    let step = format!("POST {door}/{{id}}/deliveries/{{delivery}}/redeliver");
+    walk.step(&step, sender, again, &[about("webhook.redelivered", &webhook, details)]).await;
+    let deleted = delete(api, &path).await;
+    walk.step(&format!("DELETE {door}/{{id}}"), sender, deleted, &[about("webhook.deleted", &webhook, json!({}))]).await;
+}
+
 on_both_databases! {
     /// Exactly the right events: who, what, to what, from where, in which request, what changed, and no secret.
     async fn every_change_is_in_the_trail_once_and_no_secret_is(world: World) {
@@ -454,6 +489,8 @@ on_both_databases! {
         let details = json!({ "changed": "contact_email, primary_color", "challenges_ended": "0", "sessions_ended": "0" });
         walk.step("PATCH /api/tenant/profile", &itself, changed, &[event("tenant.changed", &tenant, details).of(&tenant)]).await;
         walk_messages(&world, &mut walk, &admin, &key).await;
+        walk_webhooks(&world, &mut walk, (&admin, &key), "/api/admin/webhooks", None).await;
+        walk_webhooks(&world, &mut walk, (&own, &itself), "/api/tenant/webhooks", Some(&tenant)).await;
 
         walk.walked.retain(|operation| !operation.starts_with("GET "));
         assert_eq!(walk.walked, changing_operations(), "every changing operation is walked");

@@ -90,9 +90,18 @@ fn every_post_that_makes_or_uses_something_up_takes_a_key() {
 /// The tables that an effect shows in.
 async fn counts(world: &World) -> Vec<usize> {
     let mut counts = Vec::new();
-    for table in
-        ["plans", "tenants", "activation_codes", "llm_project_config", "redemptions", "operators", "api_keys", "audit_events"]
-    {
+    for table in [
+        "plans",
+        "tenants",
+        "activation_codes",
+        "llm_project_config",
+        "redemptions",
+        "operators",
+        "api_keys",
+        "webhooks",
+        "outbox",
+        "audit_events",
+    ] {
         counts.push(count(world, table).await);
     }
     counts
@@ -134,6 +143,17 @@ on_both_databases! {
         }
         let codes = admin.post(&format!("/api/admin/tenants/{tenant_id}/codes"), &json!({ "count": 2 })).await.expect(201);
         let code = |number: usize| codes.text_at(&format!("/activation_codes/{number}/id"));
+        // At each door a webhook that was sent a message, which is settled.
+        let hook = json!({ "url": "https://hooks.example", "events": ["tenant.suspended"] });
+        let mut hooks = Vec::new();
+        for (api, door) in [(&admin, "/api/admin/webhooks"), (&acme.api, "/api/tenant/webhooks")] {
+            let made = api.post(door, &hook).await.expect(201).text_at("/id");
+            let sent = api.post(&format!("{door}/{made}/test"), &json!({})).await.expect(202).text_at("/id");
+            hooks.push((made, sent));
+        }
+        let give_up = "UPDATE outbox SET settled_at = created_at, outcome = 'dead' WHERE webhook_id IS NOT NULL";
+        tenantry_tests::database::execute(world.database_url(), give_up).await.unwrap();
+        let (of_operators, of_acme) = (&hooks[0], &hooks[1]);
         let plan_id = admin.get("/api/admin/plans").await.expect(200).text_at("/items/0/id");
         let tenant = json!({ "slug": "beta", "name": "Beta", "contact_email": "ops@beta.example", "plan_id": plan_id });
         let requests = [
@@ -146,6 +166,14 @@ on_both_databases! {
             (&admin, "/api/admin/projects/{id}/return", given_back, json!({}), 200),
             (&admin, "/api/admin/operators", String::new(), json!({ "name": "Ada", "email": "ada@portal.example", "role": "viewer" }), 201),
             (&admin, "/api/admin/api-keys", String::new(), json!({ "name": "CI", "scopes": ["plans:read"] }), 201),
+            (&admin, "/api/admin/webhooks", String::new(), hook.clone(), 201),
+            (&admin, "/api/admin/webhooks/{id}/deliveries/{delivery}/redeliver", of_operators.0.clone(), json!({}), 202),
+            (&admin, "/api/admin/webhooks/{id}/rotate-secret", of_operators.0.clone(), json!({}), 200),
+            (&admin, "/api/admin/webhooks/{id}/test", of_operators.0.clone(), json!({}), 202),
+            (&acme.api, "/api/tenant/webhooks", String::new(), hook, 201),
+            (&acme.api, "/api/tenant/webhooks/{id}/deliveries/{delivery}/redeliver", of_acme.0.clone(), json!({}), 202),
+            (&acme.api, "/api/tenant/webhooks/{id}/rotate-secret", of_acme.0.clone(), json!({}), 200),
+            (&acme.api, "/api/tenant/webhooks/{id}/test", of_acme.0.clone(), json!({}), 202),
             (&acme.api, "/api/tenant/projects", String::new(), json!({ "client_name": "Keyed" }), 201),
             (&acme.api, "/api/tenant/projects/{id}/activate", project, json!({}), 200),
             (&acme.api, "/api/tenant/projects/{id}/return", kept, json!({}), 200),
@@ -158,7 +186,8 @@ on_both_databases! {
         let keyed: Vec<_> = posts(&document).filter(|&(_, takes_key)| takes_key).map(|(path, _)| path).collect();
         assert_eq!(walked, keyed, "every operation that takes a key is sent again here");
         for (number, (api, path, id, body, status)) in requests.iter().enumerate() {
-            let (key, path) = (format!("key-{number}"), &path.replace("{id}", id));
+            let delivery = if path.starts_with("/api/admin") { &of_operators.1 } else { &of_acme.1 };
+            let (key, path) = (format!("key-{number}"), &path.replace("{id}", id).replace("{delivery}", delivery));
             let first = post(api, path, &key, body).await.expect(*status);
             assert_eq!(first.header("idempotency-replayed"), None);
             let after = counts(&world).await;

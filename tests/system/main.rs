@@ -50,3 +50,4 @@ mod subscriptions;
 mod tenancy;
 mod tenants;
 mod timing;
+mod webhooks;

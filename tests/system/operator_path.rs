@@ -1,6 +1,7 @@
 //! The operators' whole path, by real mail: the first start's link makes the owner, who makes the others.
 
 use serde_json::json;
+use tenantry_domain::Scope;
 use tenantry_tests::{Door, on_both_databases};
 
 on_both_databases! {
@@ -19,7 +20,7 @@ on_both_databases! {
         let owner = here.api().with_bearer(&made.text_at("/session_token"));
         let who = owner.get("/api/admin/auth/session").await.expect(200).body;
         assert_eq!((&who["operator"], &who["api_key"]), (&made.body["operator"], &json!(null)));
-        assert_eq!(who["scopes"].as_array().unwrap().len(), 16, "an owner has every scope");
+        assert_eq!(who["scopes"].as_array().unwrap().len(), Scope::ALL.len(), "an owner has every scope");
         let location = made.header("location").unwrap();
         assert_eq!(owner.get(location).await.expect(200).body, made.body["operator"]);
         here.api().get(&link).await.expect_problem(404, "not_found");

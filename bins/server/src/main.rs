@@ -15,6 +15,7 @@ mod mail;
 mod operator_key;
 mod serve;
 mod terminal;
+mod webhooks;
 
 use std::{
     error::Error,

@@ -27,6 +27,7 @@ use crate::{
     mail::{Mailer, RunningMailer, Transport, TransportError},
     operator_key::OperatorKeys,
     terminal,
+    webhooks::{CallRules, Caller, CallerError, Notifier, RunningNotifier, SystemResolver},
 };
 
 /// How long the database's connections have to close.
@@ -47,6 +48,8 @@ pub enum ServeError {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Mail(#[from] TransportError),
+    #[error(transparent)]
+    Webhooks(#[from] CallerError),
     #[error(transparent)]
     Demo(#[from] DemoError),
     #[error("the HTTP server failed")]
@@ -96,6 +99,15 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         interval: config.housekeeping.interval,
         retention: config.housekeeping.retention,
     });
+    let rules =
+        CallRules { allow_private: config.webhooks.allow_private, https_only: config.environment == Environment::Production };
+    let notifier = RunningNotifier::start(Notifier {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        keys: Arc::clone(&keys),
+        caller: Caller::new(rules, Arc::new(SystemResolver))?,
+    });
     let health = Health::new(DatabaseReadiness::new(store.clone(), config.database.url.clone()));
     let state = AppState {
         store: store.clone(),
@@ -105,6 +117,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         policy: Arc::new(config.policy.clone()),
         operator_keys: operators.keys.into(),
         health: health.clone(),
+        webhooks_https_only: rules.https_only,
         mail_waiting: mailer.waker(),
     };
     let server = tenantry_http::serve(state, config.http.settings(), listener).map_err(ServeError::Http)?;
@@ -133,7 +146,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         }
     };
     housekeeper.stop().await;
-    mailer.stop().await;
+    tokio::join!(mailer.stop(), notifier.stop());
     if timeout(STORE_PATIENCE, store.close()).await.is_err() {
         warn!("the database's connections did not close in time");
     }
@@ -144,6 +157,9 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
 
 /// Says what is allowed and yet not advised.
 fn warn_of(config: &Config) {
+    if config.webhooks.allow_private && config.environment == Environment::Production {
+        warn!("{} is true: a tenant's webhook can reach what this server can reach", Key::WEBHOOKS_ALLOW_PRIVATE);
+    }
     if config.http.public_url.as_ref().is_some_and(|url| !url.is_https()) && config.environment == Environment::Production {
         warn!("{} is not https: whoever is on the way can read sign-in codes and sessions", Key::HTTP_PUBLIC_URL);
     }

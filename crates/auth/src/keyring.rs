@@ -41,6 +41,7 @@ struct DerivedKeys {
     buckets: [u8; 32],
     requests: [u8; 32],
     answers: [u8; 32],
+    webhooks: [u8; 32],
 }
 
 impl DerivedKeys {
@@ -48,6 +49,7 @@ impl DerivedKeys {
         match what {
             Sealed::Message => &self.seal,
             Sealed::Answer => &self.answers,
+            Sealed::WebhookSecret => &self.webhooks,
         }
     }
 }
@@ -338,6 +340,7 @@ impl DerivedKeys {
             buckets: blake3::derive_key("tenantry 2026 v1 rate limit buckets", root),
             requests: blake3::derive_key("tenantry 2026 v1 idempotent requests", root),
             answers: blake3::derive_key("tenantry 2026 v1 sealed answers", root),
+            webhooks: blake3::derive_key("tenantry 2026 v1 sealed webhook secrets", root),
         }
     }
 }

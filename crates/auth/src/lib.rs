@@ -5,6 +5,7 @@
 //! - [`PlainToken`] is a session token or an API key in plain text: random, with a check sum, shown once and stored as a digest.
 //! - [`request_otp`] and [`verify_otp`] are the sign-in; [`authenticate`], [`refresh_session`], [`sign_out`] what follows it. They are
 //!   written once for all [`Account`]s, tenants and operators.
+//! - [`WebhookSecret`] signs what is sent to a webhook; it is sealed at rest, and can be replaced without missing a message.
 //! - [`Caller`] is who does an operator's work, by a session or an API key; [`bootstrap_operator`] makes the first, by a one-time link.
 //! - [`AuthPolicy`] has the figures: how long, how often, how many.
 //!
@@ -26,6 +27,8 @@ mod sessions;
 mod sign_in;
 mod tenant_account;
 mod token;
+mod webhook_secret;
+mod webhooks;
 
 pub use {
     account::{Account, AccountSession, SessionStart},
@@ -44,4 +47,6 @@ pub use {
     sessions::{AuthError, SignedIn, authenticate, refresh_session, revoke_session, sign_out, sign_out_everywhere},
     sign_in::{NewSession, OtpRequested, RequestOtpError, VerifyOtpError, request_otp, verify_otp},
     token::{ApiKeyToken, BootstrapToken, OperatorSessionToken, PlainToken, SessionToken, TokenKind},
+    webhook_secret::WebhookSecret,
+    webhooks::{NewWebhook, SecretWebhook, create_webhook, open_webhook_secrets, rotate_webhook_secret},
 };

@@ -1,14 +1,14 @@
-//! Sealing what waits in the outbox or is kept as an answer: mails carry one-time passwords, answers carry activation codes, and a dump of
-//! the database must show none.
+//! Sealing what waits in the outbox, is kept as an answer, or signs what is sent to a webhook: mails carry one-time passwords, answers carry
+//! activation codes, and a dump of the database must show none.
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use tenantry_domain::{Entropy, Fingerprint, IdempotencyKey, KeyId, MessageId, SealedPayload};
+use tenantry_domain::{Entropy, Fingerprint, IdempotencyKey, KeyId, MessageId, SealedPayload, WebhookId};
 use zeroize::Zeroizing;
 
-use crate::KeyRing;
+use crate::{KeyRing, WebhookSecret};
 
 const NONCE: usize = 24;
 
@@ -70,11 +70,30 @@ impl KeyRing {
     }
 }
 
+impl KeyRing {
+    /// Encrypts a webhook's secret, bound to the webhook.
+    #[must_use]
+    pub fn seal_webhook_secret(&self, webhook: WebhookId, secret: &WebhookSecret, entropy: &dyn Entropy) -> SealedPayload {
+        let (key_id, key) = self.sealing_key(Sealed::WebhookSecret);
+        seal(key_id, key, webhook.uuid().as_bytes(), secret.as_bytes(), entropy)
+    }
+
+    /// The reverse of [`seal_webhook_secret`](Self::seal_webhook_secret).
+    ///
+    /// # Errors
+    /// See [`SealError`].
+    pub fn open_webhook_secret(&self, webhook: WebhookId, sealed: &SealedPayload) -> Result<WebhookSecret, SealError> {
+        let plain = open(self.opening_key(Sealed::WebhookSecret, &sealed.key_id), webhook.uuid().as_bytes(), sealed)?;
+        WebhookSecret::from_bytes(&plain).ok_or(SealError::Damaged)
+    }
+}
+
 /// What is sealed: each by a key of its own.
 #[derive(Clone, Copy)]
 pub(crate) enum Sealed {
     Message,
     Answer,
+    WebhookSecret,
 }
 
 fn bound_to(key: IdempotencyKey, fingerprint: Fingerprint) -> [u8; 64] {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use crate::{
     ApiKeyId, BatchId, CodeId, Context, Id, InvalidValue, MessageId, OperatorId, OperatorSessionId, PlanId, ProjectId, SessionId,
-    TenantId, Timestamp, id::Kind,
+    TenantId, Timestamp, WebhookId, id::Kind,
 };
 
 /// One event of the audit trail. Append-only; it outlives what it speaks of.
@@ -232,6 +232,20 @@ actions! {
     MessageRetried = "message.retried";
     /// A message that could not be sent was discarded.
     MessageDiscarded = "message.discarded";
+    /// A webhook was made.
+    WebhookCreated = "webhook.created";
+    /// A webhook was changed, enabled or disabled by hand.
+    WebhookChanged = "webhook.changed";
+    /// A webhook was deleted.
+    WebhookDeleted = "webhook.deleted";
+    /// A webhook was given another secret.
+    WebhookSecretRotated = "webhook.secret_rotated";
+    /// A webhook was sent a message to see whether it works.
+    WebhookTested = "webhook.tested";
+    /// A message was sent to a webhook again.
+    WebhookRedelivered = "webhook.redelivered";
+    /// A webhook was disabled by the server: it is gone, or took nothing for days.
+    WebhookDisabled = "webhook.disabled";
 }
 
 /// How an action came out.
@@ -309,6 +323,8 @@ pub enum Target {
     ApiKey(ApiKeyId),
     /// A message.
     Message(MessageId),
+    /// A webhook.
+    Webhook(WebhookId),
 }
 
 impl fmt::Display for Target {
@@ -324,6 +340,7 @@ impl fmt::Display for Target {
             Self::OperatorSession(id) => id.fmt(f),
             Self::ApiKey(id) => id.fmt(f),
             Self::Message(id) => id.fmt(f),
+            Self::Webhook(id) => id.fmt(f),
         }
     }
 }

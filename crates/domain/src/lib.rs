@@ -70,6 +70,7 @@ pub mod conformance;
 mod context;
 mod email;
 mod entropy;
+mod event;
 pub mod id;
 mod idempotency;
 mod invalid;
@@ -96,6 +97,7 @@ mod timestamp;
 mod use_cases;
 mod verdict;
 mod version;
+mod webhook;
 
 #[cfg(feature = "system")]
 pub use clock::SystemClock;
@@ -113,6 +115,7 @@ pub use {
     context::Context,
     email::Email,
     entropy::{Entropy, SeededEntropy},
+    event::{Event, Happening, quota_threshold},
     id::Id,
     idempotency::{Fingerprint, IdempotencyKey, KeyClaim, KeyClaimId, KeyState},
     invalid::InvalidValue,
@@ -137,4 +140,8 @@ pub use {
     use_cases::*,
     verdict::{Named, Refusal, Situation, Usable},
     version::{Expected, Version},
+    webhook::{
+        DisabledReason, EventType, EventTypes, Webhook, WebhookCall, WebhookDelivery, WebhookDescription, WebhookId,
+        WebhookMessage, WebhookOwner, WebhookUrl,
+    },
 };

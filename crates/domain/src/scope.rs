@@ -59,6 +59,10 @@ scopes! {
     MessagesRead = "messages:read";
     /// Try messages again that could not be sent, and discard them.
     MessagesWrite = "messages:write";
+    /// See the operators' webhooks and what was sent to them; never their secrets.
+    WebhooksRead = "webhooks:read";
+    /// Make, change, test and delete the operators' webhooks.
+    WebhooksWrite = "webhooks:write";
 }
 
 impl Scope {
@@ -76,6 +80,7 @@ impl Scope {
                 | Self::OperatorsRead
                 | Self::ApiKeysRead
                 | Self::MessagesRead
+                | Self::WebhooksRead
         )
     }
 
@@ -177,9 +182,9 @@ impl fmt::Debug for Scopes {
 pub enum Role {
     /// Everything, other operators and API keys included.
     Owner,
-    /// Tenants, codes, projects and messages; looks at the rest, but for operators and API keys.
+    /// Tenants, codes, projects and messages; looks at the rest, but for operators, API keys and webhooks.
     Manager,
-    /// Looks at everything but operators and API keys.
+    /// Looks at everything but operators, API keys and webhooks.
     Viewer,
 }
 
@@ -191,7 +196,16 @@ impl Role {
     #[must_use]
     pub fn scopes(self) -> Scopes {
         let administers = |scope: &Scope| {
-            matches!(scope, Scope::OperatorsRead | Scope::OperatorsWrite | Scope::ApiKeysRead | Scope::ApiKeysWrite)
+            // A webhook's address often is its secret.
+            matches!(
+                scope,
+                Scope::OperatorsRead
+                    | Scope::OperatorsWrite
+                    | Scope::ApiKeysRead
+                    | Scope::ApiKeysWrite
+                    | Scope::WebhooksRead
+                    | Scope::WebhooksWrite
+            )
         };
         let manages = |scope: &Scope| {
             matches!(scope, Scope::TenantsWrite | Scope::CodesWrite | Scope::ProjectsWrite | Scope::MessagesWrite)

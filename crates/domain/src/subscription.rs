@@ -145,6 +145,9 @@ pub struct Entitlement {
     pub suspended_at: Option<Timestamp>,
     /// The subscription's version, which tells whether any of this has changed but the plan's own quota.
     pub version: Version,
+    /// Whether a [webhook](crate::Webhook) may want to hear of what happens to the tenant: an operators', or one of its own. `false` spares
+    /// the statement that would find none.
+    pub has_listeners: bool,
 }
 
 impl Entitlement {

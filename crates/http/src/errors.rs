@@ -6,7 +6,7 @@ use tenantry_domain::{
     ActivateError, AssignError, AttemptError, Chain, ChangeTenantError, CheckCodeError, CreatePlanError, CreateTenantError,
     GenerateCodesError, ImportCodesError, InvalidValue, ManageCodeError, ManagePlanError, ManageTenantError, MessageError,
     OperatorError, ProjectError, Refusal, ReturnError, RevokeBatchError, Scope, Scopes, SetSubscriptionError, StoreError,
-    SubscriptionState,
+    SubscriptionState, Webhook, WebhookError,
 };
 use time::Duration;
 use tracing::error;
@@ -531,6 +531,23 @@ impl From<MessageError> for Problem {
                 Self::new(ErrorCode::Conflict, "what the message carried has expired; it can only be discarded")
             }
             MessageError::Store(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(refusal: WebhookError) -> Self {
+        match refusal {
+            WebhookError::UnknownWebhook | WebhookError::UnknownDelivery => Self::not_found(),
+            WebhookError::ChangedMeanwhile => Self::changed_meanwhile(),
+            WebhookError::NoEvent => Self::field("/events", InvalidValue::new("empty", "must have one event or more")),
+            WebhookError::TooMany => {
+                Self::new(ErrorCode::Conflict, format!("there are {} webhooks already, which is the most", Webhook::MOST))
+            }
+            WebhookError::Disabled => Self::new(ErrorCode::Conflict, "the webhook is disabled; enable it first"),
+            WebhookError::Discarded => Self::new(ErrorCode::Conflict, "the message was discarded, and can't be sent again"),
+            WebhookError::SubscriptionInactive { state } => Self::subscription_inactive(state),
+            WebhookError::Store(failure) => failure.into(),
         }
     }
 }

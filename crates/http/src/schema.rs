@@ -58,6 +58,7 @@ ids! {
     OperatorSessionId: tenantry_domain::OperatorSession;
     ApiKeyId: tenantry_domain::ApiKey;
     MessageId: tenantry_domain::OutboxMessage;
+    WebhookId: tenantry_domain::Webhook;
 }
 
 /// A moment, in UTC, by RFC 3339.
@@ -174,6 +175,10 @@ words! {
     Scope: tenantry_domain::Scope::ALL;
     /// Where a message stands: to be sent, handed over, not to be sent (expired, discarded or a decoy), or not to be sent by itself.
     MessageState: tenantry_domain::MessageState::ALL;
+    /// What a webhook hears of.
+    EventType: tenantry_domain::EventType::ALL;
+    /// Why nothing is sent to a webhook: its owner said so, it answered 410, or it took nothing for five days.
+    DisabledReason: tenantry_domain::DisabledReason::ALL;
     /// What a bootstrap link is for.
     BootstrapPurpose: tenantry_domain::BootstrapPurpose::ALL;
 }

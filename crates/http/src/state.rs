@@ -31,6 +31,8 @@ pub struct AppState<S> {
     pub operator_keys: Arc<[OperatorKey]>,
     /// Whether the server is ready.
     pub health: Health,
+    /// Whether webhooks may have addresses of https alone.
+    pub webhooks_https_only: bool,
     /// Called once a mail waits in the outbox, so that it needn't wait for the next look there.
     pub mail_waiting: Arc<dyn Fn() + Send + Sync>,
 }

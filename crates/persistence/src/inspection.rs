@@ -215,7 +215,7 @@ impl Inspection {
     }
 
     /// The keys that are still needed at `now`: those of codes that are neither revoked nor expired, of one-time passwords that can be
-    /// used, of messages that wait or can be put back, and of answers that are kept. Digests of tokens don't say by which key they were made.
+    /// used, of messages that wait or can be put back, of secrets of webhooks, and of answers that are kept. Digests of tokens don't say by which key they were made.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -226,7 +226,9 @@ impl Inspection {
             UNION ALL SELECT 'passwords', key_id, count(*) FROM otp_challenges
             WHERE consumed_at IS NULL AND expires_at > $1 GROUP BY key_id
             UNION ALL SELECT 'messages', key_id, count(*) FROM outbox
-            WHERE payload IS NOT NULL AND (settled_at IS NULL OR outcome = 'dead') GROUP BY key_id
+            WHERE webhook_id IS NULL AND payload IS NOT NULL AND (settled_at IS NULL OR outcome = 'dead') GROUP BY key_id
+            UNION ALL SELECT 'webhooks', key_id, count(*) FROM webhooks GROUP BY key_id
+            UNION ALL SELECT 'former secrets', former_key_id, count(*) FROM webhooks WHERE former_until > $1 GROUP BY former_key_id
             UNION ALL SELECT 'answers', key_id, count(*) FROM idempotency_keys
             WHERE key_id IS NOT NULL AND expires_at > $1 GROUP BY key_id ORDER BY 1, 2";
 

@@ -65,7 +65,7 @@ impl LedgerWrites for Handle<DatabaseTransaction> {
         month: CalendarMonth,
         quota: Quota,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<u32>, StoreError> {
         // A quota is at least one, so a month's first activation is within it.
         let first = usage_months::ActiveModel {
             tenant_id: Set(tenant.uuid()),
@@ -81,8 +81,11 @@ impl LedgerWrites for Handle<DatabaseTransaction> {
                 .update_column(usage_months::Column::UpdatedAt)
                 .action_and_where(counted().lt(i64::from(quota.get())))
                 .to_owned();
-        let insert = usage_months::Entity::insert(first).on_conflict(one_more);
-        self.wrote(usage_months::Model::WHAT, insert.build(self.backend())).await
+        let mut count = usage_months::Entity::insert(first).on_conflict(one_more).build(self.backend());
+        count.sql.push_str(" RETURNING activations");
+        let counted = self.value::<i64>(usage_months::Model::WHAT, count).await?;
+        let counted = counted.map(crate::row::count).transpose();
+        counted.map_err(|source| StoreError::Corrupt { what: usage_months::Model::WHAT, source })
     }
 
     async fn return_redemption(&mut self, tenant: TenantId, id: RedemptionId, now: Timestamp) -> Result<bool, StoreError> {

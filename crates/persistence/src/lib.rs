@@ -40,6 +40,7 @@ mod stats;
 mod store;
 mod tenants;
 mod timestamp;
+mod webhooks;
 
 pub use crate::{
     connect_error::ConnectError,

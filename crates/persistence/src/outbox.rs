@@ -48,6 +48,7 @@ impl OutboxWrites for Handle<DatabaseTransaction> {
         // Two statements: an update answers its rows in no order. In between, the rows are locked.
         let due = Entity::find()
             .filter(Column::SettledAt.is_null())
+            .filter(Column::WebhookId.is_null())
             .filter(Column::AvailableAt.lte(DbTime::from(now)))
             .order_by_asc(Column::AvailableAt)
             .order_by_asc(Column::Id)

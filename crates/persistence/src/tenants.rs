@@ -1,6 +1,6 @@
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, Iterable, QueryFilter, QuerySelect,
-    QueryTrait,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, FromQueryResult, Iterable, QueryFilter,
+    QuerySelect, QueryTrait,
     sea_query::{BinOper, Expr, Func, LockType, OnConflict, Query, SelectStatement},
 };
 use tenantry_domain::{
@@ -8,21 +8,25 @@ use tenantry_domain::{
     SubscriptionTerms, Tenant, TenantId, TenantName, TenantProfile, Timestamp, Version,
     ports::{TenantFilter, TenantReads, TenantWrites},
 };
+use uuid::Uuid;
 
 use crate::{
     Handle,
     entities::{
+        outbox,
         subscriptions::{self, EntitlementRow},
         tenants::{ActiveModel, Column, Entity, HoldingsRow, Model},
     },
     handle::returning,
-    row::Row,
+    row::{Corruption, Row},
     search,
     timestamp::DbTime,
 };
 
 const ENTITLEMENT: &str = "
-    SELECT s.state, p.monthly_run_quota, t.suspended_at, s.updated_at
+    SELECT s.state, p.monthly_run_quota, t.suspended_at, s.updated_at,
+        (EXISTS (SELECT 1 FROM webhooks w WHERE w.tenant_id IS NULL AND w.disabled_at IS NULL)
+            OR EXISTS (SELECT 1 FROM webhooks w WHERE w.tenant_id = t.id AND w.disabled_at IS NULL)) AS has_listeners
     FROM tenants t JOIN subscriptions s ON s.tenant_id = t.id JOIN plans p ON p.id = s.plan_id
     WHERE t.id = $1";
 
@@ -199,7 +203,31 @@ impl TenantWrites for Handle<DatabaseTransaction> {
                 return Ok(false);
             }
         }
-        self.wrote(Model::WHAT, Entity::delete_by_id(tenant.uuid()).build(self.backend())).await
+        // The tenant before its webhooks, and these before the messages to them, which go by no foreign key.
+        let webhooks = "SELECT id FROM webhooks WHERE tenant_id = $1";
+        let webhooks = self.list::<WebhookIdRow>(self.sql(webhooks, [tenant.uuid().into()])).await?;
+        if !self.wrote(Model::WHAT, Entity::delete_by_id(tenant.uuid()).build(self.backend())).await? {
+            return Ok(false);
+        }
+        if !webhooks.is_empty() {
+            let messages = outbox::Entity::delete_many().filter(outbox::Column::WebhookId.is_in(webhooks));
+            self.write(outbox::Model::WHAT, messages.build(self.backend())).await?;
+        }
+        Ok(true)
+    }
+}
+
+#[derive(FromQueryResult)]
+struct WebhookIdRow {
+    id: Uuid,
+}
+
+impl Row for WebhookIdRow {
+    type Value = Uuid;
+    const WHAT: &'static str = "webhook";
+
+    fn into_value(self) -> Result<Uuid, Corruption> {
+        Ok(self.id)
     }
 }
 

@@ -37,6 +37,7 @@ keys! {
     BRAND_NAME = "brand.name",
     BRAND_COLOR = "brand.color",
     BRAND_SUPPORT = "brand.support",
+    WEBHOOKS_ALLOW_PRIVATE = "webhooks.allow_private",
     KEYS_FILE = "keys.file",
     BOOTSTRAP_API_KEY = "bootstrap.api_key",
     BOOTSTRAP_LINK_TTL_SECONDS = "bootstrap.link_ttl_seconds",

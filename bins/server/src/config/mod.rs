@@ -26,7 +26,7 @@ pub use self::{
     key::Key,
     layers::Sources,
     mail_url::{MailUrl, SmtpTls, SmtpUrl},
-    sections::{DatabaseConfig, HousekeepingConfig, HttpConfig, LogConfig, MailConfig},
+    sections::{DatabaseConfig, HousekeepingConfig, HttpConfig, LogConfig, MailConfig, WebhookConfig},
 };
 use self::{error::Origin, sections::parse_bind, values::Values};
 use crate::mail::Brand;
@@ -40,6 +40,7 @@ pub struct Config {
     pub http: HttpConfig,
     pub mail: MailConfig,
     pub brand: Brand,
+    pub webhooks: WebhookConfig,
     pub keys_file: PathBuf,
     /// The operator key for unattended installs.
     pub bootstrap_key: Option<ApiKeyToken>,
@@ -67,6 +68,7 @@ impl Config {
             http: HttpConfig::read(&values, bind, environment)?,
             mail: MailConfig::read(&values, environment)?,
             brand: sections::read_brand(&values)?,
+            webhooks: WebhookConfig::read(&values)?,
             keys_file,
             data_dir,
             bootstrap_key: values.parsed(
@@ -141,6 +143,7 @@ mod tests {
             ("TENANTRY__HOUSEKEEPING__INTERVAL_SECONDS", "0", "must be a whole number from 1 to 86400"),
             ("TENANTRY__HOUSEKEEPING__KEEP_SESSIONS_DAYS", "0", "must be a whole number from 1 to 3650"),
             ("TENANTRY__HOUSEKEEPING__KEEP_MESSAGES_DAYS", "forever", "must be a whole number from 1 to 3650"),
+            ("TENANTRY__WEBHOOKS__ALLOW_PRIVATE", "yes", "must be `true` or `false`"),
             ("TENANTRY__LOG__FORMAT", "xml", "must be `pretty` or `json`"),
             ("TENANTRY__LOG__FILTER", "a=b=c", "must be a filter"),
         ] {
@@ -157,6 +160,7 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             Config::load(&Sources { file: Some(path.clone()), ..Sources::default() }, true)
         };
+        assert!(load("[webhooks]\nallow_private = true\n").unwrap().webhooks.allow_private);
         let config = load("[http]\nworkers = 3\ntrusted_proxies = ['10.1.2.3/8', '::1']\nmax_in_flight = 7\n").unwrap();
         assert_eq!((config.http.workers, config.http.settings().max_in_flight), (3, 7));
         assert_eq!(config.http.trusted_proxies, vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);

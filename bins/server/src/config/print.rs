@@ -27,7 +27,7 @@ pub fn print(config: &Config) -> String {
 
 /// A setting's value as TOML; `None` where there is neither a value nor a default.
 fn shown(config: &Config, key: Key) -> Option<String> {
-    let Config { database, http, mail, brand, log, policy, housekeeping, .. } = config;
+    let Config { database, http, mail, brand, webhooks, log, policy, housekeeping, .. } = config;
     let rate = |rate: &Rate| (rate.burst.to_string(), rate.interval.whole_seconds().to_string());
     Some(match key {
         Key::ENVIRONMENT => quoted(&config.environment.as_str()),
@@ -48,6 +48,7 @@ fn shown(config: &Config, key: Key) -> Option<String> {
         Key::BRAND_NAME => quoted(&brand.name),
         Key::BRAND_COLOR => quoted(&brand.color.as_str()),
         Key::BRAND_SUPPORT => quoted(brand.support.as_ref()?),
+        Key::WEBHOOKS_ALLOW_PRIVATE => webhooks.allow_private.to_string(),
         Key::KEYS_FILE => quoted(&config.keys_file.display()),
         Key::BOOTSTRAP_API_KEY => quoted(&config.bootstrap_key.as_ref().map(|_| "***")?),
         Key::BOOTSTRAP_LINK_TTL_SECONDS => policy.bootstrap_link_ttl.whole_seconds().to_string(),

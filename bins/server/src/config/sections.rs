@@ -51,6 +51,12 @@ pub struct MailConfig {
 }
 
 #[derive(Debug)]
+pub struct WebhookConfig {
+    /// Whether a webhook may be where not everybody can reach it.
+    pub allow_private: bool,
+}
+
+#[derive(Debug)]
 pub struct LogConfig {
     pub format: LogFormat,
     pub filter: String,
@@ -142,6 +148,12 @@ pub(super) fn read_brand(values: &Values) -> Result<Brand, ConfigError> {
         color: HexColor::parse(color).map_err(|_| values.invalid(Key::BRAND_COLOR, expected))?,
         support: values.parsed(Key::BRAND_SUPPORT, Support::EXPECTED, Support::parse)?,
     })
+}
+
+impl WebhookConfig {
+    pub(super) fn read(values: &Values) -> Result<Self, ConfigError> {
+        Ok(Self { allow_private: values.flag(Key::WEBHOOKS_ALLOW_PRIVATE)?.unwrap_or(false) })
+    }
 }
 
 impl LogConfig {

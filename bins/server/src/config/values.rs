@@ -66,6 +66,17 @@ impl Values {
         number.map(Some).ok_or_else(|| self.invalid(key, expected()))
     }
 
+    /// `true` or `false`.
+    pub fn flag(&self, key: Key) -> Result<Option<bool>, ConfigError> {
+        let flag = match self.given(key).map(|given| &given.value) {
+            None => return Ok(None),
+            Some(ValueKind::Boolean(flag)) => Some(*flag),
+            Some(ValueKind::String(text)) => text.trim().parse().ok(),
+            Some(_) => None,
+        };
+        flag.map(Some).ok_or_else(|| self.invalid(key, "`true` or `false`"))
+    }
+
     /// Items of a list, or of a text with commas between them; none when nothing is given.
     pub fn list<T>(&self, key: Key, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, ConfigError> {
         let items: Option<Vec<&str>> = match self.given(key).map(|given| &given.value) {

@@ -142,9 +142,9 @@ pub async fn a_tenants_counts_are_its_own<S: Store>(store: S) {
     world
         .write(async |tx| {
             let quota = crate::Quota::new(1).unwrap();
-            assert!(tx.count_activation(tenant, month, quota, noon()).await?);
-            assert!(!tx.count_activation(tenant, month, quota, noon()).await?);
-            assert!(tx.count_activation(other, month, quota, noon()).await?);
+            assert_eq!(tx.count_activation(tenant, month, quota, noon()).await?, Some(1));
+            assert_eq!(tx.count_activation(tenant, month, quota, noon()).await?, None);
+            assert_eq!(tx.count_activation(other, month, quota, noon()).await?, Some(1));
             let budget = super::otps::BUDGET;
             assert!(tx.claim_otp_attempt(challenge.id, challenge.purpose, budget, noon()).await?.is_some());
             assert_eq!(tx.otp_failures(tenant.into(), noon()).await?, 1);

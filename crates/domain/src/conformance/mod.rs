@@ -61,3 +61,4 @@ pub mod tenants;
 pub mod time;
 pub mod timelines;
 pub mod transactions;
+pub mod webhooks;

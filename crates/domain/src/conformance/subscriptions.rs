@@ -41,7 +41,13 @@ pub async fn a_changed_subscription_entitles_to_its_new_terms<S: Store>(store: S
         assert_eq!(changed.terms(), terms);
         assert_eq!((changed.id, changed.created_at, changed.updated_at), (before.id, before.created_at, now));
         assert_eq!(world.read().subscription(tenant).await.unwrap().as_ref(), Some(&changed));
-        let expected = Entitlement { state, quota: plan.monthly_run_quota, suspended_at: None, version: changed.version() };
+        let expected = Entitlement {
+            state,
+            quota: plan.monthly_run_quota,
+            suspended_at: None,
+            version: changed.version(),
+            has_listeners: false,
+        };
         assert_eq!(world.entitled(tenant).await, expected);
         assert_eq!(world.write(async |tx| tx.hold_tenant(tenant).await).await, Some(expected));
         assert_eq!(world.read().tenant(tenant).await.unwrap().unwrap().updated_at, now);

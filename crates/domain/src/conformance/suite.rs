@@ -429,6 +429,20 @@ macro_rules! conformance_rules {
                 a_reader_follows_what_is_committed,
                 clones_of_a_store_share_its_rows,
             }
+            webhooks {
+                a_webhook_is_read_as_it_was_written,
+                a_strangers_webhook_is_missing,
+                racing_webhooks_of_an_owner_stay_within_the_most,
+                an_event_reaches_those_who_want_it,
+                an_entitlement_says_whether_anybody_listens,
+                an_event_is_told_with_what_caused_it_or_not_at_all,
+                a_webhooks_messages_are_claimed_by_themselves,
+                racing_claims_of_a_webhook_share_no_message,
+                a_message_to_a_webhook_is_settled_once_and_sent_again_by_hand,
+                racing_redeliveries_have_one_winner,
+                a_webhook_fails_since_its_first_failure,
+                a_webhook_goes_with_its_messages_and_a_tenant_with_its_webhooks,
+            }
         }
     };
 }

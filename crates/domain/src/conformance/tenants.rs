@@ -53,7 +53,8 @@ pub async fn a_subscription_entitles_to_its_plan<S: Store>(store: S) {
             })
             .await;
         let version = subscription.version();
-        let expected = Some(Entitlement { state, quota: plan.monthly_run_quota, suspended_at: None, version });
+        let expected =
+            Some(Entitlement { state, quota: plan.monthly_run_quota, suspended_at: None, version, has_listeners: false });
         assert_eq!(world.read().subscription(tenant.id).await.unwrap(), Some(subscription));
         assert_eq!(world.read().entitlement(tenant.id).await.unwrap(), expected);
         assert_eq!(world.write(async |tx| tx.hold_tenant(tenant.id).await).await, expected);

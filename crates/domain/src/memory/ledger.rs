@@ -55,7 +55,7 @@ impl LedgerWrites for MemoryTransaction {
         month: CalendarMonth,
         quota: Quota,
         _now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<u32>, StoreError> {
         let tables = self.tables_mut();
         tables.demand_tenant(tenant)?;
         let counted = tables.activations.get(&(tenant, month)).copied().unwrap_or(0);
@@ -63,7 +63,7 @@ impl LedgerWrites for MemoryTransaction {
         if left {
             tables.activations.put((tenant, month), counted + 1);
         }
-        Ok(left)
+        Ok(left.then_some(counted + 1))
     }
 
     async fn return_redemption(&mut self, tenant: TenantId, id: RedemptionId, now: Timestamp) -> Result<bool, StoreError> {

@@ -29,6 +29,7 @@ mod store;
 mod table;
 mod tables;
 mod tenants;
+mod webhooks;
 
 pub use hasher::PlainHasher;
 pub use store::{MemoryReader, MemoryStore, MemoryTransaction};

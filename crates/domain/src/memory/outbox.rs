@@ -2,7 +2,8 @@ use time::Duration;
 
 use super::store::{MemoryTransaction, Mode, View};
 use crate::{
-    Delivery, FailureNote, MessageId, MessageRecord, MessageState, OutboxMessage, Page, PageRequest, StoreError, Timestamp,
+    Delivery, FailureNote, KeyId, MessageId, MessageRecord, MessageState, OutboxMessage, Page, PageRequest, SealedPayload,
+    StoreError, Timestamp, WebhookCall, WebhookDelivery, WebhookId, WebhookMessage,
     ports::{MessageFilter, OutboxReads, OutboxWrites},
 };
 
@@ -14,15 +15,85 @@ pub struct StoredMessage {
     last_error: Option<FailureNote>,
     wiped: bool,
     settled_at: Option<Timestamp>,
+    /// Where it goes, unless it is a mail.
+    webhook_id: Option<WebhookId>,
+    last_call: Option<WebhookCall>,
 }
 
 impl StoredMessage {
+    fn new(message: OutboxMessage, webhook_id: Option<WebhookId>) -> Self {
+        let state = MessageState::Waiting;
+        Self { message, state, last_error: None, wiped: false, settled_at: None, webhook_id, last_call: None }
+    }
+
+    /// A message to a webhook, due at once. What it says isn't sealed.
+    pub fn to_webhook(webhook: WebhookId, id: MessageId, topic: &str, body: &[u8], at: Timestamp) -> Self {
+        let payload = SealedPayload { key_id: KeyId::from_stored(String::new()), bytes: body.to_vec() };
+        let (topic, available_at, created_at) = (topic.to_owned(), at, at);
+        let message = OutboxMessage { id, topic, payload, available_at, not_after: None, attempts: 0, forgiven: 0, created_at };
+        Self::new(message, Some(webhook))
+    }
+
+    pub const fn webhook_id(&self) -> Option<WebhookId> {
+        self.webhook_id
+    }
+
     pub const fn settled_at(&self) -> Option<Timestamp> {
         self.settled_at
     }
 
     fn waits(&self) -> bool {
         self.state == MessageState::Waiting
+    }
+
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.waits() && self.message.available_at <= now
+    }
+
+    /// Whether nobody has claimed it since.
+    pub fn is_claimed_as(&self, attempts: u32) -> bool {
+        self.waits() && self.message.attempts == attempts
+    }
+
+    pub fn is_settled_and_whole(&self) -> bool {
+        !self.waits() && !self.wiped
+    }
+
+    /// By what claims go.
+    pub const fn place(&self) -> (Timestamp, MessageId) {
+        (self.message.available_at, self.message.id)
+    }
+
+    pub fn claim(&mut self, leased_until: Timestamp) {
+        self.message.attempts += 1;
+        self.message.available_at = leased_until;
+    }
+
+    pub fn put_back(&mut self, now: Timestamp) {
+        self.state = MessageState::Waiting;
+        self.settled_at = None;
+        self.message.available_at = now;
+        self.message.forgiven = self.message.attempts;
+    }
+
+    pub fn note_call(&mut self, call: Option<&WebhookCall>) {
+        self.last_call = call.copied().or(self.last_call);
+    }
+
+    pub fn webhook_message(&self) -> Option<WebhookMessage> {
+        Some(WebhookMessage {
+            id: self.message.id,
+            webhook_id: self.webhook_id?,
+            body: self.message.payload.bytes.clone(),
+            attempts: self.message.attempts,
+            tries: self.message.tries(),
+        })
+    }
+
+    pub fn delivery(&self) -> WebhookDelivery {
+        let MessageRecord { id, topic, state, tries, last_error, available_at, settled_at, created_at, .. } = self.record();
+        let last_call = self.last_call;
+        WebhookDelivery { id, topic, state, tries, last_call, last_error, available_at, settled_at, created_at }
     }
 
     fn record(&self) -> MessageRecord {
@@ -41,11 +112,28 @@ impl StoredMessage {
         }
     }
 
-    fn settle(&mut self, state: MessageState, last_error: Option<FailureNote>, now: Timestamp) {
+    pub fn settle(&mut self, delivery: &Delivery, now: Timestamp) {
+        match delivery {
+            Delivery::Retry { at, why } => {
+                self.message.available_at = *at;
+                self.last_error = Some(why.clone());
+            }
+            Delivery::Sent => self.end(MessageState::Sent, None, now),
+            Delivery::Dropped => self.end(MessageState::Dropped, None, now),
+            Delivery::Dead { why } => self.end(MessageState::Dead, Some(why.clone()), now),
+        }
+    }
+
+    fn end(&mut self, state: MessageState, last_error: Option<FailureNote>, now: Timestamp) {
         self.state = state;
         self.last_error = last_error;
         self.settled_at = Some(now);
-        if state != MessageState::Dead {
+        let kept = match state {
+            MessageState::Waiting | MessageState::Dead => true,
+            MessageState::Sent => self.webhook_id.is_some(),
+            MessageState::Dropped => false,
+        };
+        if !kept {
             self.wipe();
         }
     }
@@ -74,20 +162,15 @@ impl<M: Mode> OutboxReads for View<M> {
 
 impl OutboxWrites for MemoryTransaction {
     async fn enqueue_message(&mut self, message: &OutboxMessage) -> Result<(), StoreError> {
-        let (message, state) = (message.clone(), MessageState::Waiting);
-        let row = StoredMessage { message, state, last_error: None, wiped: false, settled_at: None };
-        self.tables_mut().outbox.put(row.message.id, row);
+        self.tables_mut().outbox.put(message.id, StoredMessage::new(message.clone(), None));
         Ok(())
     }
 
     async fn claim_messages(&mut self, now: Timestamp, lease: Duration, limit: u16) -> Result<Vec<OutboxMessage>, StoreError> {
         let outbox = &mut self.tables_mut().outbox;
-        let due = |row: &&StoredMessage| row.waits() && row.message.available_at <= now;
+        let due = |row: &&StoredMessage| row.is_due(now) && row.webhook_id.is_none();
         let due: Vec<MessageId> = outbox.rows().filter(due).map(|row| row.message.id).take(usize::from(limit)).collect();
-        let claim = |row: &mut StoredMessage| {
-            row.message.attempts += 1;
-            row.message.available_at = now + lease;
-        };
+        let claim = |row: &mut StoredMessage| row.claim(now + lease);
         Ok(due.iter().filter_map(|id| outbox.change_if(id, |_| true, claim).map(|row| row.message.clone())).collect())
     }
 
@@ -98,33 +181,18 @@ impl OutboxWrites for MemoryTransaction {
         delivery: &Delivery,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let claimed = |row: &StoredMessage| row.waits() && row.message.attempts == attempts;
-        let settled = self.tables_mut().outbox.change_if(&id, claimed, |row| match delivery {
-            Delivery::Retry { at, why } => {
-                row.message.available_at = *at;
-                row.last_error = Some(why.clone());
-            }
-            Delivery::Sent => row.settle(MessageState::Sent, None, now),
-            Delivery::Dropped => row.settle(MessageState::Dropped, None, now),
-            Delivery::Dead { why } => row.settle(MessageState::Dead, Some(why.clone()), now),
-        });
-        Ok(settled.is_some())
+        let claimed = |row: &StoredMessage| row.is_claimed_as(attempts);
+        Ok(self.tables_mut().outbox.change_if(&id, claimed, |row| row.settle(delivery, now)).is_some())
     }
 
     async fn retry_message(&mut self, id: MessageId, now: Timestamp) -> Result<bool, StoreError> {
         let retryable = |row: &StoredMessage| row.record().is_retryable(now);
-        let put_back = self.tables_mut().outbox.change_if(&id, retryable, |row| {
-            row.state = MessageState::Waiting;
-            row.settled_at = None;
-            row.message.available_at = now;
-            row.message.forgiven = row.message.attempts;
-        });
-        Ok(put_back.is_some())
+        Ok(self.tables_mut().outbox.change_if(&id, retryable, |row| row.put_back(now)).is_some())
     }
 
     async fn discard_message(&mut self, id: MessageId, now: Timestamp) -> Result<bool, StoreError> {
         let dead = |row: &StoredMessage| row.state == MessageState::Dead;
-        let discard = |row: &mut StoredMessage| row.settle(MessageState::Dropped, row.last_error.clone(), now);
+        let discard = |row: &mut StoredMessage| row.end(MessageState::Dropped, row.last_error.clone(), now);
         Ok(self.tables_mut().outbox.change_if(&id, dead, discard).is_some())
     }
 

@@ -5,7 +5,7 @@ use crate::{
     ApiKey, ApiKeyId, AuditEvent, AuditEventId, Batch, BatchId, BootstrapLink, BucketKey, CalendarMonth, ChallengeId, Code,
     CodeId, IdempotencyKey, KeyClaim, MessageId, Operator, OperatorId, OperatorSession, OperatorSessionId, OtpChallenge, Plan,
     PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session, SessionId, StoreError, Subscription, Tenant,
-    TenantId, Timestamp,
+    TenantId, Timestamp, Webhook, WebhookId,
 };
 
 /// The state of a store. A clone costs one reference count a table.
@@ -35,6 +35,7 @@ pub struct Tables {
     /// For each API key the time when its use was last audited.
     pub api_key_audits: Table<ApiKeyId, Timestamp>,
     pub bootstrap_links: Table<[u8; 32], BootstrapLink>,
+    pub webhooks: Table<WebhookId, Webhook>,
 }
 
 /// What a database calls a constraint.

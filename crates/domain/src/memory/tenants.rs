@@ -13,7 +13,8 @@ impl Tables {
         let subscription = self.subscriptions.get(&tenant)?;
         let suspended_at = self.tenants.get(&tenant)?.suspended_at;
         let quota = self.plans.get(&subscription.plan_id)?.monthly_run_quota;
-        Some(Entitlement { state: subscription.state, quota, suspended_at, version: subscription.version() })
+        let (version, has_listeners) = (subscription.version(), self.has_listeners(tenant));
+        Some(Entitlement { state: subscription.state, quota, suspended_at, version, has_listeners })
     }
 
     fn is_wanted(&self, filter: &TenantFilter, tenant: &Tenant) -> bool {
@@ -183,6 +184,7 @@ impl TenantWrites for MemoryTransaction {
         tables.challenges.delete_all(|row| row.account == Some(OtpAccount::Tenant(tenant)));
         tables.redemptions.delete_all(|row| row.tenant_id == tenant);
         tables.activations.delete_keys(|(owner, _)| *owner == tenant);
+        tables.delete_webhooks_of(tenant);
         Ok(true)
     }
 }

@@ -39,15 +39,15 @@ pub trait LedgerWrites {
     /// [`start_project`](super::ProjectWrites::start_project).
     fn insert_redemption(&mut self, redemption: &Redemption) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Counts one activation in a month unless the month has `quota` already; `false` then. Of any number of racing calls, as many
-    /// succeed as are left.
+    /// Counts one activation in a month, and answers how many that makes, unless the month has `quota` already; `None` then. Of any number
+    /// of racing calls, as many succeed as are left, and each is told another number.
     fn count_activation(
         &mut self,
         tenant: TenantId,
         month: CalendarMonth,
         quota: Quota,
         now: Timestamp,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<u32>, StoreError>> + Send;
 
     /// Writes into the ledger that a tenant's live redemption was returned; `false` when it was before, or there is none.
     fn return_redemption(

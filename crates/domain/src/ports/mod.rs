@@ -30,6 +30,7 @@ mod projects;
 mod sessions;
 mod stats;
 mod tenants;
+mod webhooks;
 
 use std::future::Future;
 
@@ -53,6 +54,7 @@ pub use projects::{Ownership, ProjectFilter, ProjectReads, ProjectWrites};
 pub use sessions::{SessionReads, SessionTouch, SessionWrites};
 pub use stats::StatsReads;
 pub use tenants::{TenantFilter, TenantReads, TenantWrites};
+pub use webhooks::{WebhookReads, WebhookWrites};
 
 /// A store: a handle that is cheap to clone, shared by all that use it.
 pub trait Store: Clone + Send + Sync + 'static {
@@ -97,6 +99,7 @@ pub trait Reader:
     + BootstrapReads
     + StatsReads
     + OutboxReads
+    + WebhookReads
     + Send
 {
 }
@@ -117,6 +120,7 @@ impl<T> Reader for T where
         + BootstrapReads
         + StatsReads
         + OutboxReads
+        + WebhookReads
         + Send
 {
 }
@@ -145,6 +149,7 @@ pub trait Transaction:
     + ApiKeyWrites
     + BootstrapWrites
     + HousekeepingWrites
+    + WebhookWrites
 {
     /// Makes the writes lasting and visible, all of them or none. After `Ok` they survive a crash of this process and, for a store
     /// on disk, of the machine.

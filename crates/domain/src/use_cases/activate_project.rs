@@ -3,8 +3,8 @@
 use tracing::{info, warn};
 
 use crate::{
-    Action, AuditEvent, Chain, Code, CodeHasher, CodeId, Context, Id, Named, PlainCode, Project, ProjectId, Redemption, Refusal,
-    Situation, StoreError, Target, TenantId, Usable, ports::*,
+    Action, AuditEvent, Chain, Code, CodeHasher, CodeId, Context, EventType, Happening, Id, Named, PlainCode, Project, ProjectId,
+    Redemption, Refusal, Situation, StoreError, Target, TenantId, Usable, event::announce, ports::*, quota_threshold,
 };
 
 /// Which project to activate, and with what.
@@ -116,15 +116,20 @@ async fn attempt<S: Store>(
     })
     .await?;
     let (month, quota) = (cx.now.month(), entitlement.quota);
-    if !tx.count_activation(tenant, month, quota, cx.now).await? {
+    let Some(used) = tx.count_activation(tenant, month, quota, cx.now).await? else {
         return Err(Refusal::QuotaExceeded { quota, month }.into());
-    }
+    };
     // Behind the month's count, which lets one activation of a tenant pass at a time, so that these locks never overlap.
     if !tx.confirm_entitlement(tenant, entitlement.version).await? {
         return Ok(None);
     }
     let event = AuditEvent::new(cx, Action::ProjectActivated, Some(tenant), Some(Target::Project(id)));
     tx.append_audit(&event.about_code(code_id).with("activation_code_id", code_id)).await?;
+    let activated = Happening::Project { event_type: EventType::ProjectActivated, project: &started, code: Some(code_id) };
+    announce(&mut tx, cx, tenant, entitlement.has_listeners, &activated).await?;
+    if let Some(percent) = quota_threshold(used, quota) {
+        announce(&mut tx, cx, tenant, entitlement.has_listeners, &Happening::Quota { month, used, quota, percent }).await?;
+    }
     tx.commit().await?;
     info!(tenant.id = %tenant, project.id = %id, code.id = %code_id, "activated project");
     Ok(Some(started))

@@ -2,8 +2,8 @@ use tracing::info;
 
 use super::generate_codes::{CODES_AT_ONCE, make_codes};
 use crate::{
-    Action, AuditEvent, Batch, BatchId, CodeHasher, CodeOrder, Context, GenerateCodesError, IssuedCode, Label, StoreError,
-    Target, TenantId, Timestamp, ports::*,
+    Action, AuditEvent, Batch, BatchId, CodeHasher, CodeOrder, Context, GenerateCodesError, Happening, IssuedCode, Label,
+    StoreError, Target, TenantId, Timestamp, event::announce, ports::*,
 };
 
 /// An issue of many codes that is written a part at a time, so that neither memory nor a transaction need hold all of them.
@@ -121,11 +121,13 @@ pub async fn issue_next_codes<S: Store>(
 pub async fn complete_bulk_issue<S: Store>(store: &S, cx: &Context<'_>, issue: &BulkIssue) -> Result<(), BulkIssueError> {
     let BulkIssue { order, batch } = issue;
     let mut tx = store.begin().await?;
-    if tx.hold_tenant(batch.tenant_id).await?.is_none() || !tx.complete_batch(batch.tenant_id, batch.id, cx.now).await? {
+    let entitlement = tx.hold_tenant(batch.tenant_id).await?.ok_or(BulkIssueError::Ended)?;
+    if !tx.complete_batch(batch.tenant_id, batch.id, cx.now).await? {
         return Err(BulkIssueError::Ended);
     }
     let event = AuditEvent::new(cx, Action::CodesIssued, Some(batch.tenant_id), Some(Target::Batch(batch.id)));
     tx.append_audit(&event.with("count", order.count).with("max_uses", order.max_uses)).await?;
+    announce(&mut tx, cx, batch.tenant_id, entitlement.has_listeners, &Happening::codes_issued(batch)).await?;
     tx.commit().await?;
     info!(tenant.id = %batch.tenant_id, batch.id = %batch.id, count = order.count, "issued codes in bulk");
     Ok(())

@@ -1,8 +1,9 @@
 use tracing::{error, info};
 
 use crate::{
-    Action, AuditEvent, Branding, Chain, CodeHasher, CodeOrder, Context, Email, GenerateCodesError, Id, IssuedBatch, Label,
-    PlanId, Quota, Slug, StoreError, Subscription, SubscriptionState, Target, Tenant, TenantName, generate_codes, ports::*,
+    Action, AuditEvent, Branding, Chain, CodeHasher, CodeOrder, Context, Email, GenerateCodesError, Happening, Id, IssuedBatch,
+    Label, PlanId, Quota, Slug, StoreError, Subscription, SubscriptionState, Target, Tenant, TenantName, event::announce,
+    generate_codes, ports::*,
 };
 
 /// What a new tenant's first codes are labelled.
@@ -110,6 +111,7 @@ async fn insert<S: Store>(
     tx.insert_subscription(&subscription).await?;
     let event = AuditEvent::new(cx, Action::TenantCreated, Some(tenant.id), Some(Target::Tenant(tenant.id)));
     tx.append_audit(&event.with("plan_id", plan_id)).await?;
+    announce(&mut tx, cx, id, true, &Happening::TenantCreated { tenant: &tenant, plan: plan_id }).await?;
     tx.commit().await?;
     Ok((tenant, subscription, plan.monthly_run_quota))
 }

@@ -2,8 +2,8 @@ use time::Duration;
 use tracing::info;
 
 use crate::{
-    Action, AuditEvent, Batch, BatchId, BatchSource, BatchState, CodeHasher, CodeId, Context, Id, Label, NewCode, PlainCode,
-    StoreError, Target, TenantId, Timestamp, ports::*,
+    Action, AuditEvent, Batch, BatchId, BatchSource, BatchState, CodeHasher, CodeId, Context, Happening, Id, Label, NewCode,
+    PlainCode, StoreError, Target, TenantId, Timestamp, event::announce, ports::*,
 };
 
 /// The most codes of one call.
@@ -93,9 +93,7 @@ pub async fn generate_codes<S: Store>(
     let batch = Batch { issued: order.count, state: BatchState::Complete, ..order.begin(cx, tenant)? };
 
     let mut tx = store.begin().await?;
-    if tx.hold_tenant(tenant).await?.is_none() {
-        return Err(GenerateCodesError::UnknownTenant);
-    }
+    let entitlement = tx.hold_tenant(tenant).await?.ok_or(GenerateCodesError::UnknownTenant)?;
     tx.insert_batch(&batch).await?;
     let mut codes = Vec::new();
     let mut left = order.count;
@@ -107,6 +105,7 @@ pub async fn generate_codes<S: Store>(
     }
     let event = AuditEvent::new(cx, Action::CodesIssued, Some(tenant), Some(Target::Batch(batch.id)));
     tx.append_audit(&event.with("count", order.count).with("max_uses", order.max_uses)).await?;
+    announce(&mut tx, cx, tenant, entitlement.has_listeners, &Happening::codes_issued(&batch)).await?;
     tx.commit().await?;
     info!(tenant.id = %tenant, batch.id = %batch.id, count = order.count, max_uses = order.max_uses, "issued codes");
 

@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use tracing::info;
 
 use crate::{
-    Action, AuditEvent, Batch, BatchSource, BatchState, CodeDigest, CodeHasher, Context, Id, InvalidValue, Label, MAX_USES,
-    NewCode, PlainCode, StoreError, Target, TenantId, Timestamp, ports::*,
+    Action, AuditEvent, Batch, BatchSource, BatchState, CodeDigest, CodeHasher, Context, Happening, Id, InvalidValue, Label,
+    MAX_USES, NewCode, PlainCode, StoreError, Target, TenantId, Timestamp, event::announce, ports::*,
 };
 
 /// The most codes of one import. They are taken in by one transaction: on SQLite other writers wait for all of it.
@@ -252,13 +252,12 @@ async fn take_in<S: Store>(
         updated_at: cx.now,
     };
     let mut tx = store.begin().await?;
-    if tx.hold_tenant(tenant).await?.is_none() {
-        return Err(ImportCodesError::UnknownTenant);
-    }
+    let entitlement = tx.hold_tenant(tenant).await?.ok_or(ImportCodesError::UnknownTenant)?;
     tx.insert_batch(&batch).await?;
     tx.insert_codes(&batch.issue(), &import.codes).await?;
     let event = AuditEvent::new(cx, Action::CodesImported, Some(tenant), Some(Target::Batch(batch.id)));
     tx.append_audit(&event.with("count", batch.issued)).await?;
+    announce(&mut tx, cx, tenant, entitlement.has_listeners, &Happening::codes_issued(&batch)).await?;
     tx.commit().await?;
     info!(tenant.id = %tenant, batch.id = %batch.id, count = batch.issued, "imported codes");
     Ok(batch)

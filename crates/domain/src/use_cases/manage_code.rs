@@ -1,8 +1,8 @@
 use tracing::info;
 
 use crate::{
-    Action, AuditEvent, Code, CodeHasher, CodeId, Context, NewCodeText, PlainCode, Refusal, StoreError, Target, Timestamp,
-    ports::*, verdict::standing,
+    Action, AuditEvent, Code, CodeHasher, CodeId, Context, Happening, NewCodeText, PlainCode, Refusal, StoreError, Target,
+    Timestamp, event::announce, ports::*, verdict::standing,
 };
 
 /// Why a code can't be revoked, reissued or given another end.
@@ -51,13 +51,15 @@ pub enum CodeEnd {
 /// [`UnknownCode`](ManageCodeError::UnknownCode), [`Store`](ManageCodeError::Store).
 pub async fn revoke_code<S: Store>(store: &S, cx: &Context<'_>, id: CodeId) -> Result<Code, ManageCodeError> {
     let mut tx = store.begin().await?;
-    let tenant = held_code(&mut tx, id).await?.tenant_id;
+    let (before, heard) = held_code(&mut tx, id).await?;
+    let tenant = before.tenant_id;
     let revoked = tx.revoke_code(tenant, id, cx.now).await?;
     let code = tx.code(tenant, id).await?.ok_or(ManageCodeError::UnknownCode)?;
     if !revoked {
         return Ok(code);
     }
     tx.append_audit(&AuditEvent::new(cx, Action::CodeRevoked, Some(tenant), Some(Target::Code(id)))).await?;
+    announce(&mut tx, cx, tenant, heard, &Happening::CodeRevoked { code: id }).await?;
     tx.commit().await?;
     info!(tenant.id = %tenant, code.id = %id, "revoked code");
     Ok(code)
@@ -83,7 +85,7 @@ pub async fn reissue_code<S: Store>(
     let new = NewCodeText { digest: keyed.digest, key_id: keyed.key_id, hint: text.hint() };
 
     let mut tx = store.begin().await?;
-    let before = held_code(&mut tx, id).await?;
+    let (before, _) = held_code(&mut tx, id).await?;
     standing(&before, cx.now)?;
     let tenant = before.tenant_id;
     let won = tx.reissue_code(tenant, id, before.digest, &new, cx.now).await?;
@@ -108,7 +110,7 @@ pub async fn reissue_code<S: Store>(
 /// revoked code, [`Changed`](ManageCodeError::Changed), [`Store`](ManageCodeError::Store).
 pub async fn expire_code<S: Store>(store: &S, cx: &Context<'_>, id: CodeId, end: CodeEnd) -> Result<Code, ManageCodeError> {
     let mut tx = store.begin().await?;
-    let before = held_code(&mut tx, id).await?;
+    let (before, _) = held_code(&mut tx, id).await?;
     if let Some(at) = before.revoked_at {
         return Err(Refusal::Revoked { at }.into());
     }
@@ -135,9 +137,9 @@ pub async fn expire_code<S: Store>(store: &S, cx: &Context<'_>, id: CodeId, end:
     Ok(code)
 }
 
-/// The code as it is, with its tenant held.
-async fn held_code(tx: &mut impl Transaction, id: CodeId) -> Result<Code, ManageCodeError> {
+/// The code as it is, with its tenant held, and whether anybody may want to hear of what becomes of it.
+async fn held_code(tx: &mut impl Transaction, id: CodeId) -> Result<(Code, bool), ManageCodeError> {
     let code = tx.code_of_anyone(id).await?.ok_or(ManageCodeError::UnknownCode)?;
-    tx.hold_tenant(code.tenant_id).await?;
-    Ok(code)
+    let heard = tx.hold_tenant(code.tenant_id).await?.is_some_and(|entitlement| entitlement.has_listeners);
+    Ok((code, heard))
 }

@@ -1,6 +1,8 @@
 use tracing::info;
 
-use crate::{Action, AuditEvent, Context, Expected, StoreError, Target, TenantId, Timestamp, ports::*};
+use crate::{
+    Action, AuditEvent, Context, Expected, Happening, StoreError, Target, TenantId, Timestamp, event::announce, ports::*,
+};
 
 /// Why a tenant can't be suspended, resumed or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +43,7 @@ async fn set_suspended<S: Store>(
     action: Action,
 ) -> Result<(), ManageTenantError> {
     let mut tx = store.begin().await?;
-    tx.lock_tenant(tenant).await?;
+    let heard = tx.lock_tenant(tenant).await?.is_some_and(|entitlement| entitlement.has_listeners);
     let before = tx.tenant(tenant).await?.ok_or(ManageTenantError::UnknownTenant)?;
     let subscription = tx.subscription(tenant).await?;
     let now = subscription.map_or(cx.now, |subscription| cx.now.after(subscription.updated_at)).after(before.updated_at);
@@ -54,6 +56,7 @@ async fn set_suspended<S: Store>(
         event = event.with("sessions_ended", ended);
     }
     tx.append_audit(&event).await?;
+    announce(&mut tx, cx, tenant, heard && suspended_at.is_some(), &Happening::TenantSuspended).await?;
     tx.commit().await?;
     info!(tenant.id = %tenant, action = action.as_str(), "changed tenant");
     Ok(())

@@ -25,6 +25,7 @@ mod read_stats;
 mod return_activation;
 mod revoke_batch;
 mod subscriptions;
+mod webhooks;
 
 pub use activate_project::{ActivateError, ActivateProject, ActivateWith, activate_project};
 pub use assign_project::{AssignError, assign_project};
@@ -48,3 +49,7 @@ pub use read_stats::{PRESSURE_LIMIT, PRESSURE_PERCENT, STATS_DAYS, Stats, read_s
 pub use return_activation::{ReturnError, ReturnLimits, return_activation, return_own_activation};
 pub use revoke_batch::{RevokeBatchError, revoke_batch};
 pub use subscriptions::{NewTerms, SetSubscriptionError, set_subscription};
+pub use webhooks::{
+    WEBHOOK_PATIENCE, WebhookChange, WebhookError, WebhookOutcome, change_webhook, delete_webhook, hold_webhook_owner,
+    redeliver_webhook_message, settle_webhook_message, test_webhook,
+};

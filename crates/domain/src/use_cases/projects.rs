@@ -1,8 +1,9 @@
 use tracing::info;
 
 use crate::{
-    Action, AuditEvent, Context, Entitlement, Expected, Id, Project, ProjectChange, ProjectDetails, ProjectId, ProjectStatus,
-    Slug, StoreError, SubscriptionState, Target, TenantAction, TenantId, Transition, ports::*,
+    Action, AuditEvent, Context, Entitlement, EventType, Expected, Happening, Id, Project, ProjectChange, ProjectDetails,
+    ProjectId, ProjectStatus, Slug, StoreError, SubscriptionState, Target, TenantAction, TenantId, Transition, event::announce,
+    ports::*,
 };
 
 /// What to make.
@@ -90,6 +91,8 @@ pub async fn create_project<S: Store>(
         return Err(ProjectError::SlugTaken);
     }
     tx.append_audit(&AuditEvent::new(cx, Action::ProjectCreated, Some(tenant), Some(Target::Project(project.id)))).await?;
+    let created = Happening::Project { event_type: EventType::ProjectCreated, project: &project, code: None };
+    announce(&mut tx, cx, tenant, entitlement.has_listeners, &created).await?;
     tx.commit().await?;
     info!(tenant.id = %tenant, project.id = %project.id, "created project");
     Ok(project)
@@ -140,18 +143,20 @@ pub async fn transition_project<S: Store>(
     transition: Transition,
 ) -> Result<Project, ProjectError> {
     let mut tx = store.begin().await?;
-    permit(tx.hold_tenant(tenant).await?, TenantAction::ChangeProject)?;
+    let entitlement = permit(tx.hold_tenant(tenant).await?, TenantAction::ChangeProject)?;
     let project = tx.lock_project(tenant, id).await?.ok_or(ProjectError::UnknownProject)?;
     let now = cx.now.after(project.updated_at);
     let Some(moved) = tx.transition_project(tenant, id, transition, now).await? else {
         return Err(ProjectError::InvalidTransition { from: project.status });
     };
-    let action = match transition {
-        Transition::Pause => Action::ProjectPaused,
-        Transition::Resume => Action::ProjectResumed,
-        Transition::Complete => Action::ProjectCompleted,
+    let (action, event_type) = match transition {
+        Transition::Pause => (Action::ProjectPaused, EventType::ProjectPaused),
+        Transition::Resume => (Action::ProjectResumed, EventType::ProjectResumed),
+        Transition::Complete => (Action::ProjectCompleted, EventType::ProjectCompleted),
     };
     tx.append_audit(&AuditEvent::new(cx, action, Some(tenant), Some(Target::Project(id)))).await?;
+    let moving = Happening::Project { event_type, project: &moved, code: None };
+    announce(&mut tx, cx, tenant, entitlement.has_listeners, &moving).await?;
     tx.commit().await?;
     info!(tenant.id = %tenant, project.id = %id, status = moved.status.as_str(), "moved project");
     Ok(moved)

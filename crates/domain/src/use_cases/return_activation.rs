@@ -2,8 +2,8 @@ use time::Duration;
 use tracing::info;
 
 use crate::{
-    Action, AuditEvent, BucketKey, Context, Project, ProjectId, ProjectStatus, Rate, RateDecision, Redemption, StoreError,
-    SubscriptionState, Target, TenantAction, TenantId, ports::*,
+    Action, AuditEvent, BucketKey, Context, EventType, Happening, Project, ProjectId, ProjectStatus, Rate, RateDecision,
+    Redemption, StoreError, SubscriptionState, Target, TenantAction, TenantId, event::announce, ports::*,
 };
 
 /// Within what a tenant may return an activation by itself.
@@ -70,8 +70,8 @@ pub async fn return_activation<S: Store>(store: &S, cx: &Context<'_>, id: Projec
     let mut tx = store.begin().await?;
     let project = tx.project_of_anyone(id).await?.ok_or(ReturnError::UnknownProject)?;
     let tenant = project.tenant_id.ok_or(ReturnError::NoRedemption)?;
-    tx.hold_tenant(tenant).await?;
-    give_back(tx, cx, tenant, id, None).await
+    let heard = tx.hold_tenant(tenant).await?.is_some_and(|entitlement| entitlement.has_listeners);
+    give_back(tx, cx, tenant, id, None, heard).await
 }
 
 /// The same for a tenant and its own project: within `limits.grace` of the activation, as often as `limits.rate` lets it, and while its
@@ -96,7 +96,7 @@ pub async fn return_own_activation<S: Store>(
     if !state.allows(TenantAction::ChangeProject) {
         return Err(ReturnError::SubscriptionInactive { state });
     }
-    give_back(tx, cx, tenant, id, Some(limits)).await
+    give_back(tx, cx, tenant, id, Some(limits), entitlement.has_listeners).await
 }
 
 async fn give_back(
@@ -105,6 +105,7 @@ async fn give_back(
     tenant: TenantId,
     id: ProjectId,
     limits: Option<&ReturnLimits>,
+    heard: bool,
 ) -> Result<Project, ReturnError> {
     let project = tx.lock_project(tenant, id).await?.ok_or(ReturnError::UnknownProject)?;
     match project.status {
@@ -129,6 +130,8 @@ async fn give_back(
     }
     tx.uncount_activation(tenant, redemption.redeemed_at.month(), cx.now).await?;
     tx.append_audit(&returned_event(cx, tenant, id, &redemption)).await?;
+    let (event_type, code) = (EventType::ActivationReturned, redemption.activation_code_id);
+    announce(&mut tx, cx, tenant, heard, &Happening::Project { event_type, project: &returned, code }).await?;
     tx.commit().await?;
     info!(tenant.id = %tenant, project.id = %id, "returned activation");
     Ok(returned)

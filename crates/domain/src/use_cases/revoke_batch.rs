@@ -1,6 +1,6 @@
 use tracing::info;
 
-use crate::{Action, AuditEvent, BatchId, Context, StoreError, Target, ports::*};
+use crate::{Action, AuditEvent, BatchId, Context, Happening, StoreError, Target, event::announce, ports::*};
 
 /// Codes that one transaction revokes: others who write wait for as long as that takes, and no longer.
 const CODES_AT_ONCE: u32 = 5_000;
@@ -31,9 +31,7 @@ pub async fn revoke_batch<S: Store>(store: &S, cx: &Context<'_>, id: BatchId) ->
     let standing = standing.iter().sum::<u64>();
 
     let mut tx = store.begin().await?;
-    if tx.hold_tenant(tenant).await?.is_none() {
-        return Err(RevokeBatchError::UnknownBatch);
-    }
+    let entitlement = tx.hold_tenant(tenant).await?.ok_or(RevokeBatchError::UnknownBatch)?;
     let cancelled = tx.cancel_batch(tenant, id, cx.now).await?;
     let codes = cancelled.map_or(standing, u64::from);
     if codes == 0 && cancelled.is_none() {
@@ -42,6 +40,7 @@ pub async fn revoke_batch<S: Store>(store: &S, cx: &Context<'_>, id: BatchId) ->
     let mut part = tx.revoke_batch_codes(tenant, id, None, CODES_AT_ONCE, cx.now).await?;
     let event = AuditEvent::new(cx, Action::CodesRevoked, Some(tenant), Some(Target::Batch(id)));
     tx.append_audit(&event.with("codes", codes).with("ended_issue", cancelled.is_some())).await?;
+    announce(&mut tx, cx, tenant, entitlement.has_listeners, &Happening::BatchRevoked { batch: id, count: codes }).await?;
     tx.commit().await?;
 
     let mut revoked = part.revoked;

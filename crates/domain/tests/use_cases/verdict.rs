@@ -121,7 +121,9 @@ impl Scene {
         if state.suspended {
             assert!(tx.set_tenant_suspended(tenant, Some(now), now).await.unwrap());
         }
-        while state.quota_spent && tx.count_activation(tenant, now.month(), Quota::new(10).unwrap(), now).await.unwrap() {}
+        while state.quota_spent && tx.count_activation(tenant, now.month(), Quota::new(10).unwrap(), now).await.unwrap().is_some()
+        {
+        }
         tx.commit().await.unwrap();
         scene
     }

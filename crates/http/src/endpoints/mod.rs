@@ -6,6 +6,7 @@ pub(crate) mod docs;
 mod events;
 pub(crate) mod health;
 pub(crate) mod tenant;
+pub(crate) mod webhooks;
 
 use actix_web::{HttpResponse, web::Data};
 

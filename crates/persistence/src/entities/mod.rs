@@ -16,3 +16,4 @@ pub(crate) mod sessions;
 pub(crate) mod subscriptions;
 pub(crate) mod tenants;
 pub(crate) mod usage_months;
+pub(crate) mod webhooks;

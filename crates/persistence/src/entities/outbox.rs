@@ -27,6 +27,12 @@ pub(crate) struct Model {
     pub(crate) settled_at: Option<DbTime>,
     pub(crate) outcome: Option<String>,
     pub(crate) last_error: Option<String>,
+    /// Where it goes; `None`: by mail.
+    pub(crate) webhook_id: Option<Uuid>,
+    /// The last call of the webhook.
+    pub(crate) called_at: Option<DbTime>,
+    pub(crate) call_duration_ms: Option<i64>,
+    pub(crate) response_code: Option<i64>,
     pub(crate) created_at: DbTime,
 }
 
@@ -49,6 +55,10 @@ impl From<&OutboxMessage> for ActiveModel {
             settled_at: Set(None),
             outcome: Set(None),
             last_error: Set(None),
+            webhook_id: Set(None),
+            called_at: Set(None),
+            call_duration_ms: Set(None),
+            response_code: Set(None),
             created_at: Set(message.created_at.into()),
         }
     }

@@ -38,6 +38,7 @@ pub(crate) struct EntitlementRow {
     pub(crate) suspended_at: Option<DbTime>,
     /// The subscription's.
     pub(crate) updated_at: DbTime,
+    pub(crate) has_listeners: bool,
 }
 
 impl From<&Subscription> for ActiveModel {
@@ -83,6 +84,7 @@ impl Row for EntitlementRow {
             quota: Quota::from_stored(count(self.monthly_run_quota)?),
             suspended_at: moment(self.suspended_at),
             version: Version::of(self.updated_at.into()),
+            has_listeners: self.has_listeners,
         })
     }
 }

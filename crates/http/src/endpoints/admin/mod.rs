@@ -18,3 +18,4 @@ pub(crate) mod sessions;
 pub(crate) mod stats;
 pub(crate) mod subscriptions;
 pub(crate) mod tenants;
+pub(crate) mod webhooks;

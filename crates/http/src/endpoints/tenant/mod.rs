@@ -8,3 +8,4 @@ pub(crate) mod profile;
 pub(crate) mod projects;
 pub(crate) mod sessions;
 pub(crate) mod usage;
+pub(crate) mod webhooks;
