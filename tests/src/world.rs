@@ -84,9 +84,14 @@ impl World {
 
     /// As many servers as the database is made for: two on PostgreSQL, one on SQLite.
     pub async fn servers(&self) -> Vec<Server> {
-        let mut servers = vec![self.server().await];
+        self.servers_with(|builder| builder).await
+    }
+
+    /// The same, with settings.
+    pub async fn servers_with(&self, configure: impl Fn(ServerBuilder) -> ServerBuilder) -> Vec<Server> {
+        let mut servers = vec![configure(self.builder()).start().await];
         if self.kind == DatabaseKind::Postgres {
-            servers.push(self.server().await);
+            servers.push(configure(self.builder()).start().await);
         }
         servers
     }
@@ -107,11 +112,15 @@ impl World {
             // All tests come from one address. Those that are about its limit take `builder_with_strict_limits`.
             .env("TENANTRY__OTP__REQUESTS_PER_ADDRESS_BURST", 1_000_000)
             .env("TENANTRY__OTP__REQUESTS_GLOBAL_BURST", 1_000_000)
+            .env("TENANTRY__HTTP__FLOOD_BURST", 0)
     }
 
     /// [`builder`](Self::builder) with the limits that a server has unless told otherwise.
     pub fn builder_with_strict_limits(&self) -> ServerBuilder {
-        self.builder().without("TENANTRY__OTP__REQUESTS_PER_ADDRESS_BURST").without("TENANTRY__OTP__REQUESTS_GLOBAL_BURST")
+        self.builder()
+            .without("TENANTRY__OTP__REQUESTS_PER_ADDRESS_BURST")
+            .without("TENANTRY__OTP__REQUESTS_GLOBAL_BURST")
+            .without("TENANTRY__HTTP__FLOOD_BURST")
     }
 
     /// A client with the operator's API key.

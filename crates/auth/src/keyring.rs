@@ -248,6 +248,12 @@ impl KeyRing {
         self.bucket(&["returns", &tenant.to_string()])
     }
 
+    /// The bucket of the texts that a tenant presents and that are none of its codes.
+    #[must_use]
+    pub fn guesses_bucket(&self, tenant: TenantId) -> BucketKey {
+        self.bucket(&["guesses", &tenant.to_string()])
+    }
+
     fn bucket(&self, parts: &[&str]) -> BucketKey {
         BucketKey::from_bytes(keyed(&self.oldest().derived.buckets, parts.iter().map(|part| part.as_bytes())))
     }

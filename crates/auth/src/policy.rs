@@ -1,4 +1,4 @@
-//! The figures of sign-in and of returns, and the bounds within which an operator may move them.
+//! The figures of sign-in, activations and returns, and the bounds within which an operator may move them.
 
 use tenantry_domain::{OtpBudget, Rate, Timestamp};
 use time::Duration;
@@ -26,6 +26,8 @@ pub struct AuthPolicy {
     pub return_grace: Duration,
     /// Returns, by tenant.
     pub returns_per_tenant: Rate,
+    /// Texts presented for activation that are none of the tenant's codes, by tenant.
+    pub guesses_per_tenant: Rate,
 }
 
 /// A figure outside its bounds.
@@ -93,6 +95,11 @@ impl AuthPolicy {
             rate(&self.returns_per_tenant),
             "the rate of returns by tenant",
             "a burst of 1 or more, and an interval of up to a day",
+        )?;
+        bounded(
+            rate(&self.guesses_per_tenant),
+            "the rate of unknown codes by tenant",
+            "a burst of 1 or more, and an interval of up to a day",
         )
     }
 
@@ -116,6 +123,7 @@ impl Default for AuthPolicy {
             bootstrap_link_ttl: Duration::HOUR,
             return_grace: Duration::DAY,
             returns_per_tenant: Rate { burst: 3, interval: Duration::HOUR },
+            guesses_per_tenant: Rate { burst: 20, interval: Duration::MINUTE },
         }
     }
 }
@@ -127,7 +135,7 @@ mod tests {
     #[test]
     fn the_defaults_are_within_their_own_bounds_and_weaker_figures_are_not() {
         assert_eq!(AuthPolicy::default().check(), Ok(()));
-        let weaker: [fn(&mut AuthPolicy); 9] = [
+        let weaker: [fn(&mut AuthPolicy); 10] = [
             |policy| policy.otp_ttl = Duration::minutes(11),
             |policy| policy.otp_budget.attempts = 6,
             |policy| policy.otp_budget.failures = 11,
@@ -137,6 +145,7 @@ mod tests {
             |policy| policy.bootstrap_link_ttl = Duration::days(2),
             |policy| policy.return_grace = Duration::days(366),
             |policy| policy.returns_per_tenant.burst = 0,
+            |policy| policy.guesses_per_tenant.interval = Duration::days(2),
         ];
         for weaken in weaker {
             let mut policy = AuthPolicy::default();

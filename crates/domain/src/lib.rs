@@ -26,7 +26,7 @@
 //! let details = ProjectDetails { client_name, description, objectives, priority };
 //! let project = create_project(&store, &cx, acme.tenant.id, NewProject { slug: None, details }).await?;
 //!
-//! let request = ActivateProject { tenant: acme.tenant.id, project: project.id, with: ActivateWith::Code(code) };
+//! let request = ActivateProject { tenant: acme.tenant.id, project: project.id, with: ActivateWith::Code(code), guesses: None };
 //! let active = activate_project(&store, &cx, &PlainHasher, &request).await?;
 //! assert_eq!(active.status, ProjectStatus::Active);
 //! // Whoever missed the answer asks again: the same project, and nothing more is consumed.
@@ -119,7 +119,7 @@ pub use {
     id::Id,
     idempotency::{Fingerprint, IdempotencyKey, KeyClaim, KeyClaimId, KeyState},
     invalid::InvalidValue,
-    limit::{BucketKey, Rate, RateDecision},
+    limit::{BucketKey, Limit, Rate, RateDecision},
     operator::{Operator, OperatorChange, OperatorId},
     operator_session::{OperatorSession, OperatorSessionId},
     otp::{ChallengeId, OtpAccount, OtpBudget, OtpChallenge, OtpMac, OtpPurpose, OtpStrength},

@@ -4,6 +4,8 @@ use std::fmt;
 
 use time::Duration;
 
+use crate::Actor;
+
 /// How often something may happen: `burst` times at once, then once each `interval`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -35,6 +37,32 @@ impl fmt::Debug for BucketKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BucketKey(..)")
     }
+}
+
+impl BucketKey {
+    /// What an actor's refusals are counted in: an operator's in all its sessions together. It holds what the audit trail says of the actor,
+    /// which is neither an address nor a name of a person.
+    #[must_use]
+    pub(crate) fn of_refusals(actor: &Actor) -> Self {
+        let name = match actor {
+            Actor::Operator { operator, .. } => operator.to_string(),
+            Actor::Tenant { tenant, .. } => tenant.to_string(),
+            other => other.name().unwrap_or_default(),
+        };
+        let mut bytes = [0; 32];
+        // An identifier is told apart by its last 32 characters.
+        bytes.iter_mut().zip(name.bytes().rev()).for_each(|(byte, part)| *byte = part);
+        Self(bytes)
+    }
+}
+
+/// A bucket, and how often what it counts may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// What is counted.
+    pub bucket: BucketKey,
+    /// How often.
+    pub rate: Rate,
 }
 
 /// Whether it may happen.

@@ -2,11 +2,9 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use actix_web::{HttpMessage as _, HttpRequest, http::header::HeaderMap};
+use actix_web::http::header::HeaderMap;
 use ipnet::IpNet;
 use tenantry_domain::{Entropy, Timestamp};
-
-use crate::problem::Problem;
 
 /// What is known of a request before anything is read of it.
 #[derive(Clone, Debug)]
@@ -15,11 +13,6 @@ pub(crate) struct RequestInfo {
     pub client_ip: Option<IpAddr>,
     /// How long it may take.
     pub timeout: Duration,
-}
-
-/// What the envelope found out of a request, for endpoints that need nobody signed in.
-pub(crate) fn request_info(request: &HttpRequest) -> Result<RequestInfo, Problem> {
-    request.extensions().get::<RequestInfo>().cloned().ok_or_else(Problem::internal)
 }
 
 /// The client's address: the peer, unless that is a proxy that the operator lists. Then `X-Forwarded-For` is walked from the right, past

@@ -272,6 +272,11 @@ impl From<ActivateError> for Problem {
     fn from(error: ActivateError) -> Self {
         match error {
             ActivateError::Refused(refusal) => refusal.into(),
+            ActivateError::Limited { retry_after } => {
+                let told = "too many of the codes that you sent were none of yours; one of your codes by its `activation_code_id`, or whichever is \
+                    available, can still be used";
+                Self::new(ErrorCode::RateLimited, told).retry_after(retry_after)
+            }
             ActivateError::Store(failure) => failure.into(),
         }
     }

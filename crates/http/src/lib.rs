@@ -15,6 +15,7 @@ mod endpoints;
 mod envelope;
 mod errors;
 mod extract;
+mod flood;
 mod import_report;
 mod in_flight;
 mod kept;

@@ -95,22 +95,27 @@ impl Operation {
         self
     }
 
+    /// Anybody may call it, while they are no part of a flood: it takes a `Stranger`.
+    pub fn door(self) -> Self {
+        self.public().refuses(&[ErrorCode::RateLimited])
+    }
+
     /// A tenant that is signed in may call it.
     pub fn tenant(mut self) -> Self {
         self.access = Access::Tenant;
-        self.refuses(&[ErrorCode::Unauthenticated])
+        self.refuses(&[ErrorCode::Unauthenticated, ErrorCode::RateLimited])
     }
 
     /// Every operator who is signed in may call it.
     pub fn any_operator(mut self) -> Self {
         self.access = Access::AnyOperator;
-        self.refuses(&[ErrorCode::Unauthenticated])
+        self.refuses(&[ErrorCode::Unauthenticated, ErrorCode::RateLimited])
     }
 
     /// An operator with this scope may call it.
     pub fn scope(mut self, scope: Scope) -> Self {
         self.access = Access::Operator(scope);
-        self.refuses(&[ErrorCode::Unauthenticated, ErrorCode::Forbidden])
+        self.refuses(&[ErrorCode::Unauthenticated, ErrorCode::RateLimited, ErrorCode::Forbidden])
     }
 
     /// What it does, in a few words that also name it in clients (`List plans` is `list_plans`), and in some more.

@@ -4,12 +4,13 @@ use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, dev::Server, middleware::from_fn, web};
 use ipnet::IpNet;
-use tenantry_domain::ports::Store;
+use tenantry_domain::{Rate, ports::Store};
 use tokio::sync::Semaphore;
 
 use crate::{
     endpoints::docs::Document,
     envelope::{Envelope, envelope},
+    flood::Floods,
     long_work::LongPlaces,
     problem::Problem,
     routes,
@@ -27,6 +28,9 @@ pub struct HttpSettings {
     /// The most requests that are worked on at once, over all workers; one more is answered 503 at once. Those whose body is still arriving
     /// don't count.
     pub max_in_flight: usize,
+    /// How often one address may ask what needs nobody signed in, and how often it may present tokens that open nothing; more is refused in
+    /// memory, before the database is asked. `None` refuses nothing.
+    pub flood: Option<Rate>,
     /// How long a request may take from its head to its answer, the reading of its body included. An answer that is streamed may take longer;
     /// work that is known to be long has ten minutes.
     pub request_timeout: Duration,
@@ -45,6 +49,7 @@ impl Default for HttpSettings {
         Self {
             trusted_proxies: Vec::new(),
             max_in_flight: 1024,
+            flood: Some(Rate { burst: 100, interval: time::Duration::milliseconds(100) }),
             request_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(5),
             shutdown_timeout: Duration::from_secs(30),
@@ -69,12 +74,14 @@ pub fn serve<S: Store>(state: AppState<S>, settings: HttpSettings, listener: Tcp
     });
     let state = web::Data::new(state);
     let long_places = web::Data::new(LongPlaces::default());
+    let floods = web::Data::new(Floods::new(settings.flood));
     let document = web::Data::new(Document::new::<S>());
     let app = move || {
         let shared = Arc::clone(&shared);
         App::new()
             .app_data(state.clone())
             .app_data(document.clone())
+            .app_data(floods.clone())
             .app_data(long_places.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
             .app_data(web::QueryConfig::default().error_handler(|error, _| Problem::bad_query(&error).into()))

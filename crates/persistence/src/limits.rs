@@ -4,7 +4,7 @@
 //! unless it is more than `burst - 1` intervals away: then the bucket is empty. A bucket that isn't stored is full.
 
 use sea_orm::DatabaseTransaction;
-use tenantry_domain::{BucketKey, Rate, RateDecision, StoreError, Timestamp, ports::LimitWrites};
+use tenantry_domain::{BucketKey, Limit, Rate, RateDecision, StoreError, Timestamp, ports::LimitWrites};
 use time::Duration;
 
 use crate::Handle;
@@ -29,9 +29,33 @@ impl LimitWrites for Handle<DatabaseTransaction> {
         }
         // On PostgreSQL the refused statement has locked the row, so this is the moment that it saw.
         let full_again = self.value::<i64>(BUCKET, self.sql(FULL_AGAIN, [key.into()])).await?;
-        let wait = full_again.unwrap_or(latest).saturating_sub(latest).max(1);
-        Ok(RateDecision::Limited { retry_after: Duration::microseconds(wait) })
+        Ok(RateDecision::Limited { retry_after: wait(full_again.unwrap_or(latest), latest) })
     }
+
+    async fn charge(&mut self, limit: Limit, now: Timestamp) -> Result<(), StoreError> {
+        const CHARGE: &str = "
+            INSERT INTO rate_buckets (bucket, tat) VALUES ($1, $2 + $3)
+            ON CONFLICT (bucket)
+            DO UPDATE SET tat = (CASE WHEN rate_buckets.tat > $2 THEN rate_buckets.tat ELSE $2 END) + $3";
+
+        let Window { interval, .. } = Window::new(limit.rate, now);
+        let values = [limit.bucket.as_bytes().to_vec().into(), now.unix_micros().into(), interval.into()];
+        self.write(BUCKET, self.sql(CHARGE, values)).await.map(|_| ())
+    }
+}
+
+/// Whether a bucket holds one that is full again at `full_again`, if it is stored.
+pub(crate) fn decide(full_again: Option<i64>, rate: Rate, now: Timestamp) -> RateDecision {
+    let latest = Window::new(rate, now).latest;
+    match full_again {
+        Some(moment) if moment > latest => RateDecision::Limited { retry_after: wait(moment, latest) },
+        _ => RateDecision::Allowed,
+    }
+}
+
+/// How long until a bucket that is full again at `full_again` holds one.
+fn wait(full_again: i64, latest: i64) -> Duration {
+    Duration::microseconds(full_again.saturating_sub(latest).max(1))
 }
 
 /// A rate in microseconds, from a moment on; bounded so that no sum in the statement overflows.

@@ -4,8 +4,8 @@ use sea_orm::{
     sea_query::{BinOper, Expr, Func, LockType, OnConflict, Query, SelectStatement},
 };
 use tenantry_domain::{
-    DomainName, Entitlement, Expected, HexColor, Holdings, HttpsUrl, Page, PageRequest, Slug, StoreError, Subscription,
-    SubscriptionTerms, Tenant, TenantId, TenantName, TenantProfile, Timestamp, Version,
+    DomainName, Entitlement, Expected, HexColor, Holdings, HttpsUrl, Limit, Page, PageRequest, RateDecision, Slug, StoreError,
+    Subscription, SubscriptionTerms, Tenant, TenantId, TenantName, TenantProfile, Timestamp, Version,
     ports::{TenantFilter, TenantReads, TenantWrites},
 };
 use uuid::Uuid;
@@ -14,21 +14,33 @@ use crate::{
     Handle,
     entities::{
         outbox,
-        subscriptions::{self, EntitlementRow},
+        subscriptions::{self, EntitlementRow, LimitedRow},
         tenants::{ActiveModel, Column, Entity, HoldingsRow, Model},
     },
     handle::returning,
+    limits::decide,
     row::{Corruption, Row},
     search,
     timestamp::DbTime,
 };
 
-const ENTITLEMENT: &str = "
-    SELECT s.state, p.monthly_run_quota, t.suspended_at, s.updated_at,
-        (EXISTS (SELECT 1 FROM webhooks w WHERE w.tenant_id IS NULL AND w.disabled_at IS NULL)
-            OR EXISTS (SELECT 1 FROM webhooks w WHERE w.tenant_id = t.id AND w.disabled_at IS NULL)) AS has_listeners
-    FROM tenants t JOIN subscriptions s ON s.tenant_id = t.id JOIN plans p ON p.id = s.plan_id
-    WHERE t.id = $1";
+macro_rules! entitlement {
+    ($more:literal) => {
+        concat!(
+            "SELECT s.state, p.monthly_run_quota, t.suspended_at, s.updated_at,
+                (EXISTS (SELECT 1 FROM webhooks w WHERE w.tenant_id IS NULL AND w.disabled_at IS NULL)
+                    OR EXISTS (SELECT 1 FROM webhooks w WHERE w.tenant_id = t.id AND w.disabled_at IS NULL)) AS has_listeners",
+            $more,
+            " FROM tenants t JOIN subscriptions s ON s.tenant_id = t.id JOIN plans p ON p.id = s.plan_id
+            WHERE t.id = $1"
+        )
+    };
+}
+
+const ENTITLEMENT: &str = entitlement!("");
+
+/// The same, and when a bucket is full again.
+const ENTITLEMENT_WITHIN: &str = entitlement!(", (SELECT tat FROM rate_buckets WHERE bucket = $2) AS full_again");
 
 /// Each count is of one index; nothing but the tenant's own rows is looked at.
 const HOLDINGS: &str = "
@@ -111,6 +123,17 @@ impl TenantWrites for Handle<DatabaseTransaction> {
 
     async fn hold_tenant(&mut self, tenant: TenantId) -> Result<Option<Entitlement>, StoreError> {
         self.find::<EntitlementRow>(self.locking_sql(ENTITLEMENT, "FOR KEY SHARE OF t", [tenant.uuid().into()])).await
+    }
+
+    async fn hold_tenant_within(
+        &mut self,
+        tenant: TenantId,
+        limit: Limit,
+        now: Timestamp,
+    ) -> Result<Option<(Entitlement, RateDecision)>, StoreError> {
+        let values = [tenant.uuid().into(), limit.bucket.as_bytes().to_vec().into()];
+        let held = self.find::<LimitedRow>(self.locking_sql(ENTITLEMENT_WITHIN, "FOR KEY SHARE OF t", values)).await?;
+        Ok(held.map(|(entitlement, full_again)| (entitlement, decide(full_again, limit.rate, now))))
     }
 
     async fn lock_tenant(&mut self, tenant: TenantId) -> Result<Option<Entitlement>, StoreError> {

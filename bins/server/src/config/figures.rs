@@ -1,4 +1,4 @@
-//! The figures of sign-in and of returns.
+//! The figures of sign-in, activations and returns.
 
 use tenantry_auth::{AuthPolicy, PolicyError};
 use tenantry_domain::Rate;
@@ -27,6 +27,9 @@ pub fn read(values: &Values) -> Result<AuthPolicy, ConfigError> {
     seconds(values, Key::SESSION_IDLE_SECONDS, &mut policy.session_idle)?;
     seconds(values, Key::SESSION_ABSOLUTE_SECONDS, &mut policy.session_absolute)?;
     seconds(values, Key::ACTIVATION_RETURN_GRACE_SECONDS, &mut policy.return_grace)?;
+    let Rate { burst, interval } = &mut policy.guesses_per_tenant;
+    whole(values, Key::ACTIVATION_UNKNOWN_CODES_BURST, burst)?;
+    seconds(values, Key::ACTIVATION_UNKNOWN_CODES_INTERVAL_SECONDS, interval)?;
     seconds(values, Key::BOOTSTRAP_LINK_TTL_SECONDS, &mut policy.bootstrap_link_ttl)?;
     policy.check().map_err(|error| out_of_bounds(&policy, &error))?;
     Ok(policy)
@@ -49,7 +52,7 @@ fn seconds(values: &Values, key: Key, figure: &mut Duration) -> Result<(), Confi
 /// Finds the setting that is out of bounds: the first one that makes the same complaint when it alone isn't the default.
 fn out_of_bounds(policy: &AuthPolicy, error: &PolicyError) -> ConfigError {
     type Change = fn(&mut AuthPolicy, &AuthPolicy);
-    let settings: [(Key, Change); 14] = [
+    let settings: [(Key, Change); 16] = [
         (Key::OTP_TTL_SECONDS, |to, from| to.otp_ttl = from.otp_ttl),
         (Key::OTP_ATTEMPTS, |to, from| to.otp_budget.attempts = from.otp_budget.attempts),
         (Key::OTP_ACCOUNT_FAILURES, |to, from| to.otp_budget.failures = from.otp_budget.failures),
@@ -63,6 +66,10 @@ fn out_of_bounds(policy: &AuthPolicy, error: &PolicyError) -> ConfigError {
         (Key::SESSION_IDLE_SECONDS, |to, from| to.session_idle = from.session_idle),
         (Key::SESSION_ABSOLUTE_SECONDS, |to, from| to.session_absolute = from.session_absolute),
         (Key::ACTIVATION_RETURN_GRACE_SECONDS, |to, from| to.return_grace = from.return_grace),
+        (Key::ACTIVATION_UNKNOWN_CODES_BURST, |to, from| to.guesses_per_tenant.burst = from.guesses_per_tenant.burst),
+        (Key::ACTIVATION_UNKNOWN_CODES_INTERVAL_SECONDS, |to, from| {
+            to.guesses_per_tenant.interval = from.guesses_per_tenant.interval
+        }),
         (Key::BOOTSTRAP_LINK_TTL_SECONDS, |to, from| to.bootstrap_link_ttl = from.bootstrap_link_ttl),
     ];
     let complains = |change: &Change| {
@@ -108,6 +115,8 @@ mod tests {
             ("TENANTRY__SESSION__IDLE_SECONDS", "119"),
             ("TENANTRY__SESSION__ABSOLUTE_SECONDS", "60"),
             ("TENANTRY__ACTIVATION__RETURN_GRACE_SECONDS", "31536001"),
+            ("TENANTRY__ACTIVATION__UNKNOWN_CODES_BURST", "0"),
+            ("TENANTRY__ACTIVATION__UNKNOWN_CODES_INTERVAL_SECONDS", "86401"),
             ("TENANTRY__BOOTSTRAP__LINK_TTL_SECONDS", "59"),
         ] {
             let error = config(&[(name, value)]).unwrap_err().to_string();

@@ -11,7 +11,7 @@ use std::{
 use ipnet::IpNet;
 use lettre::message::Mailbox;
 use tenantry_auth::AuthPolicy;
-use tenantry_domain::{HexColor, Retention};
+use tenantry_domain::{HexColor, Rate, Retention};
 use tenantry_http::HttpSettings;
 use tracing_subscriber::EnvFilter;
 
@@ -38,6 +38,8 @@ pub struct HttpConfig {
     pub public_url: Option<PublicUrl>,
     pub trusted_proxies: Vec<IpNet>,
     pub max_in_flight: usize,
+    /// `None`: no guard.
+    pub flood: Option<Rate>,
     pub request_timeout: Duration,
     /// How long a server that is to stop says that it isn't ready, before it takes no more connections.
     pub drain: Duration,
@@ -94,6 +96,7 @@ impl HttpConfig {
             public_url: values.parsed(Key::HTTP_PUBLIC_URL, PublicUrl::EXPECTED, PublicUrl::parse)?,
             trusted_proxies: values.list(Key::HTTP_TRUSTED_PROXIES, proxies, parse_network)?,
             max_in_flight: values.number(Key::HTTP_MAX_IN_FLIGHT, 1..=1_000_000)?.unwrap_or(defaults.max_in_flight),
+            flood: read_flood(values)?,
             request_timeout: values
                 .number::<u64>(Key::HTTP_REQUEST_TIMEOUT_SECONDS, 1..=3600)?
                 .map_or(defaults.request_timeout, Duration::from_secs),
@@ -110,6 +113,7 @@ impl HttpConfig {
         HttpSettings {
             trusted_proxies: self.trusted_proxies.clone(),
             max_in_flight: self.max_in_flight,
+            flood: self.flood,
             request_timeout: self.request_timeout,
             workers: self.workers,
             hsts: self.public_url.as_ref().is_some_and(PublicUrl::is_https),
@@ -121,6 +125,15 @@ impl HttpConfig {
     pub fn public_url(&self, listening: SocketAddr) -> String {
         self.public_url.as_ref().map_or_else(|| format!("http://{listening}"), PublicUrl::to_string)
     }
+}
+
+/// What the guard against floods lets through; a burst of 0 is for none.
+fn read_flood(values: &Values) -> Result<Option<Rate>, ConfigError> {
+    let Some(default) = HttpSettings::default().flood else { return Ok(None) };
+    let burst = values.number(Key::HTTP_FLOOD_BURST, 0..=1_000_000)?.unwrap_or(default.burst);
+    let interval = values.number::<i64>(Key::HTTP_FLOOD_INTERVAL_MILLISECONDS, 1..=60_000)?;
+    let interval = interval.map_or(default.interval, time::Duration::milliseconds);
+    Ok((burst > 0).then_some(Rate { burst, interval }))
 }
 
 impl MailConfig {

@@ -183,7 +183,8 @@ impl<S: Store> World<S> {
         with: ActivateWith,
         now: Timestamp,
     ) -> Result<Project, ActivateError> {
-        activate_project(&self.store, &self.cx(now), &PlainHasher, &ActivateProject { tenant, project, with }).await
+        activate_project(&self.store, &self.cx(now), &PlainHasher, &ActivateProject { tenant, project, with, guesses: None })
+            .await
     }
 
     /// A session that isn't stored: made at `at`, for half an hour.

@@ -245,6 +245,10 @@ macro_rules! conformance_rules {
                 a_refusal_says_how_long_and_costs_nothing,
                 racing_takers_get_exactly_the_burst,
                 buckets_are_apart,
+                racing_charges_are_all_counted,
+                a_look_at_a_bucket_takes_nothing,
+                guesses_are_counted_and_then_no_text_is_looked_at,
+                racing_guesses_are_all_charged,
             }
             operator_sessions {
                 an_operators_session_is_read_as_it_was_written,

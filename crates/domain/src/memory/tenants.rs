@@ -1,10 +1,11 @@
 use super::{
+    limits::decide,
     store::{MemoryTransaction, Mode, View},
     tables::{Tables, demand},
 };
 use crate::{
-    Entitlement, Expected, Holdings, OtpAccount, Page, PageRequest, Slug, StoreError, Subscription, SubscriptionTerms, Tenant,
-    TenantId, TenantProfile, Timestamp, Version,
+    Entitlement, Expected, Holdings, Limit, OtpAccount, Page, PageRequest, RateDecision, Slug, StoreError, Subscription,
+    SubscriptionTerms, Tenant, TenantId, TenantProfile, Timestamp, Version,
     ports::{TenantFilter, TenantReads, TenantWrites},
 };
 
@@ -93,6 +94,16 @@ impl TenantWrites for MemoryTransaction {
     // Transactions take turns, so whoever has one holds and locks everything.
     async fn hold_tenant(&mut self, tenant: TenantId) -> Result<Option<Entitlement>, StoreError> {
         Ok(self.tables().entitlement(tenant))
+    }
+
+    async fn hold_tenant_within(
+        &mut self,
+        tenant: TenantId,
+        limit: Limit,
+        now: Timestamp,
+    ) -> Result<Option<(Entitlement, RateDecision)>, StoreError> {
+        let full_at = self.tables().buckets.get(&limit.bucket).copied().unwrap_or(now);
+        Ok(self.tables().entitlement(tenant).map(|entitlement| (entitlement, decide(full_at, limit.rate, now))))
     }
 
     async fn lock_tenant(&mut self, tenant: TenantId) -> Result<Option<Entitlement>, StoreError> {

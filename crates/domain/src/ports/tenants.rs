@@ -2,8 +2,8 @@ use std::future::Future;
 
 use super::StoreError;
 use crate::{
-    Entitlement, Expected, Holdings, Page, PageRequest, PlanId, Slug, Subscription, SubscriptionState, SubscriptionTerms, Tenant,
-    TenantId, TenantProfile, Timestamp, Version,
+    Entitlement, Expected, Holdings, Limit, Page, PageRequest, PlanId, RateDecision, Slug, Subscription, SubscriptionState,
+    SubscriptionTerms, Tenant, TenantId, TenantProfile, Timestamp, Version,
 };
 
 /// Which tenants a list has.
@@ -55,6 +55,14 @@ pub trait TenantWrites {
     /// [`entitlement`](TenantReads::entitlement), and keeps the tenant from being deleted until this transaction ends. Holders don't wait
     /// for each other. A transaction that will lock rows of a tenant holds the tenant first, so that none deadlocks with its deletion.
     fn hold_tenant(&mut self, tenant: TenantId) -> impl Future<Output = Result<Option<Entitlement>, StoreError>> + Send;
+
+    /// [`hold_tenant`](Self::hold_tenant), and whether a bucket holds one at `now`, which stays there: in one round trip.
+    fn hold_tenant_within(
+        &mut self,
+        tenant: TenantId,
+        limit: Limit,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<(Entitlement, RateDecision)>, StoreError>> + Send;
 
     /// [`hold_tenant`](Self::hold_tenant), and keeps every other transaction that locks the same tenant waiting until this one
     /// ends. For rules over several rows of a tenant, which no single conditional write can decide.

@@ -1,10 +1,12 @@
 //! Activation: the reason that everything else is here.
 
+use time::Duration;
 use tracing::{info, warn};
 
 use crate::{
-    Action, AuditEvent, Chain, Code, CodeHasher, CodeId, Context, EventType, Happening, Id, Named, PlainCode, Project, ProjectId,
-    Redemption, Refusal, Situation, StoreError, Target, TenantId, Usable, event::announce, ports::*, quota_threshold,
+    Action, AuditEvent, Chain, Code, CodeHasher, CodeId, Context, Entitlement, EventType, Happening, Id, Limit, Named, PlainCode,
+    Project, ProjectId, RateDecision, Redemption, Refusal, Situation, StoreError, Target, TenantId, Usable, event::announce, ports::*,
+    quota_threshold,
 };
 
 /// Which project to activate, and with what.
@@ -16,6 +18,8 @@ pub struct ActivateProject {
     pub project: ProjectId,
     /// The code.
     pub with: ActivateWith,
+    /// How many texts that are none of the tenant's codes it may present, right ones aside; `None`: as many as it likes.
+    pub guesses: Option<Limit>,
 }
 
 /// What a project is activated with.
@@ -35,6 +39,12 @@ pub enum ActivateError {
     /// It is refused; nothing was consumed.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Too many of the tenant's texts were none of its codes: this one wasn't looked at.
+    #[error("too many texts were none of the tenant's codes")]
+    Limited {
+        /// After how long it can be tried again.
+        retry_after: Duration,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,8 +56,13 @@ pub enum ActivateError {
 /// Repeating an activation that succeeded answers the project as it is and consumes nothing, so that a caller who missed the answer may
 /// ask again.
 ///
+/// A text that is none of the tenant's codes is charged to `guesses`, whatever the refusal says. Once that is used up, no text is looked at,
+/// be it right or wrong; a code's id and `NextAvailable` go on. Of texts that race each other, those that passed while there was something
+/// left are all charged: the tenant then waits the longer.
+///
 /// # Errors
-/// See [`ActivateError`]; of several reasons the first in [`Refusal`]'s order. Refusals that matter are audited.
+/// See [`ActivateError`]; of several reasons the first in [`Refusal`]'s order, `Limited` behind an unknown project. Refusals that matter are
+/// audited.
 pub async fn activate_project<S: Store>(
     store: &S,
     cx: &Context<'_>,
@@ -62,7 +77,7 @@ pub async fn activate_project<S: Store>(
         }
     };
     if let Err(ActivateError::Refused(refusal)) = &outcome {
-        audit_refusal(store, cx, request, tried, refusal).await;
+        note_refusal(store, cx, request, tried, refusal).await?;
     }
     outcome
 }
@@ -72,6 +87,14 @@ pub async fn activate_project<S: Store>(
 struct Tried {
     code: Option<CodeId>,
     own: bool,
+    /// By its text.
+    by_text: bool,
+}
+
+impl Tried {
+    fn is_guess(self) -> bool {
+        self.by_text && !self.own
+    }
 }
 
 /// `None` when the tenant's subscription changed meanwhile, and nothing was done.
@@ -82,11 +105,14 @@ async fn attempt<S: Store>(
     request: &ActivateProject,
     tried: &mut Tried,
 ) -> Result<Option<Project>, ActivateError> {
-    let &ActivateProject { tenant, project: id, ref with } = request;
+    let &ActivateProject { tenant, project: id, ref with, .. } = request;
     let mut tx = store.begin().await?;
-    let entitlement = tx.hold_tenant(tenant).await?.ok_or(Refusal::UnknownProject)?;
+    let (entitlement, guess) = hold(&mut tx, cx, request).await?.ok_or(Refusal::UnknownProject)?;
     // Locked, so that a repeat that races its original waits for it, and then finds the project active and the code used.
     let project = tx.lock_project(tenant, id).await?.ok_or(Refusal::UnknownProject)?;
+    if let RateDecision::Limited { retry_after } = guess {
+        return Err(ActivateError::Limited { retry_after });
+    }
     let code = chosen_code(&mut tx, hasher, tenant, with, tried).await?;
     let situation = Situation {
         now: cx.now,
@@ -135,6 +161,18 @@ async fn attempt<S: Store>(
     Ok(Some(started))
 }
 
+/// Holds the tenant, and finds out whether one more of its texts may be looked at.
+async fn hold(
+    tx: &mut impl Transaction,
+    cx: &Context<'_>,
+    request: &ActivateProject,
+) -> Result<Option<(Entitlement, RateDecision)>, StoreError> {
+    match (&request.with, request.guesses) {
+        (ActivateWith::Code(_), Some(limit)) => tx.hold_tenant_within(request.tenant, limit, cx.now).await,
+        _ => Ok(tx.hold_tenant(request.tenant).await?.map(|entitlement| (entitlement, RateDecision::Allowed))),
+    }
+}
+
 /// The code that the request names, if the tenant has it.
 async fn chosen_code(
     tx: &mut impl Transaction,
@@ -153,7 +191,7 @@ async fn chosen_code(
         ActivateWith::CodeId(id) => Some(*id),
         ActivateWith::Code(_) | ActivateWith::NextAvailable => found.as_ref().map(|code| code.id),
     };
-    *tried = Tried { code: named, own };
+    *tried = Tried { code: named, own, by_text: matches!(with, ActivateWith::Code(_)) };
     Ok(Named::looked_up(found.filter(|_| own)))
 }
 
@@ -182,13 +220,42 @@ async fn consume(
     Err(Refusal::Exhausted.into())
 }
 
-async fn audit_refusal<S: Store>(store: &S, cx: &Context<'_>, request: &ActivateProject, tried: Tried, refusal: &Refusal) {
+/// Audits a refusal that matters, and charges one that was a guess: where that fails, nothing is answered.
+async fn note_refusal<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    request: &ActivateProject,
+    tried: Tried,
+    refusal: &Refusal,
+) -> Result<(), StoreError> {
     // Nothing to hold against a tenant: its own retries, another's identifiers.
-    if matches!(refusal, Refusal::UnknownProject | Refusal::AlreadyActive) {
-        return;
+    let matters = !matches!(refusal, Refusal::UnknownProject | Refusal::AlreadyActive);
+    let event = matters.then(|| refusal_event(cx, request, tried, refusal));
+    let charged = request.guesses.filter(|_| tried.is_guess());
+    if event.is_none() && charged.is_none() {
+        return Ok(());
     }
-    let tenant = request.tenant;
-    let event = AuditEvent::new(cx, Action::ActivationRefused, Some(tenant), Some(Target::Project(request.project)));
+    let noted = async {
+        let mut tx = store.begin().await?;
+        if let Some(limit) = charged {
+            tx.charge(limit, cx.now).await?;
+        }
+        if let Some(event) = &event {
+            tx.append_audit(event).await?;
+        }
+        tx.commit().await
+    };
+    match noted.await {
+        Err(failure) if charged.is_none() => {
+            warn!(tenant.id = %request.tenant, error = %Chain(&failure), "could not audit a refused activation");
+            Ok(())
+        }
+        noted => noted,
+    }
+}
+
+fn refusal_event(cx: &Context<'_>, request: &ActivateProject, tried: Tried, refusal: &Refusal) -> AuditEvent {
+    let event = AuditEvent::new(cx, Action::ActivationRefused, Some(request.tenant), Some(Target::Project(request.project)));
     let mut event = event.with("reason", refusal.reason());
     event.code_id = tried.code;
     // What the tenant may read: the code that it named by itself, or that is its own.
@@ -196,15 +263,8 @@ async fn audit_refusal<S: Store>(store: &S, cx: &Context<'_>, request: &Activate
         ActivateWith::CodeId(id) => Some(id),
         ActivateWith::Code(_) | ActivateWith::NextAvailable => tried.code.filter(|_| tried.own),
     };
-    if let Some(id) = named {
-        event = event.with("activation_code_id", id);
-    }
-    let appended = async {
-        let mut tx = store.begin().await?;
-        tx.append_audit(&event).await?;
-        tx.commit().await
-    };
-    if let Err(failure) = appended.await {
-        warn!(tenant.id = %tenant, error = %Chain(&failure), "could not audit a refused activation");
+    match named {
+        Some(id) => event.with("activation_code_id", id),
+        None => event,
     }
 }

@@ -30,7 +30,7 @@ mod webhooks;
 pub use activate_project::{ActivateError, ActivateProject, ActivateWith, activate_project};
 pub use assign_project::{AssignError, assign_project};
 pub use attempt::{ANSWERS_ARE_KEPT, Attempt, AttemptError, Begun, KeyedRequest};
-pub use audit_forbidden::audit_forbidden;
+pub use audit_forbidden::{FORBIDDEN_NOTED, audit_forbidden};
 pub use bulk_issue::{BulkIssue, BulkIssueError, begin_bulk_issue, cancel_bulk_issue, complete_bulk_issue, issue_next_codes};
 pub use change_tenant::{ChangeTenantError, change_own_profile, change_tenant};
 pub use check_code::{CheckCode, CheckCodeError, CheckedCode, check_code};

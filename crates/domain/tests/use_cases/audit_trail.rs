@@ -28,7 +28,7 @@ fn every_change_is_audited_once_with_who_and_from_where() {
         let cx = |seconds| operator(&portal, seconds);
         let batch = generate_codes(store, &cx(1), &PlainHasher, tenant, CodeOrder::default()).await.unwrap().batch_id;
         change_project(store, &cx(2), tenant, project, details("New").into(), &Expected::Any).await.unwrap();
-        let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable };
+        let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable, guesses: None };
         activate_project(store, &cx(3), &PlainHasher, &request).await.unwrap();
         for (seconds, transition) in [(4, Transition::Pause), (5, Transition::Resume), (6, Transition::Complete)] {
             transition_project(store, &cx(seconds), tenant, project, transition).await.unwrap();
@@ -77,7 +77,7 @@ fn a_repeat_and_a_refused_change_are_not_audited_as_changes() {
         let (tenant, batch) = portal.tenant("acme").await;
         let project = portal.create_project(tenant, Some("website")).await.unwrap().id;
         let with = ActivateWith::CodeId(batch.codes.first().unwrap().id);
-        let request = ActivateProject { tenant, project, with };
+        let request = ActivateProject { tenant, project, with, guesses: None };
         for _ in 0..3 {
             activate_project(&portal.store, &portal.cx(noon()), &PlainHasher, &request).await.unwrap();
         }

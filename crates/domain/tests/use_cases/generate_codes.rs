@@ -70,6 +70,7 @@ fn an_issued_code_shows_its_text_nowhere_but_on_demand() {
             tenant,
             project: Id::from_uuid(uuid::Uuid::nil()),
             with: ActivateWith::Code(batch.codes.first().unwrap().code.clone()),
+            guesses: None,
         };
         for shown in [format!("{batch:?}"), format!("{stored:?}"), format!("{request:?}")] {
             assert!(!shown.contains(text.as_str()) && !shown.contains(&text.replace('-', "")), "{shown}");
@@ -88,7 +89,13 @@ fn a_code_activates_until_it_expires_and_not_from_then_on() {
         let end = noon() + Duration::HOUR;
         let activate = async |project, now| {
             let with = ActivateWith::Code(batch.codes.first().unwrap().code.clone());
-            activate_project(&portal.store, &portal.cx(now), &PlainHasher, &ActivateProject { tenant, project, with }).await
+            activate_project(
+                &portal.store,
+                &portal.cx(now),
+                &PlainHasher,
+                &ActivateProject { tenant, project, with, guesses: None },
+            )
+            .await
         };
         let refusal = activate(late.id, end).await;
         assert!(matches!(refusal, Err(ActivateError::Refused(Refusal::Expired { at })) if at == end), "{refusal:?}");

@@ -13,7 +13,7 @@ async fn allowed(portal: &Portal, tenant: TenantId) -> [bool; 4] {
     let gated = |error: &ProjectError| matches!(error, ProjectError::SubscriptionInactive { .. });
     let create = portal.create_project(tenant, None).await;
     let project = create.as_ref().map_or(unknown, |project| project.id);
-    let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable };
+    let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable, guesses: None };
     let activate = activate_project(store, cx, &PlainHasher, &request).await;
     let change = change_project(store, cx, tenant, unknown, details("New").into(), &Expected::Any).await;
     let delete = delete_project(store, cx, tenant, unknown, &Expected::Any).await;
@@ -105,7 +105,7 @@ fn a_refused_transition_names_where_the_project_stands() {
             _ => None,
         };
         assert_eq!(refused(Transition::Pause).await, Some(ProjectStatus::Pending));
-        let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable };
+        let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable, guesses: None };
         activate_project(store, cx, &PlainHasher, &request).await.unwrap();
         assert_eq!(refused(Transition::Resume).await, Some(ProjectStatus::Active));
         go(Transition::Pause).await.unwrap();
@@ -131,7 +131,7 @@ fn another_tenants_project_is_as_good_as_missing() {
         for refusal in [change.unwrap_err(), pause.unwrap_err(), delete.unwrap_err()] {
             assert!(matches!(refusal, ProjectError::UnknownProject), "{refusal:?}");
         }
-        let request = ActivateProject { tenant: stranger, project, with: ActivateWith::NextAvailable };
+        let request = ActivateProject { tenant: stranger, project, with: ActivateWith::NextAvailable, guesses: None };
         let activate = activate_project(store, cx, &PlainHasher, &request).await;
         assert!(matches!(activate, Err(ActivateError::Refused(Refusal::UnknownProject))), "{activate:?}");
     });

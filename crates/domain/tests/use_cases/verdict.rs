@@ -145,13 +145,14 @@ impl Scene {
     #[expect(clippy::panic, reason = "a store in memory that fails is a defect")]
     async fn activate(&self, typed: &str) -> Result<Usable, Refusal> {
         let text = PlainCode::parse(typed).map_err(Refusal::Malformed)?;
-        let request = ActivateProject { tenant: self.tenant, project: self.project, with: ActivateWith::Code(text) };
+        let request =
+            ActivateProject { tenant: self.tenant, project: self.project, with: ActivateWith::Code(text), guesses: None };
         let before = self.everything().await.2.len();
         match activate_project(&self.portal.store, &self.cx(), &PlainHasher, &request).await {
             Ok(_) if self.everything().await.2.len() > before => Ok(Usable::Now),
             Ok(_) => Ok(Usable::Again),
             Err(ActivateError::Refused(refusal)) => Err(refusal),
-            Err(ActivateError::Store(failure)) => panic!("{failure:?}"),
+            Err(failure @ (ActivateError::Limited { .. } | ActivateError::Store(_))) => panic!("{failure:?}"),
         }
     }
 

@@ -7,15 +7,15 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 use tenantry_auth::{NewOwner, bootstrap_operator, find_bootstrap_link};
-use tenantry_domain::{Actor, Email, OperatorName, Timestamp, ports::Store};
+use tenantry_domain::{Email, OperatorName, Timestamp, ports::Store};
 use utoipa::ToSchema;
 
 use super::admin::auth::SignedInJson;
 use crate::{
     body::JsonBody,
-    client::request_info,
     endpoints::{Answer, State},
     errors::ErrorCode,
+    extract::Stranger,
     operation::{Operation, get, post},
     problem::{Fields, Problem},
     schema,
@@ -24,7 +24,7 @@ use crate::{
 pub(crate) fn operations<S: Store>() -> Vec<Operation> {
     vec![
         get("/bootstrap/{token}", web::to(read::<S>))
-            .public()
+            .door()
             .says(
                 "Read a bootstrap link",
                 "Whether the link is open, until when, and what to send to use it. A link that is unknown, expired or used is not found.",
@@ -32,7 +32,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .path_parameter::<schema::BootstrapToken>("token")
             .answers::<BootstrapLinkJson>(StatusCode::OK),
         post("/bootstrap/{token}", web::to(make_owner::<S>))
-            .public()
+            .door()
             .says("Use a bootstrap link", "Makes an owner, once, and signs it in.")
             .path_parameter::<schema::BootstrapToken>("token")
             .body::<NewOwnerJson>()
@@ -82,7 +82,7 @@ impl NewOwnerJson {
 }
 
 /// Says what the link is for, and leaves it open.
-pub(crate) async fn read<S: Store>(state: State<S>, token: Path<String>) -> Answer {
+pub(crate) async fn read<S: Store>(state: State<S>, _: Stranger<S>, token: Path<String>) -> Answer {
     let link = find_bootstrap_link(&state.store, state.clock.now(), &state.keys, &token).await?;
     Ok(HttpResponse::Ok().json(BootstrapLinkJson {
         purpose: link.purpose.as_str(),
@@ -92,10 +92,15 @@ pub(crate) async fn read<S: Store>(state: State<S>, token: Path<String>) -> Answ
 }
 
 /// Makes an owner, and signs it in.
-pub(crate) async fn make_owner<S: Store>(state: State<S>, request: HttpRequest, token: Path<String>, body: JsonBody) -> Answer {
+pub(crate) async fn make_owner<S: Store>(
+    state: State<S>,
+    who: Stranger<S>,
+    request: HttpRequest,
+    token: Path<String>,
+    body: JsonBody,
+) -> Answer {
     let owner = body.read::<NewOwnerJson>().await?.parse()?;
-    let info = request_info(&request)?;
-    let cx = state.context(&info, Actor::Anonymous);
+    let cx = who.context(&state);
     let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     let signed_in = bootstrap_operator(&state.store, &cx, &state.keys, &state.policy, &token, owner, agent).await?;
     let location = format!("/api/admin/operators/{}", signed_in.account.id);

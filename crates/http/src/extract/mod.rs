@@ -2,6 +2,7 @@
 
 mod bearer;
 mod operator;
+mod stranger;
 mod tenant;
 
-pub(crate) use {operator::Operator, tenant::TenantSession};
+pub(crate) use {operator::Operator, stranger::Stranger, tenant::TenantSession};

@@ -5,7 +5,7 @@ use tenantry_auth::{Caller, SignedIn, authenticate_caller};
 use tenantry_domain::{Actor, Context, Scope, Scopes, audit_forbidden, ports::Store};
 
 use super::bearer::bearer;
-use crate::{client::RequestInfo, operation::Access, problem::Problem, routes::PathAccess, state::AppState};
+use crate::{client::RequestInfo, flood::Floods, operation::Access, problem::Problem, routes::PathAccess, state::AppState};
 
 /// An operator by its session, or an API key, that may do what the route is for.
 pub(crate) struct Operator<S> {
@@ -22,14 +22,19 @@ impl<S: Store> FromRequest for Operator<S> {
         let state = request.app_data::<Data<AppState<S>>>().cloned();
         let info = request.extensions().get::<RequestInfo>().cloned();
         let access = request.app_data::<PathAccess>().and_then(|access| access.of(request.method()));
+        let floods = request.app_data::<Data<Floods>>().cloned();
         let token = bearer(request).map(str::to_owned);
         let operation = format!("{} {}", request.method(), request.match_pattern().unwrap_or_default());
         Box::pin(async move {
-            let (Some(state), Some(request)) = (state, info) else { return Err(Problem::internal()) };
+            let (Some(state), Some(floods), Some(request)) = (state, floods, info) else { return Err(Problem::internal()) };
             let Some(access @ (Access::AnyOperator | Access::Operator(_))) = access else { return Err(Problem::internal()) };
             let token = token.ok_or_else(Problem::unauthenticated)?;
             let cx = state.context(&request, Actor::Anonymous);
-            let caller = authenticate_caller(&state.store, &cx, &state.keys, &state.policy, &state.operator_keys, &token).await?;
+            let found = async {
+                let (keys, policy) = (&state.keys, &state.policy);
+                authenticate_caller(&state.store, &cx, keys, policy, &state.operator_keys, &token).await
+            };
+            let caller = floods.find(&state.keys, request.client_ip, found).await?;
             if let Some(missing) = lacking(access, caller.scopes()) {
                 let cx = Context { actor: caller.actor(), ..cx };
                 audit_forbidden(&state.store, &cx, [missing].into_iter().collect(), Some(&operation)).await;

@@ -5,7 +5,7 @@ use tenantry_auth::{SignedIn, authenticate};
 use tenantry_domain::{Actor, Context, Session, Tenant, TenantId, ports::Store};
 
 use super::bearer::bearer;
-use crate::{client::RequestInfo, operation::Access, problem::Problem, routes::PathAccess, state::AppState};
+use crate::{client::RequestInfo, flood::Floods, operation::Access, problem::Problem, routes::PathAccess, state::AppState};
 
 /// A signed-in tenant, by its session token.
 pub(crate) struct TenantSession<S> {
@@ -22,15 +22,17 @@ impl<S: Store> FromRequest for TenantSession<S> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let state = request.app_data::<Data<AppState<S>>>().cloned();
         let info = request.extensions().get::<RequestInfo>().cloned();
+        let floods = request.app_data::<Data<Floods>>().cloned();
         let token = bearer(request).map(str::to_owned);
         let access = request.app_data::<PathAccess>().and_then(|access| access.of(request.method()));
         Box::pin(async move {
-            let (Some(state), Some(request), Some(Access::Tenant)) = (state, info, access) else {
+            let (Some(state), Some(floods), Some(request), Some(Access::Tenant)) = (state, floods, info, access) else {
                 return Err(Problem::internal());
             };
             let token = token.ok_or_else(Problem::unauthenticated)?;
             let now = state.clock.now();
-            let SignedIn { session, account } = authenticate(&state.store, now, &state.keys, &state.policy, &token).await?;
+            let found = authenticate(&state.store, now, &state.keys, &state.policy, &token);
+            let SignedIn { session, account } = floods.find(&state.keys, request.client_ip, found).await?;
             Ok(Self { tenant: account, session, request, store: PhantomData })
         })
     }

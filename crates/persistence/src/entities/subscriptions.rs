@@ -41,6 +41,14 @@ pub(crate) struct EntitlementRow {
     pub(crate) has_listeners: bool,
 }
 
+/// The same, and when a bucket is full again, if it is stored.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct LimitedRow {
+    #[sea_orm(nested)]
+    entitlement: EntitlementRow,
+    full_again: Option<i64>,
+}
+
 impl From<&Subscription> for ActiveModel {
     fn from(subscription: &Subscription) -> Self {
         Self {
@@ -86,5 +94,14 @@ impl Row for EntitlementRow {
             version: Version::of(self.updated_at.into()),
             has_listeners: self.has_listeners,
         })
+    }
+}
+
+impl Row for LimitedRow {
+    type Value = (Entitlement, Option<i64>);
+    const WHAT: &'static str = EntitlementRow::WHAT;
+
+    fn into_value(self) -> Result<Self::Value, Corruption> {
+        Ok((self.entitlement.into_value()?, self.full_again))
     }
 }

@@ -7,18 +7,18 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 use tenantry_auth::{AuthPolicy, NewSession, VerifyOtpError};
-use tenantry_domain::{Actor, Email, Operator, Timestamp, ports::Store};
+use tenantry_domain::{Email, Operator, Timestamp, ports::Store};
 use utoipa::ToSchema;
 
 use super::operators::OperatorJson;
 use crate::{
     body::JsonBody,
-    client::request_info,
     endpoints::{
         Answer, State,
         tenant::auth::{ChallengeJson, VerifyJson},
     },
     errors::ErrorCode,
+    extract::Stranger,
     operation::{Operation, post},
     problem::Problem,
 };
@@ -26,16 +26,15 @@ use crate::{
 pub(crate) fn operations<S: Store>() -> Vec<Operation> {
     vec![
         post("/api/admin/auth/otp/generate", web::to(generate_otp::<S>))
-            .public()
+            .door()
             .says(
                 "Ask for an operator's one-time password",
                 "Mails a one-time password to the operator. The answer is the same whether there is such an operator or not.",
             )
             .body::<GenerateJson>()
-            .answers::<ChallengeJson>(StatusCode::ACCEPTED)
-            .refuses(&[ErrorCode::RateLimited]),
+            .answers::<ChallengeJson>(StatusCode::ACCEPTED),
         post("/api/admin/auth/otp/verify", web::to(verify_otp::<S>))
-            .public()
+            .door()
             .says(
                 "Sign in as an operator",
                 "Takes the challenge and the one-time password that answers it, once. Wrong, expired, used and unknown are refused alike.",
@@ -87,11 +86,10 @@ impl<'a> SignedInJson<'a> {
 }
 
 /// Sends a one-time password to an operator; answers the same whether there is such an operator or not.
-pub(crate) async fn generate_otp<S: Store>(state: State<S>, request: HttpRequest, body: JsonBody) -> Answer {
+pub(crate) async fn generate_otp<S: Store>(state: State<S>, who: Stranger<S>, body: JsonBody) -> Answer {
     let wanted: GenerateJson = body.read().await?;
     let email = Email::parse(&wanted.email).map_err(|invalid| Problem::field("/email", invalid))?;
-    let info = request_info(&request)?;
-    let cx = state.context(&info, Actor::Anonymous);
+    let cx = who.context(&state);
     let requested = tenantry_auth::request_otp::<S, Operator>(&state.store, &cx, &state.keys, &state.policy, &email).await?;
     (state.mail_waiting)();
     let challenge_id = requested.challenge_id.to_string();
@@ -99,10 +97,9 @@ pub(crate) async fn generate_otp<S: Store>(state: State<S>, request: HttpRequest
 }
 
 /// Signs an operator in by its one-time password.
-pub(crate) async fn verify_otp<S: Store>(state: State<S>, request: HttpRequest, body: JsonBody) -> Answer {
+pub(crate) async fn verify_otp<S: Store>(state: State<S>, who: Stranger<S>, request: HttpRequest, body: JsonBody) -> Answer {
     let presented: VerifyJson = body.read().await?;
-    let info = request_info(&request)?;
-    let cx = state.context(&info, Actor::Anonymous);
+    let cx = who.context(&state);
     let challenge = presented.challenge_id.parse().map_err(|_| VerifyOtpError::InvalidOtp)?;
     let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     let (store, keys, policy) = (&state.store, &state.keys, &state.policy);

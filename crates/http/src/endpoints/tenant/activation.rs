@@ -7,7 +7,7 @@ use actix_web::{
 };
 use serde::Deserialize;
 use tenantry_domain::{
-    ActivateProject, ActivateWith, InvalidValue, PlainCode, ProjectId, ReturnLimits, activate_project, ports::Store,
+    ActivateProject, ActivateWith, InvalidValue, Limit, PlainCode, ProjectId, ReturnLimits, activate_project, ports::Store,
     return_own_activation,
 };
 use utoipa::ToSchema;
@@ -31,7 +31,8 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .says(
                 "Activate a project",
                 "With a code's text, with the id of one of the tenant's codes, or, without either, with whichever is available. Takes one use \
-                of the code and makes the project active, both or neither. Repeating it answers the same and takes nothing more.",
+                of the code and makes the project active, both or neither. Repeating it answers the same and takes nothing more. Texts that \
+                are none of the tenant's codes are counted: after too many, every text is `rate_limited` for a while, also a right one.",
             )
             .id::<schema::ProjectId>()
             .optional_body::<ActivateJson>()
@@ -46,6 +47,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
                 ErrorCode::NoCodeAvailable,
                 ErrorCode::ProjectAlreadyActive,
                 ErrorCode::QuotaExceeded,
+                ErrorCode::RateLimited,
                 ErrorCode::SubscriptionInactive,
                 ErrorCode::TenantSuspended,
             ]),
@@ -106,7 +108,8 @@ pub(crate) async fn activate<S: Store>(
     mut body: KeyedBody,
 ) -> Answer {
     let with = body.read_or_default::<ActivateJson>().await?.into_choice()?;
-    let request = ActivateProject { tenant: who.id(), project: *id, with };
+    let guesses = Limit { bucket: state.keys.guesses_bucket(who.id()), rate: state.policy.guesses_per_tenant };
+    let request = ActivateProject { tenant: who.id(), project: *id, with, guesses: Some(guesses) };
     body.answer_once(&state, who.context(&state), async |store, cx| {
         let project = activate_project(store, cx, state.keys.as_ref(), &request).await?;
         Ok(HttpResponse::Ok().json(ProjectJson::from(project)))

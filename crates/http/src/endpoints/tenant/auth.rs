@@ -7,14 +7,14 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 use tenantry_auth::VerifyOtpError;
-use tenantry_domain::{Actor, Slug, Tenant, TenantId, Timestamp, ports::Store};
+use tenantry_domain::{Slug, Tenant, TenantId, Timestamp, ports::Store};
 use utoipa::ToSchema;
 
 use crate::{
     body::JsonBody,
-    client::request_info,
     endpoints::{Answer, State},
     errors::ErrorCode,
+    extract::Stranger,
     operation::{Operation, post},
     problem::Problem,
     schema,
@@ -23,16 +23,15 @@ use crate::{
 pub(crate) fn operations<S: Store>() -> Vec<Operation> {
     vec![
         post("/api/tenant/auth/otp/generate", web::to(generate_otp::<S>))
-            .public()
+            .door()
             .says(
                 "Ask for a one-time password",
                 "Mails a one-time password to the tenant. The answer is the same whether there is such a tenant or not.",
             )
             .body::<GenerateJson>()
-            .answers::<ChallengeJson>(StatusCode::ACCEPTED)
-            .refuses(&[ErrorCode::RateLimited]),
+            .answers::<ChallengeJson>(StatusCode::ACCEPTED),
         post("/api/tenant/auth/otp/verify", web::to(verify_otp::<S>))
-            .public()
+            .door()
             .says(
                 "Sign in",
                 "Takes the challenge and the one-time password that answers it, once. Wrong, expired, used and unknown are refused alike.",
@@ -108,11 +107,10 @@ pub(crate) struct TenantJson<'a> {
 }
 
 /// Sends a one-time password to the tenant's mailbox; answers the same whether there is such a tenant or not.
-pub(crate) async fn generate_otp<S: Store>(state: State<S>, request: HttpRequest, body: JsonBody) -> Answer {
+pub(crate) async fn generate_otp<S: Store>(state: State<S>, who: Stranger<S>, body: JsonBody) -> Answer {
     let wanted: GenerateJson = body.read().await?;
     let slug = Slug::parse(&wanted.tenant_slug).map_err(|invalid| Problem::field("/tenant_slug", invalid))?;
-    let info = request_info(&request)?;
-    let cx = state.context(&info, Actor::Anonymous);
+    let cx = who.context(&state);
     let requested = tenantry_auth::request_otp::<S, Tenant>(&state.store, &cx, &state.keys, &state.policy, &slug).await?;
     (state.mail_waiting)();
     let challenge_id = requested.challenge_id.to_string();
@@ -120,10 +118,9 @@ pub(crate) async fn generate_otp<S: Store>(state: State<S>, request: HttpRequest
 }
 
 /// Signs a tenant in by its one-time password.
-pub(crate) async fn verify_otp<S: Store>(state: State<S>, request: HttpRequest, body: JsonBody) -> Answer {
+pub(crate) async fn verify_otp<S: Store>(state: State<S>, who: Stranger<S>, request: HttpRequest, body: JsonBody) -> Answer {
     let presented: VerifyJson = body.read().await?;
-    let info = request_info(&request)?;
-    let cx = state.context(&info, Actor::Anonymous);
+    let cx = who.context(&state);
     let challenge = presented.challenge_id.parse().map_err(|_| VerifyOtpError::InvalidOtp)?;
     let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     let (store, keys, policy) = (&state.store, &state.keys, &state.policy);
