@@ -68,7 +68,7 @@ fn out_of_bounds(policy: &AuthPolicy, error: &PolicyError) -> ConfigError {
         (Key::ACTIVATION_RETURN_GRACE_SECONDS, |to, from| to.return_grace = from.return_grace),
         (Key::ACTIVATION_UNKNOWN_CODES_BURST, |to, from| to.guesses_per_tenant.burst = from.guesses_per_tenant.burst),
         (Key::ACTIVATION_UNKNOWN_CODES_INTERVAL_SECONDS, |to, from| {
-            to.guesses_per_tenant.interval = from.guesses_per_tenant.interval
+            to.guesses_per_tenant.interval = from.guesses_per_tenant.interval;
         }),
         (Key::BOOTSTRAP_LINK_TTL_SECONDS, |to, from| to.bootstrap_link_ttl = from.bootstrap_link_ttl),
     ];
