@@ -30,6 +30,7 @@ mod api;
 pub mod binaries;
 mod clocked;
 pub mod database;
+mod effort;
 mod mail_server;
 mod operators;
 mod postgres;
@@ -37,16 +38,19 @@ mod process;
 pub mod python;
 mod receiver;
 mod server;
+mod stalling_line;
 mod world;
 
 pub use api::{Api, Reply, otp_in};
 pub use clocked::Clocked;
+pub use effort::effort;
 pub use mail_server::{Mail, MailServer};
 pub use operators::{Door, SignedInOperator, bootstrap_path_in};
 pub use postgres::{DatabaseUrl, PostgresCluster};
 pub use process::Signal;
 pub use receiver::{Received, Receiver};
 pub use server::{Finished, MAIL_FROM, Server, ServerBuilder, api_key};
+pub use stalling_line::{StallingLine, Withheld};
 pub use world::{DatabaseKind, SignedIn, World};
 
 /// Makes each test two: `sqlite::<name>` and `postgres::<name>`. Once a module, as it declares those two.

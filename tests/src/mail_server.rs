@@ -66,6 +66,10 @@ impl MailServer {
         format!("smtp://127.0.0.1:{}", self.port)
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Everything that has arrived for `recipient`, oldest first.
     pub fn received(&self, recipient: &str) -> Vec<Mail> {
         let mut mails = self.all();

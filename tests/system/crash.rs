@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;
-use tenantry_tests::{Api, DatabaseKind, on_both_databases};
+use tenantry_tests::{Api, DatabaseKind, Server, World, effort, on_both_databases};
 use tokio::task::JoinSet;
 
 on_both_databases! {
@@ -23,51 +23,10 @@ on_both_databases! {
 
     /// Attack 31: racing activations while servers are killed at random, until every code is used up.
     async fn codes_are_used_exactly_once_while_servers_are_killed(world: World) {
-        const CODES: usize = 10;
         let mut servers = world.servers().await;
-        let acme = world.tenant(&servers[0], "acme").await;
-        let mut projects = Vec::new();
-        for number in 0..2 * CODES {
-            let project = acme.api.create_project(&format!("Client {number}")).await;
-            projects.push(project["id"].as_str().unwrap().to_owned());
+        for turn in 0..effort(1, 40) {
+            race_while_servers_are_killed(&world, &mut servers, turn).await;
         }
-        // Which code each acknowledged activation reported.
-        let mut acknowledged: BTreeMap<String, String> = BTreeMap::new();
-        for round in 0..6 {
-            let mut racers = JoinSet::new();
-            for (number, project) in projects.iter().cloned().enumerate() {
-                let client = acme.api.at(servers[number % servers.len()].url());
-                let code = acme.codes[number % CODES].clone();
-                racers.spawn(async move { (project.clone(), activate(&client, &project, &code).await) });
-            }
-            // Killed at another moment each round: while requests arrive, while they wait, while they commit.
-            let victim = round % servers.len();
-            tokio::time::sleep(Duration::from_millis(2 + 5 * round as u64)).await;
-            servers[victim].kill9().await;
-            for (project, answer) in racers.join_all().await {
-                if let Some(code) = answer {
-                    let before = acknowledged.insert(project, code.clone());
-                    assert!(before.is_none_or(|before| before == code), "an activation changed its code");
-                }
-            }
-            servers[victim].restart().await;
-        }
-        // Every code is used once, by one project; each acknowledged activation is still there.
-        let api = acme.api.at(servers[0].url());
-        for (number, project) in projects.iter().enumerate() {
-            activate(&api, project, &acme.codes[number % CODES]).await;
-        }
-        let listed = api.get("/api/tenant/projects?limit=200&status=active").await.expect(200).body;
-        let active: BTreeMap<String, String> = listed["items"].as_array().unwrap().iter()
-            .map(|project| (project["id"].as_str().unwrap().to_owned(), project["activation_code_id"].as_str().unwrap().to_owned()))
-            .collect();
-        let used: std::collections::BTreeSet<&String> = active.values().collect();
-        assert_eq!((active.len(), used.len()), (CODES, CODES), "exactly one project a code");
-        for (project, code) in &acknowledged {
-            assert_eq!(active.get(project), Some(code), "an acknowledged activation was lost");
-        }
-        let usage = api.get("/api/tenant/usage").await.expect(200).body;
-        assert_eq!((&usage["used_this_month"], &usage["codes"]["exhausted"]), (&json!(CODES), &json!(CODES)));
     }
 
     /// Killed in the moment of its first answer, with others under way.
@@ -134,6 +93,57 @@ on_both_databases! {
             assert!(!server.logs().contains("panicked"), "{}", server.logs());
         }
     }
+}
+
+async fn race_while_servers_are_killed(world: &World, servers: &mut [Server], turn: usize) {
+    const CODES: usize = 10;
+    let slug = format!("acme-{turn}");
+    let acme = world.tenant(&servers[turn % servers.len()], &slug).await;
+    let mut projects = Vec::new();
+    for number in 0..2 * CODES {
+        let project = acme.api.create_project(&format!("Client {number}")).await;
+        projects.push(project["id"].as_str().unwrap().to_owned());
+    }
+    // Which code each acknowledged activation reported.
+    let mut acknowledged: BTreeMap<String, String> = BTreeMap::new();
+    for round in 0..6 {
+        let mut racers = JoinSet::new();
+        for (number, project) in projects.iter().cloned().enumerate() {
+            let client = acme.api.at(servers[number % servers.len()].url());
+            let code = acme.codes[number % CODES].clone();
+            racers.spawn(async move { (project.clone(), activate(&client, &project, &code).await) });
+        }
+        // Killed at another moment each round: while requests arrive, while they wait, while they commit.
+        let victim = round % servers.len();
+        tokio::time::sleep(Duration::from_millis(2 + 5 * round as u64 + (turn % 5) as u64)).await;
+        servers[victim].kill9().await;
+        for (project, answer) in racers.join_all().await {
+            if let Some(code) = answer {
+                let before = acknowledged.insert(project, code.clone());
+                assert!(before.is_none_or(|before| before == code), "an activation changed its code");
+            }
+        }
+        servers[victim].restart().await;
+    }
+    // Every code is used once, by one project; each acknowledged activation is still there.
+    let api = acme.api.at(servers[0].url());
+    for (number, project) in projects.iter().enumerate() {
+        activate(&api, project, &acme.codes[number % CODES]).await;
+    }
+    let listed = api.get("/api/tenant/projects?limit=200&status=active").await.expect(200).body;
+    let active: BTreeMap<String, String> = listed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|project| (project["id"].as_str().unwrap().to_owned(), project["activation_code_id"].as_str().unwrap().to_owned()))
+        .collect();
+    let used: std::collections::BTreeSet<&String> = active.values().collect();
+    assert_eq!((active.len(), used.len()), (CODES, CODES), "exactly one project a code");
+    for (project, code) in &acknowledged {
+        assert_eq!(active.get(project), Some(code), "an acknowledged activation was lost");
+    }
+    let usage = api.get("/api/tenant/usage").await.expect(200).body;
+    assert_eq!((&usage["used_this_month"], &usage["codes"]["exhausted"]), (&json!(CODES), &json!(CODES)));
 }
 
 /// The id of the code that a successful activation reports; `None` for a refusal or no answer.

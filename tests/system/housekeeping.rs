@@ -15,7 +15,7 @@ use tenantry_domain::{
     ports::{HousekeepingWrites as _, Leftover, Store as _, Transaction as _},
 };
 use tenantry_persistence::{DatabaseStore, Options};
-use tenantry_tests::{Api, DatabaseKind, ServerBuilder, World, database, on_both_databases};
+use tenantry_tests::{Api, DatabaseKind, ServerBuilder, World, database, effort, on_both_databases};
 use tokio::{task::JoinSet, time::sleep};
 
 const INTERVAL: &str = "TENANTRY__HOUSEKEEPING__INTERVAL_SECONDS";
@@ -145,7 +145,7 @@ on_both_databases! {
     /// had expired, being deleted, signing in.
     async fn two_housekeepers_with_live_traffic_lose_nothing_that_lives(world: World) {
         const KEYS: usize = 12;
-        const ROUNDS: usize = 4;
+        let rounds = effort(4, 60);
         let mut servers = vec![restless(&world).start().await];
         if world.kind() == DatabaseKind::Postgres {
             servers.push(restless(&world).start().await);
@@ -175,7 +175,7 @@ on_both_databases! {
             });
         }
         let expire = dialect(&world, "UPDATE idempotency_keys SET expires_at = {ago}, locked_until = {ago} WHERE answer IS NOT NULL", 48.0);
-        for round in 0..ROUNDS {
+        for round in 0..rounds {
             // A key that has expired is good for one more request, and for one alone.
             let mut keyed = JoinSet::new();
             for key in 0..KEYS {
@@ -201,7 +201,7 @@ on_both_databases! {
             }
             admin.delete(&format!("/api/admin/tenants/{id}")).await.expect(204);
             keyed.join_all().await;
-            if round + 1 < ROUNDS {
+            if round + 1 < rounds {
                 assert!(database::execute(world.database_url(), &expire).await.unwrap() >= KEYS as u64);
             }
         }
@@ -212,7 +212,7 @@ on_both_databases! {
 
         signed_in.get("/api/tenant/auth/session").await.expect(200);
         let clients = world.rows("SELECT 1 AS one FROM llm_project_config WHERE client_name = 'Client'").await;
-        assert_eq!(clients.len(), KEYS * ROUNDS, "each request was carried out once in the life of its key");
+        assert_eq!(clients.len(), KEYS * rounds, "each request was carried out once in the life of its key");
         let failed = "SELECT attempts FROM otp_challenges WHERE strength = 'six_digits' AND attempts > 0 AND consumed_at IS NULL";
         assert_eq!(world.rows(failed).await.len(), 1, "a failure counts");
         let mut logs = String::new();

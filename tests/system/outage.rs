@@ -1,9 +1,13 @@
 //! PostgreSQL goes away and comes back.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
-use tenantry_tests::{PostgresCluster, Server, World, otp_in};
+use tenantry_tests::{PostgresCluster, Server, World, effort, otp_in};
+use tokio::task::JoinSet;
 
 /// Attack 12, its second half: a mistyped token never reaches the database. Attack 27, as far as there are verifications: no session without a
 /// database, and the server recovers alone.
@@ -51,6 +55,60 @@ async fn without_its_database_a_server_says_so_and_recovers_alone() {
     for api in [&owner.api, &program] {
         api.get("/api/admin/plans").await.expect(200);
     }
+}
+
+/// Attack 27: whatever moment of a verification the database is killed in, the answer is a session that lasts, or 503 and none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_killed_amid_verifications_leaves_whole_sessions_or_none() {
+    const TENANTS: usize = 8;
+    let cluster = PostgresCluster::start().await;
+    let world = World::on(&cluster).await;
+    let servers = world.servers().await;
+    let admin = world.admin(&servers[0]);
+    let plan = admin.create_plan("Starter", 10).await["id"].as_str().unwrap().to_owned();
+    let mut answers = BTreeMap::new();
+    for round in 0..effort(3, 40) {
+        let mut verifications = Vec::new();
+        for number in 0..TENANTS {
+            let slug = format!("tenant-{round}-{number}");
+            let email = format!("{slug}@tenant.example");
+            admin.create_tenant(&slug, &plan, &email).await;
+            let challenge = servers[0].api().ask_for_otp(&slug).await;
+            let mails = world.mail().wait_for(&email, 1, Duration::from_secs(30)).await;
+            verifications.push((challenge, otp_in(&mails[0].text).unwrap().to_owned()));
+        }
+        let mut racers = JoinSet::new();
+        for (number, (challenge, otp)) in verifications.iter().cloned().enumerate() {
+            let api = servers[number % servers.len()].api();
+            racers.spawn(async move { (number, api.verify_otp(&challenge, &otp).await) });
+        }
+        // Another moment each round: before the first commit, between the two, after.
+        tokio::time::sleep(Duration::from_millis(2 + 20 * (round % 6) as u64)).await;
+        cluster.crash().await;
+        let replies = racers.join_all().await;
+        cluster.start_again().await;
+        for server in &servers {
+            readiness(server, 200).await;
+        }
+        for (number, reply) in replies {
+            *answers.entry(reply.status).or_insert(0) += 1;
+            let (challenge, otp) = &verifications[number];
+            if reply.status == 200 {
+                let api = servers[(number + 1) % servers.len()].api().with_bearer(&reply.text_at("/session_token"));
+                api.get("/api/tenant/auth/session").await.expect(200);
+                continue;
+            }
+            assert!(!reply.text.contains("tns_"), "{reply:?}");
+            reply.expect_problem(503, "unavailable");
+            // Its password signs in now, unless the commit was made and its answer lost: then nobody has the token.
+            let again = servers[number % servers.len()].api().verify_otp(challenge, otp).await;
+            assert!(matches!(again.status, 200 | 401), "{again:?}");
+        }
+        let sessions = world.rows("SELECT CAST(count(*) AS bigint) AS sessions FROM tenant_sessions GROUP BY tenant_id").await;
+        assert_eq!(sessions.len(), (round + 1) * TENANTS, "each password made a session");
+        assert!(sessions.iter().all(|tenant| tenant["sessions"] == 1), "and one alone: {sessions:?}");
+    }
+    println!("answers of verifications amid crashes: {answers:?}");
 }
 
 /// A token with another character here and there, from `start` on.
