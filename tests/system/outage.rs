@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::json;
-use tenantry_tests::{PostgresCluster, Server, World, effort, otp_in};
+use tenantry_tests::{PostgresCluster, Server, World, database, effort, otp_in};
 use tokio::task::JoinSet;
 
 /// Attack 12, its second half: a mistyped token never reaches the database. Attack 27, as far as there are verifications: no session without a
@@ -57,6 +57,12 @@ async fn without_its_database_a_server_says_so_and_recovers_alone() {
     }
 }
 
+/// Makes the commit of a session take long enough for a crash to come amid it.
+const SLOW_COMMITS: [&str; 2] = [
+    "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$",
+    "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON tenant_sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger()",
+];
+
 /// Attack 27: whatever moment of a verification the database is killed in, the answer is a session that lasts, or 503 and none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_killed_amid_verifications_leaves_whole_sessions_or_none() {
@@ -66,6 +72,9 @@ async fn a_database_killed_amid_verifications_leaves_whole_sessions_or_none() {
     let servers = world.servers().await;
     let admin = world.admin(&servers[0]);
     let plan = admin.create_plan("Starter", 10).await["id"].as_str().unwrap().to_owned();
+    for statement in SLOW_COMMITS {
+        database::execute(world.database_url(), statement).await.unwrap();
+    }
     let mut answers = BTreeMap::new();
     for round in 0..effort(3, 40) {
         let mut verifications = Vec::new();
@@ -82,8 +91,8 @@ async fn a_database_killed_amid_verifications_leaves_whole_sessions_or_none() {
             let api = servers[number % servers.len()].api();
             racers.spawn(async move { (number, api.verify_otp(&challenge, &otp).await) });
         }
-        // Another moment each round: before the first commit, between the two, after.
-        tokio::time::sleep(Duration::from_millis(2 + 20 * (round % 6) as u64)).await;
+        // Another moment each round: before the first commit, amid those of sessions, after some.
+        tokio::time::sleep(Duration::from_millis(10 + 250 * (round % 4) as u64)).await;
         cluster.crash().await;
         let replies = racers.join_all().await;
         cluster.start_again().await;

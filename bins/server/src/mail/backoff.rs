@@ -21,7 +21,7 @@ pub fn retry_delay(attempts: u32, entropy: &dyn Entropy) -> Duration {
 mod tests {
     use tenantry_domain::SeededEntropy;
 
-    use super::*;
+    use super::{super::worker::MOST_ATTEMPTS, *};
 
     #[test]
     fn the_wait_doubles_up_to_a_minute_and_is_never_less_than_half_of_that() {
@@ -33,6 +33,19 @@ mod tests {
                 assert!(delay >= most / 2 && delay <= most, "{attempts}: {delay}");
             }
         }
+    }
+
+    /// Or a short outage would cost passwords that are still good.
+    #[test]
+    fn a_message_is_tried_for_longer_than_a_password_lives_however_chance_falls() {
+        struct Shortest;
+        impl Entropy for Shortest {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(0xff);
+            }
+        }
+        let tried_for: Duration = (1..MOST_ATTEMPTS).map(|attempt| retry_delay(attempt, &Shortest)).sum();
+        assert!(tried_for > Duration::minutes(10), "{tried_for}");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) const AT_ONCE: u16 = 8;
 /// How long a claim hides messages from other mailers.
 pub(super) const LEASE: Duration = Duration::seconds(60);
 /// A message is tried for longer than a one-time password lives, so that an outage of the mail server costs none that is still valid.
-pub(super) const MOST_ATTEMPTS: u32 = 20;
+pub(super) const MOST_ATTEMPTS: u32 = 30;
 /// How long to wait for work, growing while there is none.
 pub(super) const SHORTEST_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(5);

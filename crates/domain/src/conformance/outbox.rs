@@ -107,13 +107,18 @@ pub async fn an_overtaken_claimant_settles_nothing<S: Store>(store: S) {
     assert_eq!(world.claim(later(9999), 9).await, []);
 }
 
-/// A message that was sent, dropped or given up is never claimed again.
+/// A message that was sent, dropped or given up is never claimed again, nor settled again by its claimant.
 pub async fn a_settled_message_is_never_claimed_again<S: Store>(store: S) {
     let world = World::new(store);
     for delivery in [Delivery::Sent, Delivery::Dropped, dead()] {
         world.message(noon()).await;
         let claimed = world.claim(later(1), 9).await.remove(0);
         assert!(world.settle(&claimed, &delivery, later(2)).await);
+        let record = world.record(claimed.id).await;
+        for again in [Delivery::Sent, Delivery::Dropped, dead(), retry(later(3))] {
+            assert!(!world.settle(&claimed, &again, later(3)).await, "{delivery:?}, then {again:?}");
+        }
+        assert_eq!(world.record(claimed.id).await, record);
         assert_eq!(world.claim(later(1_000_000), 9).await, [], "{delivery:?}");
     }
     let unknown = world.new_message(noon());
