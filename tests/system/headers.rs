@@ -48,9 +48,12 @@ fn filled_in(path: &str) -> String {
         ("/api/admin/operators/", "opr"),
         ("/api/admin/api-keys/", "key"),
         ("/api/admin/messages/", "msg"),
+        ("/api/tenant/webhooks/", "whk"),
+        ("/api/admin/webhooks/", "whk"),
     ];
     let kind = kinds.iter().find(|(start, _)| path.starts_with(start)).map_or("x", |(_, kind)| kind);
-    path.replace("{id}", &format!("{kind}_018bcfe568007000800000000000000a")).replace("{token}", "tnb_x")
+    let nobodys = |kind: &str| format!("{kind}_018bcfe568007000800000000000000a");
+    path.replace("{id}", &nobodys(kind)).replace("{delivery}", &nobodys("msg")).replace("{token}", "tnb_x")
 }
 
 /// What was answered, by status; every answer was looked at.

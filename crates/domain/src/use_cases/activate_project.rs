@@ -5,8 +5,8 @@ use tracing::{info, warn};
 
 use crate::{
     Action, AuditEvent, Chain, Code, CodeHasher, CodeId, Context, Entitlement, EventType, Happening, Id, Limit, Named, PlainCode,
-    Project, ProjectId, RateDecision, Redemption, Refusal, Situation, StoreError, Target, TenantId, Usable, event::announce, ports::*,
-    quota_threshold,
+    Project, ProjectId, RateDecision, Redemption, Refusal, Situation, StoreError, Target, TenantId, Usable, event::announce,
+    ports::*, quota_threshold,
 };
 
 /// Which project to activate, and with what.
