@@ -113,6 +113,8 @@ impl World {
             .env("TENANTRY__OTP__REQUESTS_PER_ADDRESS_BURST", 1_000_000)
             .env("TENANTRY__OTP__REQUESTS_GLOBAL_BURST", 1_000_000)
             .env("TENANTRY__HTTP__FLOOD_BURST", 0)
+            // Those that race by a text that was replaced meanwhile are no guessers.
+            .env("TENANTRY__ACTIVATION__UNKNOWN_CODES_BURST", 1_000_000)
     }
 
     /// [`builder`](Self::builder) with the limits that a server has unless told otherwise.
@@ -121,6 +123,7 @@ impl World {
             .without("TENANTRY__OTP__REQUESTS_PER_ADDRESS_BURST")
             .without("TENANTRY__OTP__REQUESTS_GLOBAL_BURST")
             .without("TENANTRY__HTTP__FLOOD_BURST")
+            .without("TENANTRY__ACTIVATION__UNKNOWN_CODES_BURST")
     }
 
     /// A client with the operator's API key.
