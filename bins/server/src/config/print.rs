@@ -40,6 +40,9 @@ fn shown(config: &Config, key: Key) -> Option<String> {
             format!("[{}]", http.trusted_proxies.iter().map(|network| quoted(network)).collect::<Vec<_>>().join(", "))
         }
         Key::HTTP_MAX_IN_FLIGHT => http.max_in_flight.to_string(),
+        Key::HTTP_FLOOD_BURST => http.flood.map_or(0, |rate| rate.burst).to_string(),
+        // Without a guard it means nothing, and is left out.
+        Key::HTTP_FLOOD_INTERVAL_MILLISECONDS => http.flood?.interval.whole_milliseconds().to_string(),
         Key::HTTP_REQUEST_TIMEOUT_SECONDS => http.request_timeout.as_secs().to_string(),
         Key::HTTP_DRAIN_SECONDS => http.drain.as_secs().to_string(),
         Key::HTTP_WORKERS => http.workers.to_string(),
@@ -67,6 +70,8 @@ fn shown(config: &Config, key: Key) -> Option<String> {
         Key::SESSION_IDLE_SECONDS => policy.session_idle.whole_seconds().to_string(),
         Key::SESSION_ABSOLUTE_SECONDS => policy.session_absolute.whole_seconds().to_string(),
         Key::ACTIVATION_RETURN_GRACE_SECONDS => policy.return_grace.whole_seconds().to_string(),
+        Key::ACTIVATION_UNKNOWN_CODES_BURST => policy.guesses_per_tenant.burst.to_string(),
+        Key::ACTIVATION_UNKNOWN_CODES_INTERVAL_SECONDS => policy.guesses_per_tenant.interval.whole_seconds().to_string(),
         Key::HOUSEKEEPING_INTERVAL_SECONDS => housekeeping.interval.as_secs().to_string(),
         Key::HOUSEKEEPING_KEEP_SESSIONS_DAYS => housekeeping.retention.sessions.whole_days().to_string(),
         Key::HOUSEKEEPING_KEEP_MESSAGES_DAYS => housekeeping.retention.messages.whole_days().to_string(),
