@@ -31,6 +31,7 @@ pub mod binaries;
 mod clocked;
 pub mod database;
 mod effort;
+mod leaks;
 mod mail_server;
 mod operators;
 mod postgres;

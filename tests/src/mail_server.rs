@@ -9,9 +9,13 @@ use std::{
 };
 
 use mail_parser::MessageParser;
+use tenantry_auth::PlainOtp;
 use tokio::sync::Mutex;
 
-use crate::process::{Process, Signal, free_port};
+use crate::{
+    leaks,
+    process::{Process, Signal, free_port},
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -86,7 +90,10 @@ impl MailServer {
             Err(error) => panic!("the mail folder is not readable: {error}"),
         };
         files.sort_by_key(|file| arrival(file));
-        files.iter().map(|file| parse(&fs::read(file).expect("a mail is readable"))).collect()
+        let mails: Vec<_> = files.iter().map(|file| parse(&fs::read(file).expect("a mail is readable"))).collect();
+        let lines = mails.iter().flat_map(|mail| mail.text.lines()).map(str::trim);
+        lines.filter(|line| PlainOtp::parse(line).is_ok()).for_each(leaks::remember);
+        mails
     }
 
     /// Waits until at least `count` messages have arrived for `recipient`, and gives all of them, oldest first. Panics after `within`.

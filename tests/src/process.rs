@@ -41,6 +41,9 @@ exec 3<&-
 wait "$child"
 "#;
 
+/// How long the rest of a child's output is waited for once it has ended.
+const REST: Duration = Duration::from_secs(1);
+
 /// A signal that a test sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
@@ -82,6 +85,7 @@ pub(crate) struct Process {
 #[derive(Default)]
 struct Output {
     stdout: String,
+    stderr: String,
     everything: String,
 }
 
@@ -145,16 +149,31 @@ impl Process {
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
         // A grandchild may hold the pipes open, so this wait is bounded too.
-        let deadline = Instant::now() + Duration::from_secs(1);
+        let deadline = Instant::now() + REST;
         while Instant::now() < deadline && !self.drains.iter().all(JoinHandle::is_finished) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         Some(code)
     }
 
+    /// Ends the child as dropping would, and waits for the rest of its output.
+    pub(crate) fn end_now(&mut self) {
+        drop(self.orders.take());
+        let _ = self.keeper.wait();
+        let deadline = Instant::now() + REST;
+        while Instant::now() < deadline && !self.drains.iter().all(JoinHandle::is_finished) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// All lines of stdout and stderr so far, as they came.
     pub(crate) fn logs(&self) -> String {
         self.output.lock().unwrap_or_else(PoisonError::into_inner).everything.clone()
+    }
+
+    /// All lines of stderr so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).stderr.clone()
     }
 
     /// All lines of stdout so far.
@@ -178,9 +197,7 @@ fn drain(pipe: impl Read + Send + 'static, output: Arc<Mutex<Output>>, is_stdout
             let text = String::from_utf8_lossy(&line);
             let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
             output.everything.push_str(&text);
-            if is_stdout {
-                output.stdout.push_str(&text);
-            }
+            if is_stdout { &mut output.stdout } else { &mut output.stderr }.push_str(&text);
             drop(output);
             line.clear();
         }

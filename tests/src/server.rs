@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     api::Api,
-    binaries,
+    binaries, leaks,
     postgres::DatabaseUrl,
     process::{Process, Signal},
 };
@@ -111,9 +111,13 @@ impl ServerBuilder {
 
     /// Runs the program to its end, for verbs such as `config check`. Panics when it still runs after 60 s.
     pub async fn run(self) -> Finished {
-        let mut process = self.with_defaults().spawn();
+        let builder = self.with_defaults();
+        let mut process = builder.spawn();
         match process.wait(PATIENCE * 2).await {
-            Some(exit_code) => Finished::new(exit_code, &process),
+            Some(exit_code) => {
+                builder.search(&process);
+                Finished::new(exit_code, &process)
+            }
             None => panic!("tenantry-server still runs after {:?}:\n{}", PATIENCE * 2, process.logs()),
         }
     }
@@ -135,6 +139,17 @@ impl ServerBuilder {
         self
     }
 
+    /// Panics where a process that ended has left a secret in its log.
+    fn search(&self, process: &Process) {
+        let setting = |name: &str| self.settings.get(name).and_then(Option::as_deref).unwrap_or_default();
+        leaks::remember_keys_of(setting("TENANTRY__KEYS__FILE"));
+        for name in ["TENANTRY__DATABASE__URL", "TENANTRY__MAIL__URL"] {
+            leaks::remember_password_of(setting(name));
+        }
+        let found = leaks::in_log(&process.stderr()).or_else(|| leaks::on_terminal(&process.stdout()));
+        assert!(found.is_none(), "tenantry-server wrote {}", found.unwrap_or_default());
+    }
+
     fn spawn(&self) -> Process {
         let command = Process::command(&binaries::server(), Signal::Kill, None);
         let mut command: Command = binaries::without_settings(command);
@@ -143,7 +158,8 @@ impl ServerBuilder {
     }
 }
 
-/// A server that listens on 127.0.0.1. Dropping it kills it; in a failing test its logs are shown.
+/// A server that listens on 127.0.0.1. Dropping it kills it, and fails the test if there is a secret in its log; in a failing test its logs
+/// are shown.
 pub struct Server {
     process: Process,
     url: String,
@@ -205,6 +221,7 @@ impl Server {
         if self.process.exit_code().is_none() {
             self.terminate().await;
         }
+        self.builder.search(&self.process);
         self.earlier_logs.push_str(&self.process.logs());
         self.process = self.builder.spawn();
         match until_ready(&mut self.process).await {
@@ -218,7 +235,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("logs of tenantry-server at {}:\n{}", self.url, self.logs());
+            return;
         }
+        self.process.end_now();
+        self.builder.search(&self.process);
     }
 }
 
