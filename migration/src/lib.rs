@@ -28,6 +28,7 @@ mod m20261125_000007_index_audit_events;
 mod m20261125_000010_find_what_has_ended;
 mod m20261125_000020_keep_dead_messages;
 mod m20261125_000021_create_webhooks;
+mod m20261126_000022_keep_traces;
 mod run;
 mod sql;
 mod status;
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000010_find_what_has_ended::Migration),
             Box::new(m20261125_000020_keep_dead_messages::Migration),
             Box::new(m20261125_000021_create_webhooks::Migration),
+            Box::new(m20261126_000022_keep_traces::Migration),
         ]
     }
 }

@@ -7,7 +7,7 @@ use tenantry_domain::{
     BootstrapPurpose, Clock as _, Context, Delivery, KeyId, ManualClock, SystemEntropy, Timestamp,
     ports::{OutboxWrites as _, Store as _, Transaction as _},
 };
-use tenantry_http::{AppState, Health, HttpSettings, Readiness, serve};
+use tenantry_http::{AppState, Health, HttpSettings, Readiness, Unobserved, serve};
 use tenantry_persistence::{DatabaseStore, Options};
 use time::macros::datetime;
 use tokio::sync::oneshot;
@@ -57,6 +57,7 @@ impl Clocked {
             health: Health::new(AlwaysReady),
             webhooks_https_only: false,
             mail_waiting: Arc::new(|| {}),
+            observer: Arc::new(Unobserved),
         };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));

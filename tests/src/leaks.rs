@@ -71,7 +71,15 @@ fn token(line: &str, prefixes: &[&str]) -> Option<&'static str> {
     };
     let found =
         line.match_indices("tn").any(|(at, _)| line.get(at..at + 4).is_some_and(|p| prefixes.contains(&p)) && is_whole(at));
-    found.then_some("a token")
+    // A webhook's secret is its prefix and base64.
+    let webhook = line.match_indices("whsec_").any(|(at, prefix)| {
+        line.as_bytes()[at + prefix.len()..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(byte))
+            .count()
+            >= 32
+    });
+    (found || webhook).then_some("a token")
 }
 
 /// Names of headers whose values are secrets, and what the value of one begins with.
@@ -109,6 +117,7 @@ mod tests {
             &format!("tno_{body}"),
             &format!("https://portal.example.com/bootstrap/tnb_{body}"),
             &format!("key=tnk_{body}"),
+            &format!("secret whsec_{body}="),
             "12RY-S55W-4MZR-KP2J",
             "code=12ry-s55w-4mzr-kp2j.",
             "ops@acme.example",

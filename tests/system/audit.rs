@@ -164,7 +164,7 @@ on_both_databases! {
             let csv = api.send(api.request(Method::GET, &format!("{path}&limit=1")).header("accept", "text/csv")).await.expect(200);
             assert!(csv.header("content-type").unwrap().starts_with("text/csv"));
             let mut lines = csv.text.lines();
-            assert_eq!(lines.next(), Some("id,at,tenant_id,actor_kind,actor_id,session_id,action,outcome,target,client_ip,request_id,details"));
+            assert_eq!(lines.next(), Some("id,at,tenant_id,actor_kind,actor_id,session_id,action,outcome,target,client_ip,request_id,details,trace_id"));
             let exported: Vec<_> = lines.map(|line| line.split(',').next().unwrap().to_owned()).collect();
             let listed: Vec<_> = all(api, path).await.iter().map(id).collect();
             assert_eq!((exported.len(), &exported), (420, &listed));

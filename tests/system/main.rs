@@ -35,6 +35,7 @@ mod mail_faults;
 mod main_path;
 mod messages;
 mod migrations;
+mod observability;
 mod openapi;
 mod operator_path;
 mod operator_sessions;

@@ -16,6 +16,8 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
+use crate::metrics::Metrics;
+
 /// The least rest between two batches. A batch that takes longer is followed by a rest as long as it took, so that the housekeeper never
 /// works more than half of the time.
 const REST: Duration = Duration::from_millis(10);
@@ -30,6 +32,7 @@ pub struct Housekeeper<S> {
     /// From one round to the next: half of it to one and a half.
     pub interval: Duration,
     pub retention: Retention,
+    pub metrics: Metrics,
 }
 
 impl<S: Store> Housekeeper<S> {
@@ -45,6 +48,7 @@ impl<S: Store> Housekeeper<S> {
             let began = Instant::now();
             let mut sweep = Sweep::new(self.clock.now(), self.retention);
             let ended = self.sweep(&mut sweep, &stop).await;
+            self.metrics.deleted(&sweep.swept);
             tell(&sweep.swept, began.elapsed());
             if let Err(failure) = ended {
                 warn!(error = %Chain(&failure), "what has ended can't be deleted now; the next round tries again");
@@ -135,6 +139,7 @@ mod tests {
             entropy: Arc::new(SeededEntropy::new(1)),
             interval,
             retention: Retention { sessions: Long::DAY, messages: Long::DAY, failures_count_for: Long::DAY },
+            metrics: Metrics::new(Timestamp::MIN),
         }
     }
 

@@ -1,22 +1,28 @@
 //! The log, to standard error, and what a panic leaves in it.
 
-use std::{io, io::IsTerminal, panic, thread};
+use std::{error::Error, io, io::IsTerminal, panic, thread};
 
 use tracing::error;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, registry, util::SubscriberInitExt as _};
 
-use crate::config::{LogConfig, LogFormat};
+use crate::{
+    config::{LogConfig, LogFormat, TelemetryConfig},
+    telemetry::{self, Export},
+};
 
-/// Starts the log, once a process.
-pub fn start(config: &LogConfig) {
+/// Starts the log, and the sending of traces, once a process.
+pub fn start(config: &LogConfig, telemetry: &TelemetryConfig) -> Result<Export, Box<dyn Error>> {
     // What these tell at each start, the server's own lines say better; a filter that names them shows it.
     let filter = EnvFilter::new(format!("actix_server=warn,sea_orm_migration=warn,{}", config.filter));
-    let log = fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let (traces, export) = telemetry::start(telemetry)?;
+    let log = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let subscriber = registry().with(filter).with(traces);
     match config.format {
-        LogFormat::Pretty => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
+        LogFormat::Pretty => subscriber.with(log).init(),
+        LogFormat::Json => subscriber.with(log.json().flatten_event(true).with_span_list(false)).init(),
     }
     panic::set_hook(Box::new(log_panic));
+    Ok(export)
 }
 
 /// Says where, and not what: the message of a panic can hold anything, a secret too.

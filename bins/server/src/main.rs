@@ -12,8 +12,11 @@ mod key_rotation;
 mod keys;
 mod logging;
 mod mail;
+mod metrics;
+mod observer;
 mod operator_key;
 mod serve;
+mod telemetry;
 mod terminal;
 mod webhooks;
 
@@ -51,8 +54,10 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     match cli.verb {
         None => {
             let config = load(cli.settings)?;
-            logging::start(&config.log);
-            actix_web::rt::System::new().block_on(serve::serve(config, cli.demo))?;
+            let traces = logging::start(&config.log, &config.telemetry)?;
+            let served = actix_web::rt::System::new().block_on(serve::serve(config, cli.demo));
+            traces.finish();
+            served?;
         }
         Some(Verb::ApiKey(ApiKeyVerb::Generate)) => {
             terminal::say(ApiKeyToken::generate(&SystemEntropy).reveal());

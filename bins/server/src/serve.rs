@@ -25,6 +25,8 @@ use crate::{
     housekeeping::{Housekeeper, RunningHousekeeper},
     keys::{self, KeysError},
     mail::{Mailer, RunningMailer, Transport, TransportError},
+    metrics::{self, Metrics},
+    observer::RequestObserver,
     operator_key::OperatorKeys,
     terminal,
     webhooks::{CallRules, Caller, CallerError, Notifier, RunningNotifier, SystemResolver},
@@ -40,6 +42,8 @@ pub enum ServeError {
     DemoInProduction,
     #[error("can't listen on {address}; --bind or {} chooses another address", Key::HTTP_BIND.env_name())]
     Listen { address: SocketAddr, source: io::Error },
+    #[error("can't listen on {address} for metrics; {} chooses another address", Key::METRICS_BIND.env_name())]
+    ListenForMetrics { address: SocketAddr, source: io::Error },
     #[error("signals can't be waited for")]
     Signals(#[source] io::Error),
     #[error(transparent)]
@@ -67,6 +71,14 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
     let unbound = |source| ServeError::Listen { address: config.http.bind, source };
     let listener = TcpListener::bind(config.http.bind).map_err(unbound)?;
     let address = listener.local_addr().map_err(unbound)?;
+    let metrics_listener = match config.metrics.bind {
+        Some(address) => {
+            let unbound = |source| ServeError::ListenForMetrics { address, source };
+            Some(TcpListener::bind(address).map_err(unbound)?)
+        }
+        None => None,
+    };
+    let metrics = Metrics::new(clock.now());
     let keys = Arc::new(keys::load(&config.keys_file, config.environment, entropy.as_ref())?);
     let operators = OperatorKeys::new(&config, &keys, entropy.as_ref());
     let store = tokio::select! {
@@ -91,6 +103,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         from: config.mail.from.clone(),
         brand: config.brand.clone(),
         public_url: public_url.clone(),
+        metrics: metrics.clone(),
     });
     let housekeeper = RunningHousekeeper::start(Housekeeper {
         store: store.clone(),
@@ -98,6 +111,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         entropy: Arc::clone(&entropy),
         interval: config.housekeeping.interval,
         retention: config.housekeeping.retention,
+        metrics: metrics.clone(),
     });
     let rules =
         CallRules { allow_private: config.webhooks.allow_private, https_only: config.environment == Environment::Production };
@@ -107,8 +121,16 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         entropy: Arc::clone(&entropy),
         keys: Arc::clone(&keys),
         caller: Caller::new(rules, Arc::new(SystemResolver))?,
+        metrics: metrics.clone(),
     });
     let health = Health::new(DatabaseReadiness::new(store.clone(), config.database.url.clone()));
+    let metrics_server = match metrics_listener {
+        Some(listener) => {
+            let (store, clock) = (store.clone(), Arc::clone(&clock));
+            Some(metrics::serve(metrics.clone(), store, clock, listener).map_err(ServeError::Http)?)
+        }
+        None => None,
+    };
     let state = AppState {
         store: store.clone(),
         clock,
@@ -119,6 +141,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         health: health.clone(),
         webhooks_https_only: rules.https_only,
         mail_waiting: mailer.waker(),
+        observer: Arc::new(RequestObserver(metrics)),
     };
     let server = tenantry_http::serve(state, config.http.settings(), listener).map_err(ServeError::Http)?;
     let handle = server.handle();
@@ -147,6 +170,9 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
     };
     housekeeper.stop().await;
     tokio::join!(mailer.stop(), notifier.stop());
+    if let Some(server) = metrics_server {
+        server.stop().await;
+    }
     if timeout(STORE_PATIENCE, store.close()).await.is_err() {
         warn!("the database's connections did not close in time");
     }
@@ -159,6 +185,10 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
 fn warn_of(config: &Config) {
     if config.webhooks.allow_private && config.environment == Environment::Production {
         warn!("{} is true: a tenant's webhook can reach what this server can reach", Key::WEBHOOKS_ALLOW_PRIVATE);
+    }
+    let for_others = config.metrics.bind.is_some_and(|address| !address.ip().to_canonical().is_loopback());
+    if for_others && config.environment == Environment::Production {
+        warn!("{} is an address that others can reach: metrics ask nobody who they are", Key::METRICS_BIND);
     }
     if config.http.public_url.as_ref().is_some_and(|url| !url.is_https()) && config.environment == Environment::Production {
         warn!("{} is not https: whoever is on the way can read sign-in codes and sessions", Key::HTTP_PUBLIC_URL);

@@ -134,6 +134,7 @@ fn new_mail<A: Account>(
         not_after: Some(challenge.expires_at),
         attempts: 0,
         forgiven: 0,
+        cause: cx.cause(),
         created_at: cx.now,
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use crate::{
     ApiKeyId, BatchId, CodeId, Context, Id, InvalidValue, MessageId, OperatorId, OperatorSessionId, PlanId, ProjectId, SessionId,
-    TenantId, Timestamp, WebhookId, id::Kind,
+    TenantId, Timestamp, TraceId, WebhookId, id::Kind,
 };
 
 /// One event of the audit trail. Append-only; it outlives what it speaks of.
@@ -30,6 +30,8 @@ pub struct AuditEvent {
     pub client_ip: Option<IpAddr>,
     /// In which request.
     pub request_id: Option<String>,
+    /// In which trace, which whoever sent the request may have chosen.
+    pub trace_id: Option<TraceId>,
     /// What else there is to say; never a secret, an address or a name of a person.
     pub details: BTreeMap<String, String>,
 }
@@ -371,6 +373,7 @@ impl AuditEvent {
             },
             client_ip: cx.client_ip,
             request_id: cx.request_id.clone(),
+            trace_id: cx.trace_id,
             details: BTreeMap::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use crate::{Actor, Entropy, Timestamp};
+use crate::{Actor, Entropy, Timestamp, TraceId};
 
 /// When, by whom and from where a use case is called. Time enters here once: a use case sees one moment from start to end.
 #[derive(Clone)]
@@ -15,15 +15,17 @@ pub struct Context<'a> {
     pub actor: Actor,
     /// From where, for the audit trail.
     pub client_ip: Option<IpAddr>,
-    /// In which request, for the audit trail.
+    /// In which request, for the audit trail and for messages.
     pub request_id: Option<String>,
+    /// In which trace, for the same.
+    pub trace_id: Option<TraceId>,
 }
 
 impl<'a> Context<'a> {
     /// A call by the embedding program itself.
     #[must_use]
     pub const fn system(now: Timestamp, entropy: &'a dyn Entropy) -> Self {
-        Self { now, entropy, actor: Actor::System, client_ip: None, request_id: None }
+        Self { now, entropy, actor: Actor::System, client_ip: None, request_id: None, trace_id: None }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    Batch, BatchId, BatchSource, CalendarMonth, CodeId, Context, EventType, Id, MessageId, PlanId, Project, Quota, Tenant,
+    Batch, BatchId, BatchSource, CalendarMonth, Cause, CodeId, Context, EventType, Id, MessageId, PlanId, Project, Quota, Tenant,
     TenantId, Timestamp, Webhook, ports::WebhookWrites,
 };
 
@@ -18,6 +18,8 @@ pub struct Event {
     pub at: Timestamp,
     /// What is sent: JSON. It holds no secret, no address and no name of a person.
     pub body: Vec<u8>,
+    /// What caused it.
+    pub cause: Cause,
     /// Identifiers for the messages that it causes, as many as there can be.
     pub message_ids: Vec<MessageId>,
 }
@@ -134,6 +136,7 @@ impl Event {
             tenant,
             at: cx.now,
             body: body(event_type.as_str(), cx.now, data),
+            cause: cx.cause(),
             // The operators' webhooks and the tenant's.
             message_ids: (0..2 * Webhook::MOST).map(|_| Id::generate(cx.now, cx.entropy)).collect(),
         }

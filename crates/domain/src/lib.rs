@@ -94,6 +94,7 @@ mod subscription;
 mod tenant;
 mod text;
 mod timestamp;
+mod trace;
 mod use_cases;
 mod verdict;
 mod version;
@@ -137,6 +138,7 @@ pub use {
     tenant::{Branding, Holdings, ProfileChange, Tenant, TenantId, TenantProfile},
     text::{ApiKeyName, ClientName, Description, Label, Line, OperatorName, PlanName, Priority, Prose, SearchText, TenantName},
     timestamp::{CalendarDay, CalendarMonth, Timestamp},
+    trace::{Cause, TraceId},
     use_cases::*,
     verdict::{Named, Refusal, Situation, Usable},
     version::{Expected, Version},

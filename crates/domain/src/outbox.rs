@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Id, InvalidValue, KeyId, Timestamp, id::Kind};
+use crate::{Cause, Id, InvalidValue, KeyId, Timestamp, id::Kind};
 
 /// A message that waits to be sent, or was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct OutboxMessage {
     pub attempts: u32,
     /// How many of the attempts were before it was last put back by hand, and don't count any more.
     pub forgiven: u32,
+    /// What caused it.
+    pub cause: Cause,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -61,6 +63,8 @@ pub struct MessageRecord {
     pub holds_payload: bool,
     /// When it was sent, dropped or given up.
     pub settled_at: Option<Timestamp>,
+    /// What caused it.
+    pub cause: Cause,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    FailureNote, Id, InvalidValue, Line, MessageId, MessageState, SealedPayload, TenantId, Timestamp, Version, id::Kind,
+    Cause, FailureNote, Id, InvalidValue, Line, MessageId, MessageState, SealedPayload, TenantId, Timestamp, Version, id::Kind,
 };
 
 /// An address that events are sent to.
@@ -302,6 +302,8 @@ pub struct WebhookMessage {
     pub attempts: u32,
     /// How often it was tried since it was made, or last put back by hand.
     pub tries: u32,
+    /// What caused it.
+    pub cause: Cause,
 }
 
 /// One call of a webhook.

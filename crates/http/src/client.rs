@@ -4,12 +4,13 @@ use std::{net::IpAddr, time::Duration};
 
 use actix_web::http::header::HeaderMap;
 use ipnet::IpNet;
-use tenantry_domain::{Entropy, Timestamp};
+use tenantry_domain::{Entropy, Timestamp, TraceId};
 
 /// What is known of a request before anything is read of it.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestInfo {
     pub id: String,
+    pub trace_id: TraceId,
     pub client_ip: Option<IpAddr>,
     /// How long it may take.
     pub timeout: Duration,

@@ -1,6 +1,11 @@
 //! What every request goes through: its id and address, the bounds on how many and how long, the headers of its answer, its line in the log.
 
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     Error, HttpMessage as _, HttpResponse, ResponseError,
@@ -16,14 +21,17 @@ use futures_util::FutureExt as _;
 use ipnet::IpNet;
 use tenantry_domain::{Clock, Entropy, InvalidValue};
 use tokio::sync::Semaphore;
-use tracing::{Instrument as _, debug, info, info_span};
+use tracing::{Instrument as _, debug, error_span, info};
 
 use crate::{
     client::{RequestInfo, client_ip, new_request_id},
     errors::ErrorCode,
     in_flight::Place,
     long_work::Patience,
+    observer::{Ended, Failure, Observer, Watched, is_again},
     problem::Problem,
+    routes::Templates,
+    trace_context::TraceContext,
 };
 
 /// What the envelope needs; one for all workers.
@@ -32,8 +40,10 @@ pub(crate) struct Envelope {
     pub entropy: Arc<dyn Entropy>,
     pub trusted_proxies: Vec<IpNet>,
     pub in_flight: Arc<Semaphore>,
-    pub request_timeout: std::time::Duration,
+    pub request_timeout: Duration,
     pub hsts: bool,
+    pub observer: Arc<dyn Observer>,
+    pub templates: Templates,
 }
 
 /// Puts a request into its envelope.
@@ -46,34 +56,38 @@ pub(crate) async fn envelope<B: MessageBody>(
     let id = new_request_id(shared.clock.now(), shared.entropy.as_ref());
     let peer = request.peer_addr().map(|peer| peer.ip());
     let client_ip = client_ip(peer, request.headers(), &shared.trusted_proxies);
-    request.extensions_mut().insert(RequestInfo { id: id.clone(), client_ip, timeout: shared.request_timeout });
-    let (method, path) = (request.method().clone(), request.path().to_owned());
+    let trace = TraceContext::of(request.headers(), shared.entropy.as_ref());
+    let info = RequestInfo { id: id.clone(), trace_id: trace.trace_id, client_ip, timeout: shared.request_timeout };
+    request.extensions_mut().insert(info);
+    let (method, is_probe) = (method_name(request.method()), is_probe(request.path()));
+    // The route template, never the path as it came: that is a stranger's text.
+    let matched = request.match_pattern();
+    let (route, occasion) = shared.templates.find(matched.as_deref(), request.method());
 
-    let span = info_span!("request", request.id = %id);
+    // Of the highest level, so that a filter that shows errors alone shows them with it.
+    let span = error_span!("request", request.id = %id, trace.id = %trace.trace_id);
+    let request_begun =
+        Ended { method, route, occasion, status: None, code: None, failure: None, again: false, took: Duration::ZERO };
+    let watched = Watched::begin(&shared.observer, &span, &trace, request_begun);
     let outcome = answer(&shared, request, next).instrument(span.clone()).await;
-    let (status, route) = match &outcome {
-        Ok(response) => (response.status(), response.request().match_pattern()),
-        Err(refusal) => (refusal.problem.code.status(), refusal.route.clone()),
+    let status = match &outcome {
+        Ok(response) => response.status(),
+        Err(problem) => problem.code.status(),
     };
-    span.in_scope(|| log(&method, route.as_deref(), &path, status, started));
+    span.in_scope(|| log(method, matched.as_deref().unwrap_or("-"), is_probe, status, started));
+    watched.end(|ended| {
+        ended.status = Some(status);
+        match &outcome {
+            Ok(response) => ended.again = is_again(response.response()),
+            Err(problem) => (ended.code, ended.failure) = (Some(problem.code), problem.failure),
+        }
+    });
     match outcome {
         Ok(mut response) => {
             secure(response.headers_mut(), &id, shared.hsts);
             Ok(response)
         }
-        Err(refusal) => Err(Finished { problem: *refusal.problem, request_id: id, hsts: shared.hsts }.into()),
-    }
-}
-
-/// A problem, and the route that it came up on, where that is known.
-struct Refusal {
-    problem: Box<Problem>,
-    route: Option<String>,
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Self { problem: Box::new(problem), route: None }
+        Err(problem) => Err(Finished { problem: *problem, request_id: id, hsts: shared.hsts }.into()),
     }
 }
 
@@ -81,9 +95,9 @@ async fn answer<B: MessageBody>(
     shared: &Envelope,
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<B>, Refusal> {
+) -> Result<ServiceResponse<B>, Box<Problem>> {
     // A probe must be answered when the server is full, or a full server is taken for a dead one.
-    if !request.path().starts_with("/health/") {
+    if !is_probe(request.path()) {
         let place = Place::take(&shared.in_flight)?;
         request.extensions_mut().insert(place);
     }
@@ -94,7 +108,7 @@ async fn answer<B: MessageBody>(
             "secret_in_url",
             "tokens and codes don't go into URLs, which end up in logs; this one should be revoked",
         );
-        return Err(Problem::field("?", invalid).into());
+        return Err(Box::new(Problem::field("?", invalid)));
     }
     let handled = AssertUnwindSafe(next.call(request)).catch_unwind();
     match patience.bound(handled).await {
@@ -102,13 +116,13 @@ async fn answer<B: MessageBody>(
             let seconds = patience.limit().as_secs();
             let slow =
                 Problem::new(ErrorCode::Unavailable, format!("the request was not done within {seconds} s and was given up"));
-            Err(slow.retry_after(time::Duration::SECOND).into())
+            Err(Box::new(slow.retry_after(time::Duration::SECOND).because(Failure::TimedOut)))
         }
         // The panic hook has logged where; the request's other writes were rolled back when its transaction was dropped.
-        Ok(Err(_panic)) => Err(Problem::internal().into()),
-        Ok(Ok(Err(error))) => Err(problem_of(&error).into()),
+        Ok(Err(_panic)) => Err(Box::new(Problem::internal().because(Failure::Panicked))),
+        Ok(Ok(Err(error))) => Err(Box::new(problem_of(&error))),
         Ok(Ok(Ok(response))) => match response.response().error() {
-            Some(error) => Err(Refusal { problem: Box::new(problem_of(error)), route: response.request().match_pattern() }),
+            Some(error) => Err(Box::new(problem_of(error))),
             None => Ok(response),
         },
     }
@@ -137,19 +151,24 @@ fn carries_secret(query: &str) -> bool {
     ["tns_", "tno_", "tnk_", "tnb_"].iter().any(|prefix| lower.contains(prefix)) || lower.split('&').any(named)
 }
 
-fn log(method: &Method, route: Option<&str>, path: &str, status: StatusCode, started: Instant) {
+/// Whether a path is a probe's.
+fn is_probe(path: &str) -> bool {
+    path.starts_with("/health/")
+}
+
+/// A method as it is written down. One that no path has is a stranger's text.
+fn method_name(method: &Method) -> &'static str {
+    const KNOWN: [Method; 7] =
+        [Method::GET, Method::POST, Method::PATCH, Method::DELETE, Method::PUT, Method::HEAD, Method::OPTIONS];
+    const NAMES: [&str; 7] = ["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"];
+    let known = KNOWN.iter().zip(NAMES).find(|(known, _)| *known == method);
+    known.map_or("other", |(_, name)| name)
+}
+
+fn log(method: &str, route: &str, is_probe: bool, status: StatusCode, started: Instant) {
     let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
     let status = status.as_u16();
-    // A method that no path has is a stranger's text.
-    let method = match *method {
-        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
-            method.as_str()
-        }
-        _ => "other",
-    };
-    // The route template, never the path as it came: that is a stranger's text.
-    let route = route.unwrap_or("-");
-    if path.starts_with("/health/") {
+    if is_probe {
         debug!(http.method = method, http.route = route, http.status = status, duration_ms, "answered");
     } else {
         info!(http.method = method, http.route = route, http.status = status, duration_ms, "answered");
@@ -208,28 +227,60 @@ impl ResponseError for Finished {
 
 #[cfg(test)]
 mod tests {
+    use std::{future::pending, sync::Mutex};
+
     use actix_web::{App, http::StatusCode, middleware::from_fn, test, web};
-    use tenantry_domain::{SeededEntropy, SystemClock};
+    use tenantry_domain::{SeededEntropy, SystemClock, memory::MemoryStore};
+    use tracing::Span;
 
     use super::*;
 
-    #[actix_web::test]
-    async fn a_panic_is_answered_500_and_the_next_request_is_served() {
-        let shared = Arc::new(Envelope {
+    /// Keeps what it is told: of each request that ended, its route, status and failure, and how many are at hand.
+    #[derive(Default)]
+    struct Told(Mutex<(Vec<End>, i32)>);
+
+    type End = (&'static str, Option<u16>, Option<Failure>);
+
+    impl Observer for Told {
+        fn began(&self, _: &Span, _: &TraceContext) {
+            self.0.lock().unwrap().1 += 1;
+        }
+
+        fn ended(&self, _: &Span, request: &Ended) {
+            let mut told = self.0.lock().unwrap();
+            told.0.push((request.route, request.status.map(|status| status.as_u16()), request.failure));
+            told.1 -= 1;
+        }
+    }
+
+    fn shared(observer: Arc<dyn Observer>) -> Arc<Envelope> {
+        Arc::new(Envelope {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SeededEntropy::new(1)),
             trusted_proxies: Vec::new(),
             in_flight: Arc::new(Semaphore::new(1)),
-            request_timeout: std::time::Duration::from_secs(1),
+            request_timeout: Duration::from_millis(50),
             hsts: false,
-        });
-        async fn boom() -> HttpResponse {
-            panic!("the code is 042137")
-        }
+            observer,
+            templates: Templates::new::<MemoryStore>(),
+        })
+    }
+
+    async fn boom() -> HttpResponse {
+        panic!("the code is 042137")
+    }
+
+    async fn fine() -> HttpResponse {
+        HttpResponse::NoContent().finish()
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_answered_500_and_the_next_request_is_served() {
+        let shared = shared(Arc::new(Told::default()));
         let app = App::new()
             .wrap(from_fn(move |request, next| envelope(Arc::clone(&shared), request, next)))
             .route("/boom", web::get().to(boom))
-            .route("/fine", web::get().to(|| async { HttpResponse::NoContent().finish() }));
+            .route("/fine", web::get().to(fine));
         let app = test::init_service(app).await;
         let request = test::TestRequest::get().uri("/boom").to_request();
         let Err(failure) = test::try_call_service(&app, request).await else { panic!("a panic is a problem") };
@@ -241,5 +292,40 @@ mod tests {
         // The permit of the request that panicked is given back.
         let fine = test::try_call_service(&app, test::TestRequest::get().uri("/fine").to_request()).await;
         assert_eq!(fine.unwrap().status(), StatusCode::NO_CONTENT);
+    }
+
+    #[actix_web::test]
+    async fn the_observer_is_told_of_every_end_once_and_with_its_route() {
+        let told = Arc::new(Told::default());
+        let shared = shared(Arc::clone(&told) as Arc<dyn Observer>);
+        let slow = "/api/admin/plans/{id}";
+        let app = App::new()
+            .wrap(from_fn(move |request, next| envelope(Arc::clone(&shared), request, next)))
+            .route("/boom", web::get().to(boom))
+            .route("/health/live", web::get().to(fine))
+            .route(slow, web::get().to(pending::<HttpResponse>));
+        let app = test::init_service(app).await;
+        let call = |path: &str| test::try_call_service(&app, test::TestRequest::get().uri(path).to_request());
+        assert!(call("/health/live").await.is_ok());
+        assert!(call("/boom").await.is_err());
+        assert!(call("/api/admin/plans/CANARY").await.is_err(), "it takes too long");
+        let at_hand = Box::pin(call("/api/admin/plans/CANARY"));
+        let (at_hand, refused) = match futures_util::future::select(at_hand, Box::pin(call("/boom"))).await {
+            futures_util::future::Either::Right((refused, at_hand)) => (at_hand, refused),
+            futures_util::future::Either::Left(_) => panic!("the slow one was first"),
+        };
+        assert!(refused.is_err(), "there is room for one");
+        assert_eq!(told.0.lock().unwrap().1, 1);
+        drop(at_hand);
+        let (ended, at_hand) = std::mem::take(&mut *told.0.lock().unwrap());
+        assert_eq!(at_hand, 0);
+        let expected = [
+            ("/health/live", Some(204), None),
+            ("-", Some(500), Some(Failure::Panicked)),
+            (slow, Some(503), Some(Failure::TimedOut)),
+            ("-", Some(503), Some(Failure::Full)),
+            (slow, None, None),
+        ];
+        assert_eq!(ended, expected);
     }
 }

@@ -18,7 +18,7 @@ use utoipa::{
     },
 };
 
-use crate::{import_report::ImportReportJson, problem::Problem};
+use crate::{import_report::ImportReportJson, observer::Failure, problem::Problem};
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:ident, $title:literal;)*) => {
@@ -136,15 +136,17 @@ impl From<StoreError> for Problem {
                 error!(error = chain, "the store is unavailable");
                 Self::new(ErrorCode::Unavailable, "the database can't be reached; nothing is known to have changed")
                     .retry_after(Duration::seconds(2))
+                    .because(Failure::DatabaseUnavailable)
             }
             StoreError::Conflict(_) => {
                 error!(error = chain, "a transaction conflicted");
                 Self::new(ErrorCode::Unavailable, "the request collided with another; nothing changed, try again")
                     .retry_after(Duration::seconds(1))
+                    .because(Failure::DatabaseConflict)
             }
             StoreError::Corrupt { .. } | StoreError::Failed(_) => {
                 error!(error = chain, "the store failed");
-                Self::internal()
+                Self::internal().because(Failure::DatabaseFailed)
             }
         }
     }

@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{errors::ErrorCode, problem::Problem};
+use crate::{errors::ErrorCode, observer::Failure, problem::Problem};
 
 /// A request's place among those that are worked on. It is given up while the request's body is waited for: a client that is slow, or means
 /// to be, holds a socket and nothing that others need.
@@ -31,7 +31,7 @@ impl Place {
     pub fn resume(&self) -> Result<(), Problem> {
         let full = |_| {
             let problem = Problem::new(ErrorCode::Unavailable, "the server has as many requests at hand as it can take");
-            problem.retry_after(time::Duration::SECOND)
+            problem.retry_after(time::Duration::SECOND).because(Failure::Full)
         };
         let permit = Arc::clone(&self.places).try_acquire_owned().map_err(full)?;
         self.taken.borrow_mut().replace(permit);

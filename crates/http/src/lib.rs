@@ -20,6 +20,7 @@ mod import_report;
 mod in_flight;
 mod kept;
 mod long_work;
+mod observer;
 mod once;
 mod openapi;
 mod operation;
@@ -29,11 +30,14 @@ mod routes;
 mod schema;
 mod serve;
 mod state;
+mod trace_context;
 
 pub use {
     errors::ErrorCode,
+    observer::{Door, Ended, Failure, Observer, Occasion, Unobserved},
     openapi::openapi,
     routes::operator_routes,
     serve::{HttpSettings, serve},
     state::{AppState, Health, Readiness},
+    trace_context::TraceContext,
 };

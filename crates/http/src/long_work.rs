@@ -15,7 +15,7 @@ use tokio::{
     time::{error::Elapsed, timeout},
 };
 
-use crate::{errors::ErrorCode, in_flight::Place, problem::Problem};
+use crate::{errors::ErrorCode, in_flight::Place, observer::Failure, problem::Problem};
 
 /// How much long work there is at once, over all workers. Each may hold a few megabytes.
 const MOST: usize = 8;
@@ -62,7 +62,7 @@ impl LongWork {
     pub fn begin(self) -> Result<LongPlace, Problem> {
         let full = |_| {
             let detail = format!("{MOST} requests of this kind are at work, which is as many as the server takes");
-            Problem::new(ErrorCode::Unavailable, detail).retry_after(time::Duration::seconds(5))
+            Problem::new(ErrorCode::Unavailable, detail).retry_after(time::Duration::seconds(5)).because(Failure::Full)
         };
         let permit = self.places.try_acquire_owned().map_err(full)?;
         if let Some(place) = self.in_flight {

@@ -20,7 +20,7 @@ use utoipa::{
     },
 };
 
-use crate::{errors::ErrorCode, schema};
+use crate::{errors::ErrorCode, observer::Occasion, schema};
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,7 @@ pub(crate) struct Operation {
     pub path: &'static str,
     pub route: Route,
     pub access: Access,
+    pub occasion: Option<Occasion>,
     pub doc: Doc,
 }
 
@@ -86,7 +87,13 @@ impl Operation {
             refusals: [ErrorCode::BadRequest, ErrorCode::ValidationFailed, ErrorCode::Internal, ErrorCode::Unavailable].into(),
             ..Doc::default()
         };
-        Self { method, path, route, access: Access::Operator(Scope::OperatorsWrite), doc }
+        Self { method, path, route, access: Access::Operator(Scope::OperatorsWrite), occasion: None, doc }
+    }
+
+    /// How its requests come out is counted.
+    pub fn counted(mut self, occasion: Occasion) -> Self {
+        self.occasion = Some(occasion);
+        self
     }
 
     /// Anybody may call it.

@@ -11,7 +11,7 @@ use tenantry_domain::InvalidValue;
 use time::Duration;
 use utoipa::ToSchema;
 
-use crate::{errors::ErrorCode, import_report::ImportReportJson};
+use crate::{errors::ErrorCode, import_report::ImportReportJson, observer::Failure};
 
 /// An error that a client is told. The envelope turns it into a body, because only that knows the request's id.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Problem {
     pub allow: Option<String>,
     /// What an import found, where it was refused.
     pub report: Option<Box<ImportReportJson>>,
+    /// Why the request was not served, where that was no fault of its own: for the observer, and not told.
+    pub failure: Option<Failure>,
 }
 
 /// What is wrong with one field of the input.
@@ -67,7 +69,7 @@ pub(crate) struct ProblemJson<'a> {
 
 impl Problem {
     pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), fields: Vec::new(), retry_after: None, allow: None, report: None }
+        Self { code, detail: detail.into(), fields: Vec::new(), retry_after: None, allow: None, report: None, failure: None }
     }
 
     /// What is missing, and what another tenant owns.
@@ -96,6 +98,12 @@ impl Problem {
         let mut problem = Self::new(ErrorCode::MethodNotAllowed, format!("this path has {allow}"));
         problem.allow = Some(allow.to_owned());
         problem
+    }
+
+    /// Says why the request was not served.
+    pub const fn because(mut self, failure: Failure) -> Self {
+        self.failure = Some(failure);
+        self
     }
 
     pub fn retry_after(mut self, after: Duration) -> Self {

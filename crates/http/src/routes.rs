@@ -2,7 +2,7 @@
 //!
 //! Each endpoint file names its operations; here stands which files there are, and under which heading the document shows them.
 
-use std::future::ready;
+use std::{collections::HashMap, future::ready};
 
 use actix_web::{
     HttpResponse, Resource, Route, guard,
@@ -13,6 +13,7 @@ use tenantry_domain::ports::Store;
 
 use crate::{
     endpoints::{admin, bootstrap, docs, health, tenant},
+    observer::Occasion,
     operation::{Access, Operation},
     problem::Problem,
 };
@@ -84,6 +85,29 @@ pub(crate) fn configure<S: Store>(config: &mut ServiceConfig) {
     }
     docs::configure(config);
     config.default_service(web::to(|| ready(Err::<HttpResponse, _>(Problem::not_found()))));
+}
+
+/// What the operations of a path are called when they are counted.
+pub(crate) struct Templates(HashMap<&'static str, Vec<(Method, Occasion)>>);
+
+impl Templates {
+    /// Of every path.
+    pub fn new<S: Store>() -> Self {
+        let mut templates = HashMap::<_, Vec<_>>::new();
+        for operation in table::<S>().into_iter().flat_map(|section| section.operations) {
+            let occasions = templates.entry(operation.path).or_default();
+            occasions.extend(operation.occasion.map(|occasion| (operation.method, occasion)));
+        }
+        Self(templates)
+    }
+
+    /// The template that a request was matched with, as it may be kept, and what the request is about, where that is counted. What is no
+    /// operation's is `-`.
+    pub fn find(&self, matched: Option<&str>, method: &Method) -> (&'static str, Option<Occasion>) {
+        let found = matched.and_then(|path| self.0.get_key_value(path));
+        let occasion = found.and_then(|(_, occasions)| occasions.iter().find(|(of, _)| of == method));
+        (found.map_or("-", |(path, _)| *path), occasion.map(|&(_, occasion)| occasion))
+    }
 }
 
 /// Who may call the methods of a path. Extractors look here, and refuse what they don't find.

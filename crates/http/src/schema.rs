@@ -61,6 +61,11 @@ ids! {
     WebhookId: tenantry_domain::Webhook;
 }
 
+/// A trace's identifier, by W3C's Trace Context.
+pub(crate) struct TraceId;
+
+named!(TraceId, text().pattern(Some("^[0-9a-f]{32}$")).examples(["4bf92f3577b34da6a3ce929d0e0e4736"]));
+
 /// A moment, in UTC, by RFC 3339.
 pub(crate) struct Moment;
 

@@ -71,6 +71,8 @@ pub fn serve<S: Store>(state: AppState<S>, settings: HttpSettings, listener: Tcp
         in_flight: Arc::new(Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS))),
         request_timeout: settings.request_timeout,
         hsts: settings.hsts,
+        observer: Arc::clone(&state.observer),
+        templates: routes::Templates::new::<S>(),
     });
     let state = web::Data::new(state);
     let long_places = web::Data::new(LongPlaces::default());

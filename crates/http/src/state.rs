@@ -12,7 +12,7 @@ use std::{
 use tenantry_auth::{AuthPolicy, KeyRing, OperatorKey};
 use tenantry_domain::{Actor, Clock, Context, Entropy};
 
-use crate::client::RequestInfo;
+use crate::{client::RequestInfo, observer::Observer};
 
 /// What every endpoint works with; cheap to clone.
 #[derive(Clone)]
@@ -35,6 +35,8 @@ pub struct AppState<S> {
     pub webhooks_https_only: bool,
     /// Called once a mail waits in the outbox, so that it needn't wait for the next look there.
     pub mail_waiting: Arc<dyn Fn() + Send + Sync>,
+    /// Who is told of requests.
+    pub observer: Arc<dyn Observer>,
 }
 
 impl<S> AppState<S> {
@@ -46,6 +48,7 @@ impl<S> AppState<S> {
             actor,
             client_ip: request.client_ip,
             request_id: Some(request.id.clone()),
+            trace_id: Some(request.trace_id),
         }
     }
 }

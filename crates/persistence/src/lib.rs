@@ -20,6 +20,7 @@ mod connect;
 mod connect_error;
 mod entities;
 mod error;
+mod figures;
 mod handle;
 mod housekeeping;
 mod idempotency;
@@ -44,6 +45,7 @@ mod webhooks;
 
 pub use crate::{
     connect_error::ConnectError,
+    figures::{OutboxFigures, PoolFigures},
     handle::Handle,
     inspection::{Finding, Inspection, Invariant, KeyInUse},
     options::Options,

@@ -149,6 +149,8 @@ fn records() -> Select<Entity> {
         Column::SettledAt,
         Column::Outcome,
         Column::LastError,
+        Column::RequestId,
+        Column::TraceId,
         Column::CreatedAt,
     ];
     Entity::find().select_only().columns(shown).expr_as(Column::Payload.is_not_null(), "holds_payload")

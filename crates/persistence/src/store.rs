@@ -54,6 +54,16 @@ impl DatabaseStore {
         &self.reader
     }
 
+    /// Where transactions begin.
+    pub(crate) const fn writer_pool(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// Which of the two databases it is.
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.writer.get_database_backend()
+    }
+
     #[cfg(test)]
     pub(crate) const fn writer(&self) -> &DatabaseConnection {
         &self.writer

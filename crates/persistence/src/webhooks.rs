@@ -125,8 +125,8 @@ impl WebhookWrites for Handle<DatabaseTransaction> {
     }
 
     async fn enqueue_event(&mut self, event: &Event) -> Result<u64, StoreError> {
-        // $1 topic, $2 body, $3 now, $4 tenant, $5 type, from $6 on the identifiers.
-        const FIRST_ID: usize = 6;
+        // $1 topic, $2 body, $3 now, $4 tenant, $5 type, $6 request, $7 trace, from $8 on the identifiers.
+        const FIRST_ID: usize = 8;
         let places = (0..event.message_ids.len()).map(|place| format!("({place}, ${})", FIRST_ID + place));
         let places = places.collect::<Vec<_>>().join(", ");
         let enqueue = format!(
@@ -135,8 +135,8 @@ impl WebhookWrites for Handle<DatabaseTransaction> {
                 SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM webhooks
                 WHERE disabled_at IS NULL AND events LIKE $5 AND (tenant_id IS NULL OR tenant_id = $4)
             )
-            INSERT INTO outbox (id, topic, key_id, payload, available_at, created_at, webhook_id)
-            SELECT ids.id, $1, '', $2, $3, $3, listening.id FROM listening JOIN ids ON ids.place = listening.place"
+            INSERT INTO outbox (id, topic, key_id, payload, available_at, created_at, webhook_id, request_id, trace_id)
+            SELECT ids.id, $1, '', $2, $3, $3, listening.id, $6, $7 FROM listening JOIN ids ON ids.place = listening.place"
         );
         let mut values: Vec<Value> = vec![
             event.event_type.topic().into(),
@@ -144,6 +144,8 @@ impl WebhookWrites for Handle<DatabaseTransaction> {
             DbTime::from(event.at).into(),
             event.tenant.uuid().into(),
             format!("% {} %", event.event_type.as_str()).into(),
+            event.cause.request_id.clone().into(),
+            event.cause.trace_id.map(|trace| trace.to_string()).into(),
         ];
         values.extend(event.message_ids.iter().map(|id| Value::from(id.uuid())));
         self.write(MessageRow::WHAT, self.sql(&enqueue, values)).await
@@ -151,7 +153,8 @@ impl WebhookWrites for Handle<DatabaseTransaction> {
 
     async fn enqueue_webhook_message(&mut self, message: &WebhookMessage, topic: &str, now: Timestamp) -> Result<(), StoreError> {
         const ENQUEUE: &str = "
-            INSERT INTO outbox (id, topic, key_id, payload, available_at, created_at, webhook_id) VALUES ($1, $2, '', $3, $4, $4, $5)";
+            INSERT INTO outbox (id, topic, key_id, payload, available_at, created_at, webhook_id, request_id, trace_id)
+            VALUES ($1, $2, '', $3, $4, $4, $5, $6, $7)";
 
         let values = [
             message.id.uuid().into(),
@@ -159,6 +162,8 @@ impl WebhookWrites for Handle<DatabaseTransaction> {
             message.body.clone().into(),
             DbTime::from(now).into(),
             message.webhook_id.uuid().into(),
+            message.cause.request_id.clone().into(),
+            message.cause.trace_id.map(|trace| trace.to_string()).into(),
         ];
         self.write(MessageRow::WHAT, self.sql(ENQUEUE, values)).await.map(|_| ())
     }

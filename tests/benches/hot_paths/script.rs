@@ -7,7 +7,7 @@ use sqlx::types::{
 use tenantry_auth::AuthPolicy;
 use tenantry_domain::{
     Action, Actor, AuditEvent, Clock as _, Context, Entropy as _, Id, OtpPurpose, Quota, RedemptionId, Session, SessionId,
-    SystemClock, SystemEntropy, Target, TenantId, Timestamp,
+    SystemClock, SystemEntropy, Target, TenantId, Timestamp, TraceId,
 };
 use tenantry_tests::DatabaseKind;
 
@@ -187,5 +187,6 @@ fn context(tenant: TenantId, session: SessionId) -> Context<'static> {
         actor: Actor::Tenant { tenant, session },
         client_ip: Some([127, 0, 0, 1].into()),
         request_id: Some(format!("req_{}", request_id.as_simple())),
+        trace_id: Some(TraceId::generate(&SystemEntropy)),
     }
 }

@@ -45,6 +45,8 @@ keys! {
     BOOTSTRAP_LINK_TTL_SECONDS = "bootstrap.link_ttl_seconds",
     LOG_FORMAT = "log.format",
     LOG_FILTER = "log.filter",
+    METRICS_BIND = "metrics.bind",
+    TELEMETRY_OTLP_ENDPOINT = "telemetry.otlp_endpoint",
     OTP_TTL_SECONDS = "otp.ttl_seconds",
     OTP_ATTEMPTS = "otp.attempts",
     OTP_ACCOUNT_FAILURES = "otp.account_failures",

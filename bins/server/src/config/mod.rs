@@ -26,7 +26,9 @@ pub use self::{
     key::Key,
     layers::Sources,
     mail_url::{MailUrl, SmtpTls, SmtpUrl},
-    sections::{DatabaseConfig, HousekeepingConfig, HttpConfig, LogConfig, MailConfig, WebhookConfig},
+    sections::{
+        DatabaseConfig, HousekeepingConfig, HttpConfig, LogConfig, MailConfig, MetricsConfig, TelemetryConfig, WebhookConfig,
+    },
 };
 use self::{error::Origin, sections::parse_bind, values::Values};
 use crate::mail::Brand;
@@ -45,6 +47,8 @@ pub struct Config {
     /// The operator key for unattended installs.
     pub bootstrap_key: Option<ApiKeyToken>,
     pub log: LogConfig,
+    pub metrics: MetricsConfig,
+    pub telemetry: TelemetryConfig,
     pub policy: AuthPolicy,
     pub housekeeping: HousekeepingConfig,
     /// What set each setting that isn't the default.
@@ -77,6 +81,8 @@ impl Config {
                 |text| ApiKeyToken::parse(text).ok(),
             )?,
             log: LogConfig::read(&values, terminal)?,
+            metrics: MetricsConfig::read(&values)?,
+            telemetry: TelemetryConfig::read(&values)?,
             housekeeping: HousekeepingConfig::read(&values, &policy)?,
             policy,
             origins: values.into_origins(),
@@ -127,6 +133,9 @@ mod tests {
     fn a_wrong_value_is_named_with_what_it_has_to_be() {
         for (name, value, expected) in [
             ("TENANTRY__HTTP__BIND", "8080", "must be an address and a port"),
+            ("TENANTRY__METRICS__BIND", "9464", "must be an address and a port such as 127.0.0.1:9464"),
+            ("TENANTRY__TELEMETRY__OTLP_ENDPOINT", "https://collector:4318", "must be a collector's address such as http://"),
+            ("TENANTRY__TELEMETRY__OTLP_ENDPOINT", "http://u:hunter2@collector", "must be a collector's address such as http://"),
             ("TENANTRY__HTTP__WORKERS", "many", "must be a whole number from 1 to 256"),
             ("TENANTRY__HTTP__WORKERS", "0", "must be a whole number from 1 to 256"),
             ("TENANTRY__HTTP__TRUSTED_PROXIES", "10.0.0.0/8,everyone", "must be addresses or networks"),

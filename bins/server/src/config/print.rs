@@ -57,6 +57,8 @@ fn shown(config: &Config, key: Key) -> Option<String> {
         Key::BOOTSTRAP_LINK_TTL_SECONDS => policy.bootstrap_link_ttl.whole_seconds().to_string(),
         Key::LOG_FORMAT => quoted(&log.format.as_str()),
         Key::LOG_FILTER => quoted(&log.filter),
+        Key::METRICS_BIND => quoted(&config.metrics.bind?),
+        Key::TELEMETRY_OTLP_ENDPOINT => quoted(config.telemetry.otlp_endpoint.as_ref()?),
         Key::OTP_TTL_SECONDS => policy.otp_ttl.whole_seconds().to_string(),
         Key::OTP_ATTEMPTS => policy.otp_budget.attempts.to_string(),
         Key::OTP_ACCOUNT_FAILURES => policy.otp_budget.failures.to_string(),
@@ -120,8 +122,11 @@ mod tests {
             ("TENANTRY__MAIL__URL", "smtps://u:hunter2@h"),
             ("TENANTRY__HTTP__PUBLIC_URL", "http://portal.example.com"),
             ("TENANTRY__BRAND__SUPPORT", "help@example.com"),
+            ("TENANTRY__METRICS__BIND", "127.0.0.1:9464"),
         ]);
-        let config = config.unwrap();
+        let mut config = config.unwrap();
+        // A program without the feature refuses it.
+        config.telemetry.otlp_endpoint = "http://127.0.0.1:4318".parse().ok();
         assert!(Key::ALL.iter().all(|key| shown(&config, *key).is_some()));
         let printed = config.print();
         assert!(!printed.contains("hunter2") && !printed.contains(key.reveal()), "{printed}");

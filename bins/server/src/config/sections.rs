@@ -14,6 +14,7 @@ use tenantry_auth::AuthPolicy;
 use tenantry_domain::{HexColor, Rate, Retention};
 use tenantry_http::HttpSettings;
 use tracing_subscriber::EnvFilter;
+use url::Url;
 
 use super::{
     addresses::{DatabaseUrl, PublicUrl},
@@ -62,6 +63,18 @@ pub struct WebhookConfig {
 pub struct LogConfig {
     pub format: LogFormat,
     pub filter: String,
+}
+
+#[derive(Debug)]
+pub struct MetricsConfig {
+    /// `None`: metrics are served to nobody.
+    pub bind: Option<SocketAddr>,
+}
+
+#[derive(Debug)]
+pub struct TelemetryConfig {
+    /// The collector that traces are sent to; `None`: they are sent to nobody.
+    pub otlp_endpoint: Option<Url>,
 }
 
 #[derive(Debug)]
@@ -182,6 +195,25 @@ impl LogConfig {
     }
 }
 
+impl MetricsConfig {
+    pub(super) fn read(values: &Values) -> Result<Self, ConfigError> {
+        Ok(Self { bind: values.parsed(Key::METRICS_BIND, "an address and a port such as 127.0.0.1:9464", parse_bind)? })
+    }
+}
+
+impl TelemetryConfig {
+    pub(super) fn read(values: &Values) -> Result<Self, ConfigError> {
+        let key = Key::TELEMETRY_OTLP_ENDPOINT;
+        let otlp_endpoint = values.parsed(key, "a collector's address such as http://127.0.0.1:4318", parse_collector)?;
+        if otlp_endpoint.is_some() && !cfg!(feature = "otlp") {
+            let sentence =
+                format!("{key} is set, and this program can't send traces: build it with `--features otlp`, or take that out");
+            return Err(ConfigError::Refused(sentence));
+        }
+        Ok(Self { otlp_endpoint })
+    }
+}
+
 impl HousekeepingConfig {
     const INTERVAL: Duration = Duration::from_secs(3600);
     const KEEP_DAYS: i64 = 30;
@@ -218,6 +250,13 @@ pub(super) fn parse_bind(text: &str) -> Option<SocketAddr> {
         Some(port) => Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?))),
         None => text.parse().ok(),
     }
+}
+
+/// A collector is spoken to without TLS, and without a password: it stands beside the server.
+fn parse_collector(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let plain = url.scheme() == "http" && url.has_host() && url.username().is_empty() && url.password().is_none();
+    (plain && url.query().is_none() && url.fragment().is_none()).then_some(url)
 }
 
 fn parse_network(text: &str) -> Option<IpNet> {

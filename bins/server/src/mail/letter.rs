@@ -114,7 +114,7 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tenantry_domain::{Email, HexColor, Id, KeyId, SealedPayload, SeededEntropy};
+    use tenantry_domain::{Cause, Email, HexColor, Id, KeyId, SealedPayload, SeededEntropy};
     use time::{Duration, macros::datetime};
 
     use super::*;
@@ -130,6 +130,7 @@ mod tests {
             not_after: None,
             attempts: 1,
             forgiven: 0,
+            cause: Cause::default(),
             created_at: now,
         }
     }

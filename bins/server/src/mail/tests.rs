@@ -9,8 +9,8 @@ use std::{
 
 use tenantry_auth::{KeyRing, OtpMail};
 use tenantry_domain::{
-    Clock, Delivery, Email, FailureNote, HexColor, Id, KeyId, ManualClock, MessageId, MessageState, OutboxMessage, SeededEntropy,
-    Timestamp,
+    Cause, Clock, Delivery, Email, FailureNote, HexColor, Id, KeyId, ManualClock, MessageId, MessageState, OutboxMessage,
+    SeededEntropy, Timestamp,
     memory::MemoryStore,
     ports::{OutboxReads, OutboxWrites, Store, Transaction},
 };
@@ -21,7 +21,10 @@ use super::{
     Brand, Mailer, RunningMailer, Transport,
     worker::{BATCH, LEASE, MOST_ATTEMPTS, SHORTEST_WAIT},
 };
-use crate::config::{Environment, MailUrl};
+use crate::{
+    config::{Environment, MailUrl},
+    metrics::Metrics,
+};
 
 struct World {
     mailer: Mailer<MemoryStore>,
@@ -50,6 +53,7 @@ fn world() -> World {
         from: "Portal <no-reply@portal.example>".parse().unwrap(),
         brand: Brand { name: "Portal".to_owned(), color: HexColor::parse(Brand::COLOR).unwrap(), support: None },
         public_url: "https://portal.example".to_owned(),
+        metrics: Metrics::new(clock.now()),
     };
     World { mailer, clock, folder }
 }
@@ -88,6 +92,7 @@ fn message(to: Option<&str>, keys: &KeyRing, now: Timestamp) -> OutboxMessage {
         not_after: Some(expires_at),
         attempts: 0,
         forgiven: 0,
+        cause: Cause::default(),
         created_at: now,
     }
 }

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use lettre::message::Mailbox;
 use tenantry_auth::{KeyRing, OtpMail, SealError};
 use tenantry_domain::{
-    Chain, Clock, Delivery, Entropy, FailureNote, OutboxMessage, StoreError, Timestamp,
+    Cause, Chain, Clock, Delivery, Entropy, FailureNote, OutboxMessage, StoreError, Timestamp,
     ports::{OutboxWrites, Store, Transaction},
 };
 use time::Duration;
@@ -18,7 +18,7 @@ use tokio::{
     sync::{Notify, watch},
     time::sleep,
 };
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument, debug, error, error_span, field::display, info, warn};
 
 use super::{
     backoff::retry_delay,
@@ -26,6 +26,7 @@ use super::{
     letter::{Letter, NoLetter},
     transport::{SEND_TIMEOUT, Transport},
 };
+use crate::{metrics::Metrics, telemetry};
 
 /// Messages of one claim.
 pub(super) const BATCH: u16 = 16;
@@ -55,6 +56,7 @@ pub struct Mailer<S> {
     pub brand: Brand,
     /// What mails link to.
     pub public_url: String,
+    pub metrics: Metrics,
 }
 
 /// How a claimed message ends, and what the log says of it.
@@ -106,7 +108,17 @@ impl<S: Store> Mailer<S> {
         }
         tx.commit().await?;
         let count = messages.len();
-        stream::iter(messages).for_each_concurrent(usize::from(AT_ONCE), |message| self.deliver(message)).await;
+        let deliver = |message: OutboxMessage| {
+            let Cause { request_id, trace_id } = &message.cause;
+            let (request, trace) = (request_id.as_deref(), trace_id.map(display));
+            // Of the highest level, so that a filter that shows errors alone shows them with it.
+            let span = error_span!("message", message.id = %message.id, request.id = request, trace.id = trace);
+            if let Some(trace) = message.cause.trace_id {
+                telemetry::join(&span, trace, None);
+            }
+            self.deliver(message).instrument(span)
+        };
+        stream::iter(messages).for_each_concurrent(usize::from(AT_ONCE), deliver).await;
         Ok(count)
     }
 
@@ -121,17 +133,18 @@ impl<S: Store> Mailer<S> {
 
     async fn deliver(&self, message: OutboxMessage) {
         let outcome = self.attempt(&message).await;
-        let (id, attempts, outcome_said) = (message.id, message.attempts, outcome.said);
+        let (attempts, outcome_said) = (message.attempts, outcome.said);
+        self.metrics.mail(outcome_said);
         match &outcome.delivery {
-            Delivery::Sent | Delivery::Dropped => info!(message.id = %id, attempts, outcome = outcome_said, "settled mail"),
-            Delivery::Dead { why } => error!(message.id = %id, attempts, outcome = outcome_said, %why, "settled mail"),
-            Delivery::Retry { why, .. } => warn!(message.id = %id, attempts, outcome = outcome_said, %why, "settled mail"),
+            Delivery::Sent | Delivery::Dropped => info!(attempts, outcome = outcome_said, "settled mail"),
+            Delivery::Dead { why } => error!(attempts, outcome = outcome_said, %why, "settled mail"),
+            Delivery::Retry { why, .. } => warn!(attempts, outcome = outcome_said, %why, "settled mail"),
         }
         match self.settle(&message, &outcome.delivery).await {
             Ok(true) => {}
-            Ok(false) => debug!(message.id = %id, attempts, "another mailer has claimed the message since"),
+            Ok(false) => debug!(attempts, "another mailer has claimed the message since"),
             Err(failure) => {
-                warn!(message.id = %id, attempts, error = %Chain(&failure), "can't settle the message; it will be claimed again");
+                warn!(attempts, error = %Chain(&failure), "can't settle the message; it will be claimed again");
             }
         }
     }
@@ -148,7 +161,7 @@ impl<S: Store> Mailer<S> {
             return Outcome::dropped("expired");
         }
         if message.tries() > MOST_ATTEMPTS {
-            return Outcome::dead("given up", "it was tried too often");
+            return Outcome::dead("given_up", "it was tried too often");
         }
         let mail = match self.open(message) {
             Ok(mail) => mail,
@@ -182,7 +195,7 @@ impl<S: Store> Mailer<S> {
 
     fn later(&self, message: &OutboxMessage, why: &str) -> Outcome {
         if message.tries() >= MOST_ATTEMPTS {
-            return Outcome::dead("given up", why);
+            return Outcome::dead("given_up", why);
         }
         let at = self.clock.now() + retry_delay(message.tries(), self.entropy.as_ref());
         Outcome { delivery: Delivery::Retry { at, why: FailureNote::new(why) }, said: "retry" }

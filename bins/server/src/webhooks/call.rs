@@ -60,6 +60,8 @@ pub struct Headers {
     pub id: String,
     pub timestamp: String,
     pub signature: String,
+    /// In whose trace it is called.
+    pub traceparent: Option<String>,
 }
 
 /// Why a call got no answer. It names no address and quotes nobody.
@@ -154,15 +156,18 @@ fn request(url: &Url, headers: &Headers, body: &[u8]) -> Option<Request<Full<Byt
         Some(port) => format!("{}:{port}", url.host_str()?),
         None => url.host_str()?.to_owned(),
     };
-    Request::post(target)
+    let request = Request::post(target)
         .header(HOST, authority)
         .header(USER_AGENT, concat!("Tenantry/", env!("CARGO_PKG_VERSION")))
         .header(CONTENT_TYPE, "application/json")
         .header("webhook-id", &headers.id)
         .header("webhook-timestamp", &headers.timestamp)
-        .header("webhook-signature", &headers.signature)
-        .body(Full::new(Bytes::copy_from_slice(body)))
-        .ok()
+        .header("webhook-signature", &headers.signature);
+    let request = match &headers.traceparent {
+        Some(traceparent) => request.header("traceparent", traceparent),
+        None => request,
+    };
+    request.body(Full::new(Bytes::copy_from_slice(body))).ok()
 }
 
 /// Connects to the first that answers.

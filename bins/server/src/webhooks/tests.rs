@@ -26,6 +26,8 @@ use super::{
     worker::{AT_ONCE_EACH, LEASE, Notifier},
 };
 
+use crate::metrics::Metrics;
+
 const ALL: CallRules = CallRules { allow_private: true, https_only: false };
 const PUBLIC: CallRules = CallRules { allow_private: false, https_only: false };
 const OPERATORS: WebhookOwner = WebhookOwner::Operators;
@@ -127,6 +129,7 @@ fn world(rules: CallRules, resolver: Arc<Fake>) -> World {
         entropy: Arc::new(SeededEntropy::new(7)),
         keys: Arc::new(KeyRing::parse(&line).unwrap()),
         caller: Caller::new(rules, resolver).unwrap(),
+        metrics: Metrics::new(clock.now()),
     };
     World { notifier, clock, entropy: SeededEntropy::new(8) }
 }
@@ -300,7 +303,7 @@ async fn a_call_takes_ten_seconds_and_not_longer() {
     let receiver = Receiver::with(|_, _| std::thread::sleep(std::time::Duration::from_secs(60)));
     let caller = Caller::new(ALL, nobody()).unwrap();
     let url = WebhookUrl::parse(&receiver.url()).unwrap();
-    let headers = Headers { id: String::new(), timestamp: String::new(), signature: String::new() };
+    let headers = Headers { id: String::new(), timestamp: String::new(), signature: String::new(), traceparent: None };
     let started = std::time::Instant::now();
     assert_eq!(caller.call(&url, &headers, b"{}").await, Err(CallFailure::TimedOut));
     assert!((9..13).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());

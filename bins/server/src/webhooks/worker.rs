@@ -9,7 +9,7 @@ use std::{collections::HashMap, future::pending, sync::Arc, time::Instant};
 use hyper::StatusCode;
 use tenantry_auth::{KeyRing, SealError, open_webhook_secrets};
 use tenantry_domain::{
-    Chain, Clock, Context, Delivery, Entropy, FailureNote, StoreError, Timestamp, Webhook, WebhookCall, WebhookId,
+    Cause, Chain, Clock, Context, Delivery, Entropy, FailureNote, StoreError, Timestamp, Webhook, WebhookCall, WebhookId,
     WebhookMessage, WebhookOutcome,
     ports::{Store, Transaction, WebhookReads, WebhookWrites},
     settle_webhook_message,
@@ -20,12 +20,13 @@ use tokio::{
     task::{self, JoinSet},
     time::{MissedTickBehavior, interval},
 };
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument, debug, error, error_span, field::display, info, warn};
 
 use super::{
     backoff::retry_delay,
     call::{CALL_TIMEOUT, Caller, Headers},
 };
+use crate::{metrics::Metrics, telemetry};
 
 /// Calls at once of one server.
 const AT_ONCE: usize = 64;
@@ -46,6 +47,7 @@ pub struct Notifier<S> {
     pub entropy: Arc<dyn Entropy>,
     pub keys: Arc<KeyRing>,
     pub caller: Caller,
+    pub metrics: Metrics,
 }
 
 /// The calls at hand, and of which webhook each is.
@@ -115,7 +117,7 @@ impl<S: Store> Notifier<S> {
             }
             for message in self.claim(webhook, room).await? {
                 let notifier = Arc::clone(self);
-                at_hand.begin(webhook, async move { notifier.deliver(message).await });
+                at_hand.begin(webhook, async move { notifier.deliver_in_span(message).await });
             }
         }
         Ok(())
@@ -137,7 +139,7 @@ impl<S: Store> Notifier<S> {
         let mut delivered = 0;
         for webhook in self.store.reader().webhooks_with_due_messages(self.clock.now()).await.expect("a store") {
             for message in self.claim(webhook, usize::from(u16::MAX)).await.expect("a store") {
-                self.deliver(message).await;
+                self.deliver_in_span(message).await;
                 delivered += 1;
             }
         }
@@ -150,39 +152,52 @@ impl<S: Store> Notifier<S> {
         for webhook in self.store.reader().webhooks_with_due_messages(self.clock.now()).await.expect("a store") {
             for message in self.claim(webhook, usize::from(u16::MAX)).await.expect("a store") {
                 if message.id == id {
-                    self.deliver(message).await;
+                    self.deliver_in_span(message).await;
                 }
             }
         }
     }
 
+    /// Delivers in the course of what caused the message.
+    async fn deliver_in_span(&self, message: WebhookMessage) {
+        let Cause { request_id, trace_id } = &message.cause;
+        let (request, trace) = (request_id.as_deref(), trace_id.map(display));
+        // Of the highest level, so that a filter that shows errors alone shows them with it.
+        let span = error_span!("message", message.id = %message.id, request.id = request, trace.id = trace);
+        if let Some(trace) = message.cause.trace_id {
+            telemetry::join(&span, trace, None);
+        }
+        self.deliver(message).instrument(span).await;
+    }
+
     async fn deliver(&self, message: WebhookMessage) {
-        let (id, webhook, tries) = (message.id, message.webhook_id, message.tries);
+        let (webhook, tries) = (message.webhook_id, message.tries);
         let outcome = match self.attempt(&message).await {
             Ok(outcome) => outcome,
             Err(failure) => {
-                warn!(message.id = %id, error = %Chain(&failure), "can't read the webhook; the message will be claimed again");
+                warn!(error = %Chain(&failure), "can't read the webhook; the message will be claimed again");
                 return;
             }
         };
         let status = outcome.call.and_then(|call| call.response_code);
         let duration_ms = outcome.call.map(|call| call.duration_ms);
+        self.metrics.webhook_call(&outcome.delivery, outcome.gone);
         match &outcome.delivery {
-            Delivery::Sent => info!(message.id = %id, webhook.id = %webhook, tries, status, duration_ms, "called webhook"),
-            Delivery::Dropped => info!(message.id = %id, webhook.id = %webhook, "the webhook is gone; its message is dropped"),
+            Delivery::Sent => info!(webhook.id = %webhook, tries, status, duration_ms, "called webhook"),
+            Delivery::Dropped => info!(webhook.id = %webhook, "the webhook is gone; its message is dropped"),
             Delivery::Retry { why, .. } => {
-                warn!(message.id = %id, webhook.id = %webhook, tries, status, duration_ms, %why, "a webhook took no message");
+                warn!(webhook.id = %webhook, tries, status, duration_ms, %why, "a webhook took no message");
             }
             Delivery::Dead { why } => {
-                error!(message.id = %id, webhook.id = %webhook, tries, status, duration_ms, %why, "a message to a webhook is given up");
+                error!(webhook.id = %webhook, tries, status, duration_ms, %why, "a message to a webhook is given up");
             }
         }
         let cx = Context::system(self.clock.now(), self.entropy.as_ref());
         match settle_webhook_message(&self.store, &cx, &message, &outcome).await {
             Ok(true) => {}
-            Ok(false) => debug!(message.id = %id, "another server has claimed the message since"),
+            Ok(false) => debug!("another server has claimed the message since"),
             Err(failure) => {
-                warn!(message.id = %id, error = %Chain(&failure), "can't settle the message; it will be claimed again");
+                warn!(error = %Chain(&failure), "can't settle the message; it will be claimed again");
             }
         }
     }
@@ -227,6 +242,7 @@ impl<S: Store> Notifier<S> {
             id: message.id.to_string(),
             timestamp: (at.unix_millis() / 1000).to_string(),
             signature: signatures.join(" "),
+            traceparent: message.cause.trace_id.map(|trace| telemetry::traceparent(trace, self.entropy.as_ref())),
         })
     }
 

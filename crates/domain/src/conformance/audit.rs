@@ -5,7 +5,7 @@ use time::Duration;
 use super::world::{TICK, World, all_pages, first_page, later, noon};
 use crate::{
     Action, ActionFilter, Actor, ActorFilter, AuditEvent, AuditFilter, Context, Outcome, PageRequest, Target, TenantId,
-    Timestamp, ports::*,
+    Timestamp, TraceId, ports::*,
 };
 
 impl<S: Store> World<S> {
@@ -25,6 +25,7 @@ pub async fn an_event_is_read_as_it_was_written<S: Store>(store: S) {
             actor: Actor::Tenant { tenant, session },
             client_ip: Some("203.0.113.9".parse().unwrap()),
             request_id: Some("req-1".to_owned()),
+            trace_id: Some(TraceId::parse("00f92f3577b34da6a3ce929d0e0e4736").unwrap()),
             ..world.cx(later(1))
         },
         Context { actor: Actor::Operator { operator: world.id(noon()), session: world.id(noon()) }, ..world.cx(later(4)) },

@@ -4,8 +4,8 @@ use time::Duration;
 
 use super::world::{World, first_page, noon};
 use crate::{
-    ActivateError, ActivateProject, ActivateWith, AuditFilter, Branding, ClientName, Code, CodeId, CodeOrder, Delivery, Email,
-    KeyId, NewTenant, OtpAccount, OtpChallenge, OtpMac, OtpPurpose, OtpStrength, OutboxMessage, PlainCode, Plan, PlanId,
+    ActivateError, ActivateProject, ActivateWith, AuditFilter, Branding, Cause, ClientName, Code, CodeId, CodeOrder, Delivery,
+    Email, KeyId, NewTenant, OtpAccount, OtpChallenge, OtpMac, OtpPurpose, OtpStrength, OutboxMessage, PlainCode, Plan, PlanId,
     PlanName, Project, ProjectDetails, ProjectId, ProjectStatus, Quota, SealedPayload, Session, Slug, Subscription,
     SubscriptionState, Tenant, TenantId, TenantName, Timestamp, TokenDigest, activate_project, generate_codes,
     memory::PlainHasher, ports::*,
@@ -245,6 +245,7 @@ impl<S: Store> World<S> {
             not_after: None,
             attempts: 0,
             forgiven: 0,
+            cause: Cause::default(),
             created_at: at,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use time::Duration;
 
 use super::world::{RACERS, TICK, World, first_page, later, noon, race};
-use crate::{Delivery, FailureNote, MessageId, MessageRecord, MessageState, OutboxMessage, Timestamp, ports::*};
+use crate::{Cause, Delivery, FailureNote, MessageId, MessageRecord, MessageState, OutboxMessage, Timestamp, TraceId, ports::*};
 
 fn ids(messages: &[OutboxMessage]) -> Vec<MessageId> {
     messages.iter().map(|message| message.id).collect()
@@ -44,9 +44,12 @@ pub async fn a_claimed_message_is_what_was_written<S: Store>(store: S) {
     let mut message = world.new_message(noon());
     message.payload.bytes = (0..=255).cycle().take(4_000).collect();
     message.not_after = Some(later(600));
+    let trace_id = Some(TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736").unwrap());
+    message.cause = Cause { request_id: Some("req-1".to_owned()), trace_id };
     world.write(async |tx| tx.enqueue_message(&message).await).await;
     let claimed = world.claim(later(1), 9).await;
     let [claimed] = claimed.as_slice() else { panic!("one message is due: {claimed:?}") };
+    assert_eq!(world.record(message.id).await.cause, message.cause);
     // Whether a claim moves `available_at` is the store's affair.
     assert_eq!(claimed, &OutboxMessage { attempts: 1, available_at: claimed.available_at, ..message });
 }
@@ -152,6 +155,7 @@ pub async fn a_messages_record_says_what_became_of_it<S: Store>(store: S) {
         not_after: Some(later(600)),
         holds_payload: true,
         settled_at: None,
+        cause: Cause::default(),
         created_at: noon(),
     };
     assert_eq!(world.record(message.id).await, waiting);

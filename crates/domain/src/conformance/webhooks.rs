@@ -6,9 +6,9 @@ use time::Duration;
 
 use super::world::{RACERS, TICK, World, all_pages, first_page, later, noon, race};
 use crate::{
-    ActivateWith, Delivery, DisabledReason, Event, EventType, EventTypes, Expected, FailureNote, Happening, KeyId, MessageId,
-    MessageState, SealedPayload, TenantId, Timestamp, Webhook, WebhookCall, WebhookDelivery, WebhookDescription, WebhookId,
-    WebhookMessage, WebhookOwner, WebhookUrl, ports::*,
+    ActivateWith, Cause, Context, Delivery, DisabledReason, Event, EventType, EventTypes, Expected, FailureNote, Happening,
+    KeyId, MessageId, MessageState, SealedPayload, TenantId, Timestamp, TraceId, Webhook, WebhookCall, WebhookDelivery,
+    WebhookDescription, WebhookId, WebhookMessage, WebhookOwner, WebhookUrl, ports::*,
 };
 
 const SUSPENDED: EventType = EventType::TenantSuspended;
@@ -195,7 +195,9 @@ pub async fn an_event_reaches_those_who_want_it<S: Store>(store: S) {
         }
         deaf.extend([(owner, unwanted.id), (owner, disabled.id)]);
     }
-    let event = Event::new(&world.cx(noon()), acme, &Happening::TenantSuspended);
+    let trace_id = Some(TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736").unwrap());
+    let cx = Context { request_id: Some("req-1".to_owned()), trace_id, ..world.cx(noon()) };
+    let event = Event::new(&cx, acme, &Happening::TenantSuspended);
     assert_eq!(world.write(async |tx| tx.enqueue_event(&event).await).await, 4);
     let mut ids = BTreeSet::new();
     for &(owner, id) in &hear {
@@ -214,7 +216,14 @@ pub async fn an_event_reaches_those_who_want_it<S: Store>(store: S) {
         assert_eq!(delivery, expected);
         assert!(event.message_ids.contains(&delivery.id) && ids.insert(delivery.id));
         let message = world.claim_of(id, noon(), 9).await.remove(0);
-        let claimed = WebhookMessage { id: delivery.id, webhook_id: id, body: event.body.clone(), attempts: 1, tries: 1 };
+        let claimed = WebhookMessage {
+            id: delivery.id,
+            webhook_id: id,
+            body: event.body.clone(),
+            attempts: 1,
+            tries: 1,
+            cause: event.cause.clone(),
+        };
         assert_eq!(message, claimed);
     }
     for (owner, id) in deaf {
@@ -402,7 +411,14 @@ pub async fn a_webhook_goes_with_its_messages_and_a_tenant_with_its_webhooks<S: 
     assert_eq!(world.due(later(100)).await, BTreeSet::from([operators]));
 
     // A message to nobody: its sender finds it, and ends it.
-    let orphan = WebhookMessage { id: world.id(noon()), webhook_id: own, body: b"{}".to_vec(), attempts: 0, tries: 0 };
+    let orphan = WebhookMessage {
+        id: world.id(noon()),
+        webhook_id: own,
+        body: b"{}".to_vec(),
+        attempts: 0,
+        tries: 0,
+        cause: Cause::default(),
+    };
     world.write(async |tx| tx.enqueue_webhook_message(&orphan, Event::TEST, noon()).await).await;
     assert_eq!(world.due(noon()).await, BTreeSet::from([own, operators]));
     let claimed = world.claim_of(own, noon(), 9).await.remove(0);

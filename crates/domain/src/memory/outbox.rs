@@ -2,7 +2,7 @@ use time::Duration;
 
 use super::store::{MemoryTransaction, Mode, View};
 use crate::{
-    Delivery, FailureNote, KeyId, MessageId, MessageRecord, MessageState, OutboxMessage, Page, PageRequest, SealedPayload,
+    Cause, Delivery, FailureNote, KeyId, MessageId, MessageRecord, MessageState, OutboxMessage, Page, PageRequest, SealedPayload,
     StoreError, Timestamp, WebhookCall, WebhookDelivery, WebhookId, WebhookMessage,
     ports::{MessageFilter, OutboxReads, OutboxWrites},
 };
@@ -27,10 +27,11 @@ impl StoredMessage {
     }
 
     /// A message to a webhook, due at once. What it says isn't sealed.
-    pub fn to_webhook(webhook: WebhookId, id: MessageId, topic: &str, body: &[u8], at: Timestamp) -> Self {
+    pub fn to_webhook(webhook: WebhookId, id: MessageId, topic: &str, body: &[u8], cause: &Cause, at: Timestamp) -> Self {
         let payload = SealedPayload { key_id: KeyId::from_stored(String::new()), bytes: body.to_vec() };
         let (topic, available_at, created_at) = (topic.to_owned(), at, at);
-        let message = OutboxMessage { id, topic, payload, available_at, not_after: None, attempts: 0, forgiven: 0, created_at };
+        let (not_after, attempts, forgiven, cause) = (None, 0, 0, cause.clone());
+        let message = OutboxMessage { id, topic, payload, available_at, not_after, attempts, forgiven, cause, created_at };
         Self::new(message, Some(webhook))
     }
 
@@ -87,6 +88,7 @@ impl StoredMessage {
             body: self.message.payload.bytes.clone(),
             attempts: self.message.attempts,
             tries: self.message.tries(),
+            cause: self.message.cause.clone(),
         })
     }
 
@@ -108,6 +110,7 @@ impl StoredMessage {
             not_after,
             holds_payload: !self.wiped,
             settled_at: self.settled_at,
+            cause: self.message.cause.clone(),
             created_at,
         }
     }

@@ -121,14 +121,14 @@ impl WebhookWrites for MemoryTransaction {
         let wants = |webhook: &&Webhook| hears_of(webhook, event.tenant) && webhook.events.has(event.event_type);
         let webhooks: Vec<WebhookId> = tables.webhooks.rows().filter(wants).map(|webhook| webhook.id).collect();
         for (&webhook, &id) in webhooks.iter().zip(&event.message_ids) {
-            let row = StoredMessage::to_webhook(webhook, id, event.event_type.topic(), &event.body, event.at);
+            let row = StoredMessage::to_webhook(webhook, id, event.event_type.topic(), &event.body, &event.cause, event.at);
             tables.outbox.put(id, row);
         }
         Ok(webhooks.len() as u64)
     }
 
     async fn enqueue_webhook_message(&mut self, message: &WebhookMessage, topic: &str, now: Timestamp) -> Result<(), StoreError> {
-        let row = StoredMessage::to_webhook(message.webhook_id, message.id, topic, &message.body, now);
+        let row = StoredMessage::to_webhook(message.webhook_id, message.id, topic, &message.body, &message.cause, now);
         self.tables_mut().outbox.put(message.id, row);
         Ok(())
     }

@@ -161,7 +161,7 @@ pub async fn test_webhook<S: Store>(
     hold_webhook_owner(&mut tx, owner).await?;
     enabled(&mut tx, owner, id).await?;
     let (message, body) = (Id::generate(cx.now, cx.entropy), Event::test_body(cx, id));
-    let test = WebhookMessage { id: message, webhook_id: id, body, attempts: 0, tries: 0 };
+    let test = WebhookMessage { id: message, webhook_id: id, body, attempts: 0, tries: 0, cause: cx.cause() };
     tx.enqueue_webhook_message(&test, Event::TEST, cx.now).await?;
     let delivery = tx.webhook_delivery(owner, id, message).await?.ok_or(WebhookError::UnknownDelivery)?;
     let event = AuditEvent::new(cx, Action::WebhookTested, owner.tenant(), Some(Target::Webhook(id)));

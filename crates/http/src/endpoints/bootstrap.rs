@@ -16,6 +16,7 @@ use crate::{
     endpoints::{Answer, State},
     errors::ErrorCode,
     extract::Stranger,
+    observer::Occasion,
     operation::{Operation, get, post},
     problem::{Fields, Problem},
     schema,
@@ -33,6 +34,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .answers::<BootstrapLinkJson>(StatusCode::OK),
         post("/bootstrap/{token}", web::to(make_owner::<S>))
             .door()
+            .counted(Occasion::Bootstrap)
             .says("Use a bootstrap link", "Makes an owner, once, and signs it in.")
             .path_parameter::<schema::BootstrapToken>("token")
             .body::<NewOwnerJson>()

@@ -48,6 +48,9 @@ pub(super) struct EventJson {
     /// In which request, as `X-Request-Id` said.
     #[schema(example = "req_018bcfe568007000800000000000000a")]
     request_id: Option<String>,
+    /// In which trace (W3C Trace Context): that of the request's `traceparent`, or one of its own.
+    #[schema(value_type = Option<schema::TraceId>)]
+    trace_id: Option<String>,
     /// What else there is to say: what changed, and why something was refused.
     details: BTreeMap<String, String>,
 }
@@ -88,6 +91,7 @@ pub(super) fn whole(event: AuditEvent) -> EventJson {
         target: event.target,
         client_ip: event.client_ip.map(|address| address.to_string()),
         request_id: event.request_id,
+        trace_id: event.trace_id.map(|trace| trace.to_string()),
         details: event.details,
     }
 }
@@ -100,7 +104,7 @@ pub(super) fn for_its_tenant(event: AuditEvent) -> EventJson {
         return event;
     }
     let actor = ActorJson { id: None, session_id: None, ..event.actor };
-    EventJson { actor, client_ip: None, request_id: None, ..event }
+    EventJson { actor, client_ip: None, request_id: None, trace_id: None, ..event }
 }
 
 /// What a query asks for, as it came.
@@ -179,6 +183,7 @@ const COLUMNS: &[&str] = &[
     "client_ip",
     "request_id",
     "details",
+    "trace_id",
 ];
 
 async fn as_csv<S: Store>(
@@ -204,7 +209,7 @@ async fn as_csv<S: Store>(
 }
 
 impl EventJson {
-    fn cells(self) -> [String; 12] {
+    fn cells(self) -> [String; 13] {
         [
             self.id.to_string(),
             self.at.to_string(),
@@ -218,6 +223,7 @@ impl EventJson {
             cell(self.client_ip),
             cell(self.request_id),
             serde_json::to_string(&self.details).unwrap_or_default(),
+            cell(self.trace_id),
         ]
     }
 }

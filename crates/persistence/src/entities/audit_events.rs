@@ -4,7 +4,7 @@ use sea_orm::{
     ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
     PrimaryKeyTrait,
 };
-use tenantry_domain::{Actor, AuditEvent, Id};
+use tenantry_domain::{Actor, AuditEvent, Id, TraceId};
 use uuid::Uuid;
 
 use crate::{
@@ -26,6 +26,7 @@ pub(crate) struct Model {
     pub(crate) batch_id: Option<Uuid>,
     pub(crate) client_ip: Option<String>,
     pub(crate) request_id: Option<String>,
+    pub(crate) trace_id: Option<String>,
     /// A JSON object of strings.
     pub(crate) details: String,
     pub(crate) created_at: DbTime,
@@ -50,6 +51,7 @@ impl From<&AuditEvent> for ActiveModel {
             batch_id: Set(event.batch_id.map(Id::uuid)),
             client_ip: Set(event.client_ip.map(|address| address.to_string())),
             request_id: Set(event.request_id.clone()),
+            trace_id: Set(event.trace_id.map(|trace| trace.to_string())),
             details: Set(serde_json::Value::Object(details.collect()).to_string()),
             created_at: Set(event.at.into()),
         }
@@ -75,6 +77,7 @@ impl Row for Model {
             batch_id: self.batch_id.map(Id::from_uuid),
             client_ip: self.client_ip.map(|address| address.parse()).transpose()?,
             request_id: self.request_id,
+            trace_id: self.trace_id.map(|trace| TraceId::parse(&trace)).transpose()?,
             details: details.map_err(|_| "the details are no JSON object of strings")?,
         })
     }

@@ -2,7 +2,7 @@ use sea_orm::{
     ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
     FromQueryResult, PrimaryKeyTrait,
 };
-use tenantry_domain::{FailureNote, Id, KeyId, MessageRecord, MessageState, OutboxMessage, SealedPayload};
+use tenantry_domain::{Cause, FailureNote, Id, KeyId, MessageRecord, MessageState, OutboxMessage, SealedPayload, TraceId};
 use uuid::Uuid;
 
 use crate::{
@@ -33,6 +33,8 @@ pub(crate) struct Model {
     pub(crate) called_at: Option<DbTime>,
     pub(crate) call_duration_ms: Option<i64>,
     pub(crate) response_code: Option<i64>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) trace_id: Option<String>,
     pub(crate) created_at: DbTime,
 }
 
@@ -59,6 +61,8 @@ impl From<&OutboxMessage> for ActiveModel {
             called_at: Set(None),
             call_duration_ms: Set(None),
             response_code: Set(None),
+            request_id: Set(message.cause.request_id.clone()),
+            trace_id: Set(message.cause.trace_id.map(|trace| trace.to_string())),
             created_at: Set(message.created_at.into()),
         }
     }
@@ -78,9 +82,15 @@ impl Row for Model {
             not_after: moment(self.not_after),
             attempts: count(self.attempts)?,
             forgiven: count(self.forgiven)?,
+            cause: cause(self.request_id, self.trace_id)?,
             created_at: self.created_at.into(),
         })
     }
+}
+
+/// What caused a message, as its row has it.
+pub(crate) fn cause(request_id: Option<String>, trace_id: Option<String>) -> Result<Cause, Corruption> {
+    Ok(Cause { request_id, trace_id: trace_id.map(|trace| TraceId::parse(&trace)).transpose()? })
 }
 
 /// A message without what it says.
@@ -96,6 +106,8 @@ pub(crate) struct RecordRow {
     settled_at: Option<DbTime>,
     outcome: Option<String>,
     last_error: Option<String>,
+    request_id: Option<String>,
+    trace_id: Option<String>,
     created_at: DbTime,
 }
 
@@ -114,6 +126,7 @@ impl Row for RecordRow {
             not_after: moment(self.not_after),
             holds_payload: self.holds_payload,
             settled_at: moment(self.settled_at),
+            cause: cause(self.request_id, self.trace_id)?,
             created_at: self.created_at.into(),
         })
     }

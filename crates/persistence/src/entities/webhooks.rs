@@ -9,6 +9,7 @@ use tenantry_domain::{
 use uuid::Uuid;
 
 use crate::{
+    entities::outbox::cause,
     row::{Corruption, Row, count, moment},
     timestamp::DbTime,
 };
@@ -101,6 +102,8 @@ pub(crate) struct MessageRow {
     payload: Vec<u8>,
     attempts: i64,
     forgiven: i64,
+    request_id: Option<String>,
+    trace_id: Option<String>,
 }
 
 impl Row for MessageRow {
@@ -114,6 +117,7 @@ impl Row for MessageRow {
             body: self.payload,
             attempts: count(self.attempts)?,
             tries: count(self.attempts - self.forgiven)?,
+            cause: cause(self.request_id, self.trace_id)?,
         })
     }
 }

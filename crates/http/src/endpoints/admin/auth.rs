@@ -19,6 +19,7 @@ use crate::{
     },
     errors::ErrorCode,
     extract::Stranger,
+    observer::{Door, Occasion},
     operation::{Operation, post},
     problem::Problem,
 };
@@ -27,6 +28,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
     vec![
         post("/api/admin/auth/otp/generate", web::to(generate_otp::<S>))
             .door()
+            .counted(Occasion::OtpRequest(Door::Operator))
             .says(
                 "Ask for an operator's one-time password",
                 "Mails a one-time password to the operator. The answer is the same whether there is such an operator or not.",
@@ -35,6 +37,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .answers::<ChallengeJson>(StatusCode::ACCEPTED),
         post("/api/admin/auth/otp/verify", web::to(verify_otp::<S>))
             .door()
+            .counted(Occasion::OtpVerification(Door::Operator))
             .says(
                 "Sign in as an operator",
                 "Takes the challenge and the one-time password that answers it, once. Wrong, expired, used and unknown are refused alike.",

@@ -220,6 +220,9 @@ struct TimelineEventJson {
     client_ip: Option<String>,
     /// In which request.
     request_id: Option<String>,
+    /// In which trace.
+    #[schema(value_type = Option<schema::TraceId>)]
+    trace_id: Option<String>,
     /// What else there is to say.
     details: BTreeMap<String, String>,
 }
@@ -236,6 +239,7 @@ impl From<AuditEvent> for TimelineEventJson {
             reason: event.details.remove("reason"),
             client_ip: event.client_ip.map(|address| address.to_string()),
             request_id: event.request_id,
+            trace_id: event.trace_id.map(|trace| trace.to_string()),
             details: event.details,
         }
     }

@@ -97,6 +97,12 @@ struct MessageJson {
     /// When it was sent, dropped or given up.
     #[schema(value_type = Option<schema::Moment>)]
     settled_at: Option<Timestamp>,
+    /// The request that caused it, as `X-Request-Id` said.
+    #[schema(example = "req_018bcfe568007000800000000000000a")]
+    request_id: Option<String>,
+    /// In which trace.
+    #[schema(value_type = Option<schema::TraceId>)]
+    trace_id: Option<String>,
     #[schema(value_type = schema::Moment)]
     created_at: Timestamp,
 }
@@ -113,6 +119,8 @@ impl MessageJson {
             next_attempt_at: Some(message.available_at).filter(|_| message.state == MessageState::Waiting),
             not_after: message.not_after,
             settled_at: message.settled_at,
+            request_id: message.cause.request_id,
+            trace_id: message.cause.trace_id.map(|trace| trace.to_string()),
             created_at: message.created_at,
         }
     }

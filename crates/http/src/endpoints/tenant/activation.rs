@@ -1,5 +1,7 @@
 //! Activation of a project, and its return.
 
+use std::cell::Cell;
+
 use actix_web::{
     HttpResponse,
     http::StatusCode,
@@ -18,6 +20,7 @@ use crate::{
     endpoints::{Answer, State},
     errors::ErrorCode,
     extract::TenantSession,
+    observer::{Occasion, answered_again},
     once::KeyedBody,
     operation::{Operation, post},
     problem::Problem,
@@ -38,6 +41,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .optional_body::<ActivateJson>()
             .answers::<ProjectJson>(StatusCode::OK)
             .idempotent()
+            .counted(Occasion::Activation)
             .refuses(&[
                 ErrorCode::CodeMalformed,
                 ErrorCode::CodeUnknown,
@@ -110,11 +114,14 @@ pub(crate) async fn activate<S: Store>(
     let with = body.read_or_default::<ActivateJson>().await?.into_choice()?;
     let guesses = Limit { bucket: state.keys.guesses_bucket(who.id()), rate: state.policy.guesses_per_tenant };
     let request = ActivateProject { tenant: who.id(), project: *id, with, guesses: Some(guesses) };
-    body.answer_once(&state, who.context(&state), async |store, cx| {
+    let was_active = Cell::new(false);
+    let answer = body.answer_once(&state, who.context(&state), async |store, cx| {
         let project = activate_project(store, cx, state.keys.as_ref(), &request).await?;
+        was_active.set(project.started_at != Some(cx.now));
         Ok(HttpResponse::Ok().json(ProjectJson::from(project)))
-    })
-    .await
+    });
+    let answer = answer.await?;
+    Ok(if was_active.get() { answered_again(answer) } else { answer })
 }
 
 /// Undoes an activation, within what the policy lets a tenant do by itself.

@@ -15,6 +15,7 @@ use crate::{
     endpoints::{Answer, State},
     errors::ErrorCode,
     extract::Stranger,
+    observer::{Door, Occasion},
     operation::{Operation, post},
     problem::Problem,
     schema,
@@ -24,6 +25,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
     vec![
         post("/api/tenant/auth/otp/generate", web::to(generate_otp::<S>))
             .door()
+            .counted(Occasion::OtpRequest(Door::Tenant))
             .says(
                 "Ask for a one-time password",
                 "Mails a one-time password to the tenant. The answer is the same whether there is such a tenant or not.",
@@ -32,6 +34,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .answers::<ChallengeJson>(StatusCode::ACCEPTED),
         post("/api/tenant/auth/otp/verify", web::to(verify_otp::<S>))
             .door()
+            .counted(Occasion::OtpVerification(Door::Tenant))
             .says(
                 "Sign in",
                 "Takes the challenge and the one-time password that answers it, once. Wrong, expired, used and unknown are refused alike.",
