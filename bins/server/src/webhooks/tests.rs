@@ -11,8 +11,8 @@ use std::{
 
 use tenantry_auth::{KeyRing, NewWebhook, SecretWebhook, create_webhook, rotate_webhook_secret};
 use tenantry_domain::{
-    Clock, Context, DisabledReason, EventType, EventTypes, KeyId, ManualClock, MessageState, SeededEntropy, Timestamp, Webhook,
-    WebhookChange, WebhookDelivery, WebhookId, WebhookOwner, WebhookUrl, change_webhook,
+    Clock, Context, DisabledReason, EventType, EventTypes, KeyId, ManualClock, MessageState, SeededEntropy, Timestamp, TraceId,
+    Webhook, WebhookChange, WebhookDelivery, WebhookId, WebhookOwner, WebhookUrl, change_webhook,
     memory::MemoryStore,
     ports::{Store, WebhookReads},
     redeliver_webhook_message, test_webhook,
@@ -171,6 +171,23 @@ fn nobody() -> Arc<Fake> {
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nset-cookie: a=b\r\n\r\n";
+
+#[tokio::test]
+async fn a_call_is_made_in_the_trace_of_what_caused_it() {
+    let (world, receiver) = (world(ALL, nobody()), Receiver::start(OK));
+    let id = world.webhook(&receiver.url()).await.webhook.id;
+    let trace_id = TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736").unwrap();
+    let cx = Context { trace_id: Some(trace_id), ..world.cx() };
+    test_webhook(&world.notifier.store, &cx, OPERATORS, id).await.unwrap();
+    assert_eq!(world.notifier.deliver_due().await, 1);
+    world.test(id).await;
+    assert_eq!(world.notifier.deliver_due().await, 1);
+    let [traced, untraced] = receiver.requests().try_into().unwrap();
+    let traceparent = header(&traced, "traceparent").unwrap();
+    assert!(traceparent.starts_with(&format!("00-{trace_id}-")) && traceparent.len() == 55, "{traceparent}");
+    assert!(!traceparent.contains("-0000000000000000-"));
+    assert_eq!(header(&untraced, "traceparent"), None);
+}
 
 #[tokio::test]
 async fn a_message_is_sent_once_with_its_signature() {
