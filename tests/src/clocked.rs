@@ -7,7 +7,7 @@ use tenantry_domain::{
     BootstrapPurpose, Clock as _, Context, Delivery, KeyId, ManualClock, SystemEntropy, Timestamp,
     ports::{OutboxWrites as _, Store as _, Transaction as _},
 };
-use tenantry_http::{AppState, Health, HttpSettings, Readiness, Unobserved, serve};
+use tenantry_http::{AppState, ConsoleSettings, Health, HttpSettings, Readiness, Unobserved, serve};
 use tenantry_persistence::{DatabaseStore, Options};
 use time::macros::datetime;
 use tokio::sync::oneshot;
@@ -56,6 +56,7 @@ impl Clocked {
             policy: Arc::new(AuthPolicy::default()),
             health: Health::new(AlwaysReady),
             webhooks_https_only: false,
+            console: Arc::new(ConsoleSettings { brand: "Tenantry".to_owned(), secure_cookies: false, public_origin: None }),
             mail_waiting: Arc::new(|| {}),
             observer: Arc::new(Unobserved),
         };

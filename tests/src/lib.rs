@@ -28,12 +28,14 @@ mod readme {}
 
 mod api;
 pub mod binaries;
+mod browser;
 mod clocked;
 pub mod database;
 mod effort;
 mod leaks;
 mod mail_server;
 mod operators;
+mod people;
 mod postgres;
 mod process;
 pub mod python;
@@ -43,6 +45,7 @@ mod stalling_line;
 mod world;
 
 pub use api::{Api, Reply, otp_in};
+pub use browser::{Browser, Reader};
 pub use clocked::Clocked;
 pub use effort::effort;
 pub use mail_server::{Mail, MailServer};

@@ -10,7 +10,7 @@ use crate::binaries::without_settings;
 
 /// A command with one of the tools, which finds the others on its path and leaves what it writes in `folder`.
 pub fn tool(name: &str, folder: &Path) -> Command {
-    let tools = tools();
+    let tools = programs();
     let mut command = without_settings(Command::new(tools.join(name)));
     let path = std::env::var("PATH").unwrap_or_default();
     command.current_dir(folder).env("PATH", format!("{}:{path}", tools.display())).env("NO_COLOR", "1").env("HOME", folder);
@@ -25,7 +25,7 @@ pub async fn run(mut command: Command) -> Output {
 }
 
 /// The folder of the tools: `$TENANTRY_PYTHON_TOOLS` when it is set (scripts/test sets it), else made by the same script.
-fn tools() -> &'static Path {
+pub fn programs() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| match std::env::var_os("TENANTRY_PYTHON_TOOLS") {
         Some(folder) => PathBuf::from(folder),

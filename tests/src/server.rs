@@ -185,7 +185,7 @@ impl Server {
 
     /// All that the server has written to stdout and stderr, from its first start on.
     pub fn logs(&self) -> String {
-        self.earlier_logs.clone() + &self.process.logs()
+        self.earlier_logs.clone() + self.process.logs().as_str()
     }
 
     /// What the server has written to stdout since it was last started.

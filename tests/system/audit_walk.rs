@@ -54,7 +54,8 @@ impl Event {
             && found["client_ip"] == "127.0.0.1"
             && found["request_id"].as_str() == reply.header("x-request-id")
             && found["outcome"] == "success"
-            && details.keys().eq(said.keys())
+            && details.len() == said.len()
+            && details.keys().all(|name| said.contains_key(name))
             && details.iter().all(|(name, value)| value.is_null() && said[name].is_string() || said[name] == *value)
     }
 }

@@ -1,4 +1,5 @@
-//! Attack 17, as far as there are no cookies: what another site's page can make a browser send has no effect, and reads nothing.
+//! Attack 17 at the API: what another site's page can make a browser send has no effect, and reads nothing. `console_sessions` has it with
+//! cookies.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
@@ -42,8 +43,9 @@ on_both_databases! {
             ] {
                 let request = who.request(Method::POST, path).body(body.to_string());
                 let request = if content_type.is_empty() { request } else { request.header("content-type", content_type) };
-                let refused = who.send(cross_site(request)).await.expect_problem(415, "unsupported_media_type");
-                shares_nothing(&refused);
+                let plain = request.try_clone().expect("a request");
+                who.send(plain).await.expect_problem(415, "unsupported_media_type");
+                shares_nothing(&who.send(cross_site(request)).await.expect_problem(403, "forbidden"));
             }
         }
         // A preflight is told of nothing that is allowed.
@@ -56,15 +58,18 @@ on_both_databases! {
         let token = tenant.bearer().unwrap();
         for name in ["session", "session_token", "__Host-session", "__Host-tenantry", "token", "Authorization"] {
             let request = stranger.request(Method::POST, "/api/tenant/projects").header("cookie", format!("{name}={token}"));
-            shares_nothing(&stranger.send(cross_site(request.json(&project))).await.expect_problem(401, "unauthenticated"));
+            let request = request.json(&project);
+            let plain = request.try_clone().expect("a request");
+            stranger.send(plain).await.expect_problem(401, "unauthenticated");
+            shares_nothing(&stranger.send(cross_site(request)).await.expect_problem(403, "forbidden"));
         }
         assert_eq!(rows().await, before, "nothing took place");
 
-        // A bearer token is presented on purpose, by whom it may be: it does the same from anywhere, and the page still can't read the answer.
-        let made = tenant.send(cross_site(tenant.request(Method::POST, "/api/tenant/projects").json(&project))).await.expect(201);
-        shares_nothing(&made);
+        // Nor does a bearer token help a foreign page: it has no business here, and could not read the answer.
+        let ask = tenant.request(Method::POST, "/api/tenant/projects").json(&project);
+        shares_nothing(&tenant.send(cross_site(ask)).await.expect_problem(403, "forbidden"));
         let read = tenant.send(cross_site(tenant.request(Method::GET, "/api/tenant/projects"))).await.expect(200);
         shares_nothing(&read);
-        assert_eq!(read.body["items"].as_array().map(Vec::len), Some(1));
+        assert_eq!(read.body["items"].as_array().map(Vec::len), Some(0));
     }
 }

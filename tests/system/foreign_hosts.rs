@@ -18,7 +18,7 @@ fn send_from_afar(server: &Server, absolute: bool, path: &str, headers: &str, bo
     let request = format!(
         "{method} {target} HTTP/1.1\r\nHost: {EVIL}\r\nX-Forwarded-Host: {EVIL}\r\nX-Forwarded-Server: {EVIL}\r\nX-Forwarded-Proto: gopher\r\n\
         X-Forwarded-Prefix: /{EVIL}\r\nForwarded: for=192.0.2.1;host={EVIL};proto=gopher\r\nX-Original-URL: http://{EVIL}/\r\n\
-        X-Rewrite-URL: http://{EVIL}/\r\nX-Host: {EVIL}\r\nOrigin: http://{EVIL}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+        X-Rewrite-URL: http://{EVIL}/\r\nX-Host: {EVIL}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
         Connection: close\r\n{headers}\r\n{body}",
         body.len()
     );

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a request is carried out once, however often it is sent, to whichever server, and however that one ends.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use reqwest::Method;
 use sea_orm::{ConnectionTrait as _, Database, TransactionTrait as _};
@@ -40,13 +40,14 @@ fn server_document() -> Value {
     serde_json::from_str(&tenantry_http::openapi::<tenantry_domain::memory::MemoryStore>()).unwrap()
 }
 
-/// The path of every POST, and whether it takes a key.
+/// The path of every POST in its order, and whether it takes a key.
 fn posts(document: &Value) -> impl Iterator<Item = (&str, bool)> {
-    document["paths"].as_object().unwrap().iter().filter_map(|(path, item)| {
+    let posts = document["paths"].as_object().unwrap().iter().filter_map(|(path, item)| {
         let parameters = item.get("post")?["parameters"].as_array();
         let takes_key = parameters.into_iter().flatten().any(|parameter| parameter["name"] == "Idempotency-Key");
         Some((path.as_str(), takes_key))
-    })
+    });
+    posts.collect::<BTreeMap<_, _>>().into_iter()
 }
 
 /// Every POST takes a key, but for those that are the same, or refused, when they are sent again, and those of nobody.

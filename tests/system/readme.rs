@@ -72,11 +72,32 @@ async fn the_commands_of_the_first_screen_exist() {
     assert!(first_screen.contains("scripts/test"));
     let demo = tenantry_tests::Server::builder().without("TENANTRY__BOOTSTRAP__API_KEY").args(["--demo"]).start().await;
     let said = demo.logs();
-    for promised in
-        ["listening on http://127.0.0.1:", "(development)", "operator key for this run: tnk_", "The demo tenant is `demo`."]
-    {
+    for promised in [
+        "listening on http://127.0.0.1:",
+        "(development)",
+        "/admin for operators, http://127.0.0.1:",
+        "operator key for this run: tnk_",
+        "The demo tenant is `demo`.",
+    ] {
         assert!(said.contains(promised), "{promised} is not in {said}");
     }
+}
+
+#[test]
+fn the_rules_are_counted() {
+    let suite = include_str!("../../crates/domain/src/conformance/suite.rs");
+    let is_rule =
+        |line: &str| line.trim().strip_suffix(',').is_some_and(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+    let rules = suite.lines().filter(|line| is_rule(line)).count();
+    assert!(README.contains(&format!(" {rules} rules hold every store to it")), "there are {rules}");
+}
+
+#[test]
+fn the_pictures_are_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let pictures: Vec<_> = README.split("](docs/").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    assert!(pictures.iter().any(|file| file.ends_with(".png")), "{pictures:?}");
+    assert!(pictures.iter().all(|file| root.join("docs").join(file).is_file()), "{pictures:?}");
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ pub struct Greeting<'a> {
     pub config: &'a Config,
     /// Where it listens.
     pub address: SocketAddr,
+    /// The address that people know it by.
+    pub public_url: &'a str,
     /// The operator key that nobody knows yet.
     pub operator_key: Option<&'a ApiKeyToken>,
     /// The link that makes the first operator, and until when.
@@ -26,6 +28,7 @@ impl Greeting<'_> {
             format!("Tenantry {} listening on http://{} ({})", env!("CARGO_PKG_VERSION"), self.address, environment.as_str()),
             format!("  data  {}", config.database.url),
             format!("  mail  {}", config.mail),
+            format!("  consoles  {0}/admin for operators, {0}/tenant for tenants", self.public_url),
         ];
         if let Some((link, expires_at)) = &self.link {
             lines.push(format!("  first operator: {link}"));
@@ -64,7 +67,8 @@ mod tests {
         let key = ApiKeyToken::generate(&tenantry_domain::SeededEntropy::new(1));
         let link = Some(("http://127.0.0.1:41234/bootstrap/tnb_x".to_owned(), Timestamp::MIN));
         let address = "127.0.0.1:41234".parse().unwrap();
-        let text = Greeting { config: &config, address, operator_key: Some(&key), link }.text();
+        let text =
+            Greeting { config: &config, address, public_url: "http://127.0.0.1:41234", operator_key: Some(&key), link }.text();
         assert_eq!(text.lines().filter(|line| line.contains("listening on http://127.0.0.1:41234 ")).count(), 1);
         assert_eq!((text.matches(key.reveal()).count(), text.matches("/bootstrap/tnb_x\n").count()), (1, 1));
         assert!(text.contains("postgres://u:***@h/db") && !text.contains("hunter2"), "{text}");

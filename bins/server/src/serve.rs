@@ -9,7 +9,7 @@ use std::{
 
 use actix_web::{dev::ServerHandle, rt};
 use tenantry_domain::{Clock, Context, Entropy, SystemClock, SystemEntropy};
-use tenantry_http::{AppState, Health};
+use tenantry_http::{AppState, ConsoleSettings, Health};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{sleep, timeout},
@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::{
     bootstrap_link,
-    config::{Config, Environment, Key},
+    config::{Config, Environment, Key, PublicUrl},
     database::{self, DatabaseError, DatabaseReadiness},
     demo::{self, DemoError},
     greeting::{Greeting, reachable},
@@ -140,6 +140,12 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         operator_keys: operators.keys.into(),
         health: health.clone(),
         webhooks_https_only: rules.https_only,
+        console: Arc::new(ConsoleSettings {
+            brand: config.brand.name.clone(),
+            secure_cookies: config.environment == Environment::Production
+                || config.http.public_url.as_ref().is_some_and(PublicUrl::is_https),
+            public_origin: config.http.public_url.as_ref().map(PublicUrl::to_string),
+        }),
         mail_waiting: mailer.waker(),
         observer: Arc::new(RequestObserver(metrics)),
     };
@@ -148,7 +154,14 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
     let mut serving = rt::spawn(server);
 
     let link_address = link.as_ref().map(|link| (bootstrap_link::address(&public_url, link), link.link.expires_at));
-    let greeting = Greeting { config: &config, address, operator_key: operators.shown.as_ref(), link: link_address }.text();
+    let greeting = Greeting {
+        config: &config,
+        address,
+        public_url: &public_url,
+        operator_key: operators.shown.as_ref(),
+        link: link_address,
+    };
+    let greeting = greeting.text();
     terminal::say(greeting);
     if let Some(code) = demo_code {
         terminal::say(demo::lines(&format!("http://{}", reachable(address)), &code, &config.mail.to_string()));

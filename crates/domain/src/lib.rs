@@ -68,6 +68,7 @@ mod codes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod context;
+mod contrast;
 mod email;
 mod entropy;
 mod event;

@@ -1,4 +1,4 @@
-//! JSON bodies, read strictly: the right media type, at most 64 KiB, no field that isn't known.
+//! Bodies, read strictly: the right media type, at most 64 KiB, and in JSON no field that isn't known.
 
 use std::{
     future::{Ready, ready},
@@ -23,13 +23,24 @@ pub(crate) const LIMIT: usize = 64 * 1024;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What a body is, by its own word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MediaType {
+    Json,
+    Form,
+    Other,
+}
+
 /// A body that hasn't been read. Endpoints read it once they know who sends it, so that a stranger's body costs nothing.
-pub(crate) struct JsonBody {
+pub(crate) struct Body {
     payload: Payload,
     place: Option<Place>,
-    is_json: bool,
+    media_type: MediaType,
     declared: Option<usize>,
 }
+
+/// The same, of JSON.
+pub(crate) struct JsonBody(Body);
 
 impl FromRequest for JsonBody {
     type Error = Problem;
@@ -43,9 +54,7 @@ impl FromRequest for JsonBody {
 impl JsonBody {
     /// The body of a request.
     pub fn of(request: &HttpRequest, payload: &mut Payload) -> Self {
-        let is_json = request.content_type().eq_ignore_ascii_case("application/json");
-        let declared = request.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
-        Self { payload: payload.take(), place: request.extensions().get().cloned(), is_json, declared }
+        Self(Body::of(request, payload))
     }
 
     /// Reads and parses the body.
@@ -55,17 +64,35 @@ impl JsonBody {
 
     /// Reads the body.
     pub async fn receive(&mut self) -> Result<Bytes, Problem> {
-        if self.is_json { self.bytes().await } else { Err(not_json()) }
+        self.0.receive(MediaType::Json).await
     }
 
     /// The same; `None` for a body that is empty, whatever its media type.
     pub async fn receive_optional(&mut self) -> Result<Option<Bytes>, Problem> {
-        let bytes = self.bytes().await?;
-        match (bytes.is_empty(), self.is_json) {
+        let bytes = self.0.bytes().await?;
+        match (bytes.is_empty(), self.0.media_type) {
             (true, _) => Ok(None),
-            (false, true) => Ok(Some(bytes)),
-            (false, false) => Err(not_json()),
+            (false, MediaType::Json) => Ok(Some(bytes)),
+            (false, _) => Err(wrong_type(MediaType::Json)),
         }
+    }
+}
+
+impl Body {
+    /// The body of a request.
+    pub fn of(request: &HttpRequest, payload: &mut Payload) -> Self {
+        let media_type = match request.content_type() {
+            json if json.eq_ignore_ascii_case("application/json") => MediaType::Json,
+            form if form.eq_ignore_ascii_case("application/x-www-form-urlencoded") => MediaType::Form,
+            _ => MediaType::Other,
+        };
+        let declared = request.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
+        Self { payload: payload.take(), place: request.extensions().get().cloned(), media_type, declared }
+    }
+
+    /// Reads the body, which is to be of this type.
+    pub async fn receive(&mut self, expected: MediaType) -> Result<Bytes, Problem> {
+        if self.media_type == expected { self.bytes().await } else { Err(wrong_type(expected)) }
     }
 
     async fn bytes(&mut self) -> Result<Bytes, Problem> {
@@ -98,8 +125,12 @@ impl JsonBody {
     }
 }
 
-fn not_json() -> Problem {
-    Problem::new(ErrorCode::UnsupportedMediaType, "send JSON, with `Content-Type: application/json`")
+fn wrong_type(expected: MediaType) -> Problem {
+    let send = match expected {
+        MediaType::Form => "send a form, with `Content-Type: application/x-www-form-urlencoded`",
+        MediaType::Json | MediaType::Other => "send JSON, with `Content-Type: application/json`",
+    };
+    Problem::new(ErrorCode::UnsupportedMediaType, send)
 }
 
 fn too_large() -> Problem {

@@ -25,12 +25,15 @@ use tracing::{Instrument as _, debug, error_span, info};
 
 use crate::{
     client::{RequestInfo, client_ip, new_request_id},
+    console::{Reader, refusal},
     errors::ErrorCode,
     in_flight::Place,
     long_work::Patience,
-    observer::{Ended, Failure, Observer, Watched, is_again},
+    observer::{Ended, Failure, Observer, Watched, is_again, problem_told},
     problem::Problem,
     routes::Templates,
+    same_origin::{Origin, is_safe},
+    state::ConsoleSettings,
     trace_context::TraceContext,
 };
 
@@ -44,6 +47,7 @@ pub(crate) struct Envelope {
     pub hsts: bool,
     pub observer: Arc<dyn Observer>,
     pub templates: Templates,
+    pub console: Arc<ConsoleSettings>,
 }
 
 /// Puts a request into its envelope.
@@ -60,6 +64,8 @@ pub(crate) async fn envelope<B: MessageBody>(
     let info = RequestInfo { id: id.clone(), trace_id: trace.trace_id, client_ip, timeout: shared.request_timeout };
     request.extensions_mut().insert(info);
     let (method, is_probe) = (method_name(request.method()), is_probe(request.path()));
+    let asked = request.uri().path_and_query().map_or(request.path(), |asked| asked.as_str());
+    let reader = Reader::of(request.method(), asked, request.headers(), &shared.console);
     // The route template, never the path as it came: that is a stranger's text.
     let matched = request.match_pattern();
     let (route, occasion) = shared.templates.find(matched.as_deref(), request.method());
@@ -78,7 +84,11 @@ pub(crate) async fn envelope<B: MessageBody>(
     watched.end(|ended| {
         ended.status = Some(status);
         match &outcome {
-            Ok(response) => ended.again = is_again(response.response()),
+            Ok(response) => {
+                ended.again = is_again(response.response());
+                (ended.code, ended.failure) =
+                    problem_told(response.response()).map_or((None, None), |(code, why)| (Some(code), why));
+            }
             Err(problem) => (ended.code, ended.failure) = (Some(problem.code), problem.failure),
         }
     });
@@ -87,7 +97,7 @@ pub(crate) async fn envelope<B: MessageBody>(
             secure(response.headers_mut(), &id, shared.hsts);
             Ok(response)
         }
-        Err(problem) => Err(Finished { problem: *problem, request_id: id, hsts: shared.hsts }.into()),
+        Err(problem) => Err(Finished { problem: *problem, request_id: id, hsts: shared.hsts, reader }.into()),
     }
 }
 
@@ -100,6 +110,9 @@ async fn answer<B: MessageBody>(
     if !is_probe(request.path()) {
         let place = Place::take(&shared.in_flight)?;
         request.extensions_mut().insert(place);
+    }
+    if !is_safe(request.method()) && Origin::of(request.headers(), shared.console.public_origin.as_deref()) == Origin::Foreign {
+        return Err(Problem::cross_site().into());
     }
     let patience = Patience::new(shared.request_timeout);
     request.extensions_mut().insert(patience.clone());
@@ -182,8 +195,11 @@ fn secure(headers: &mut HeaderMap, request_id: &str, hsts: bool) {
         let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
         headers.insert(header::CONTENT_SECURITY_POLICY, nothing);
     }
-    let fixed: [(HeaderName, &'static str); 4] = [
-        (header::CACHE_CONTROL, "no-store"),
+    // What is the same for everybody says so itself.
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    let fixed: [(HeaderName, &'static str); 3] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
@@ -205,6 +221,8 @@ struct Finished {
     problem: Problem,
     request_id: String,
     hsts: bool,
+    /// Who reads it, if it is a person.
+    reader: Option<Reader>,
 }
 
 impl fmt::Display for Finished {
@@ -214,12 +232,9 @@ impl fmt::Display for Finished {
 }
 
 impl ResponseError for Finished {
-    fn status_code(&self) -> StatusCode {
-        self.problem.status_code()
-    }
-
     fn error_response(&self) -> HttpResponse {
-        let mut response = self.problem.render(&self.request_id);
+        let page = self.reader.as_ref().and_then(|reader| refusal(reader, &self.problem, &self.request_id));
+        let mut response = page.unwrap_or_else(|| self.problem.render(&self.request_id));
         secure(response.headers_mut(), &self.request_id, self.hsts);
         response
     }
@@ -263,6 +278,7 @@ mod tests {
             hsts: false,
             observer,
             templates: Templates::new::<MemoryStore>(),
+            console: Arc::new(ConsoleSettings { brand: "Tenantry".to_owned(), secure_cookies: false, public_origin: None }),
         })
     }
 

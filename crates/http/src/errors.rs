@@ -172,6 +172,11 @@ impl Problem {
         Self::new(ErrorCode::Forbidden, format!("{what} may do more than you: {missing}"))
     }
 
+    /// A browser says that another site's page sent this.
+    pub fn cross_site() -> Self {
+        Self::new(ErrorCode::Forbidden, "this was sent from another site's page, which may change nothing here")
+    }
+
     pub fn unauthenticated() -> Self {
         Self::new(ErrorCode::Unauthenticated, "present a valid token as `Authorization: Bearer ..`")
     }

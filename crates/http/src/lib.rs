@@ -3,12 +3,15 @@
 //! `routes` is the table of all operations, and `openapi` the document that is made of it. An endpoint extracts, calls one use case, and answers; `errors` alone decides which status and code
 //! an error gets; `envelope` is what every request goes through: its id, its limits, the headers of its answer, its line in the log.
 //!
+//! `console` has the pages of the two consoles, which call the same use cases.
+//!
 //! The crate knows stores by their ports alone, and takes its configuration as values: reading it is the server's affair.
 
 mod body;
 mod change;
 mod client;
 mod conditional;
+mod console;
 mod csv_answer;
 mod csv_lines;
 mod endpoints;
@@ -27,6 +30,7 @@ mod operation;
 mod paging;
 mod problem;
 mod routes;
+mod same_origin;
 mod schema;
 mod serve;
 mod state;
@@ -38,6 +42,6 @@ pub use {
     openapi::openapi,
     routes::operator_routes,
     serve::{HttpSettings, serve},
-    state::{AppState, Health, Readiness},
+    state::{AppState, ConsoleSettings, Health, Readiness},
     trace_context::TraceContext,
 };

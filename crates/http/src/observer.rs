@@ -129,6 +129,17 @@ pub(crate) fn is_again<B>(response: &HttpResponse<B>) -> bool {
     response.extensions().get::<Again>().is_some() || response.headers().contains_key("idempotency-replayed")
 }
 
+/// Marks a page as one that tells of a problem.
+pub(crate) fn told_as_a_page(mut response: HttpResponse, problem: (ErrorCode, Option<Failure>)) -> HttpResponse {
+    response.extensions_mut().insert(problem);
+    response
+}
+
+/// The problem that a page tells of.
+pub(crate) fn problem_told<B>(response: &HttpResponse<B>) -> Option<(ErrorCode, Option<Failure>)> {
+    response.extensions().get().copied()
+}
+
 /// A request that is watched. Dropped before it has ended, it was given up by its client.
 pub(crate) struct Watched {
     observer: Arc<dyn Observer>,

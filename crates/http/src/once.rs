@@ -8,7 +8,12 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header::HeaderMap, web::Bytes};
+use actix_web::{
+    FromRequest, HttpMessage as _, HttpRequest,
+    dev::Payload,
+    http::{StatusCode, header::HeaderMap},
+    web::Bytes,
+};
 use serde::de::DeserializeOwned;
 use tenantry_domain::{Actor, Attempt, Begun, Chain, Context, KeyedRequest, ports::Store};
 use tokio::runtime::Handle;
@@ -17,6 +22,7 @@ use tracing::{error, warn};
 use crate::{
     body::{JsonBody, parse},
     client::RequestInfo,
+    console::Form,
     endpoints::Answer,
     errors::ErrorCode,
     kept::Kept,
@@ -101,15 +107,9 @@ impl KeyedBody {
         self.request.answer_once(&self.sent, state, cx, work).await
     }
 
-    /// [`Keyed::begin_once`], for the body that was read.
-    pub async fn begin_once<S: Store, T>(
-        self,
-        state: &AppState<S>,
-        cx: Context<'_>,
-        begin: impl AsyncFnOnce(&S, &Context<'_>) -> Result<T, Problem>,
-        told: impl FnOnce(&T) -> String,
-    ) -> Result<T, Problem> {
-        self.request.begin_once(&self.sent, state, cx, begin, told).await
+    /// The request's key, and the body that was read.
+    pub fn into_parts(self) -> (Keyed, Bytes) {
+        (self.request, self.sent)
     }
 }
 
@@ -118,6 +118,12 @@ impl Keyed {
         let timeout = request.extensions().get::<RequestInfo>().map(|info| info.timeout).ok_or_else(Problem::internal)?;
         let target = [request.method().as_str(), request.path(), request.query_string()].map(str::to_owned);
         Ok(Self { key: key(request.headers()), target, patience: timeout + MARGIN })
+    }
+
+    /// The same for a form, whose key is one of its fields.
+    pub fn of_form(request: &HttpRequest, form: &Form) -> Result<Self, Problem> {
+        let key = form.optional(Form::KEY).filter(|key| key.len() <= 255).map(str::to_owned);
+        Self::of(request).map(|keyed| Self { key: Ok(key), ..keyed })
     }
 
     /// Refuses a key that is none, before a body is read for it.
@@ -140,7 +146,7 @@ impl Keyed {
             Claim::First(first) => first,
         };
         match work(first.store(), &cx).await {
-            Ok(response) if response.status().is_success() => {
+            Ok(response) if response.status().is_success() || response.status() == StatusCode::SEE_OTHER => {
                 let kept = Kept::answer(response).await?;
                 first.keep(state, &cx, &kept).await?;
                 kept.give()

@@ -106,6 +106,15 @@ impl Problem {
         self
     }
 
+    /// The problem as one of a field, where it is none of a field yet and the client could mend it there.
+    pub fn beside(mut self, pointer: &str) -> Self {
+        if self.fields.is_empty() && self.code.status().is_client_error() {
+            let (code, detail) = (Cow::Borrowed(self.code.as_str()), self.detail.to_string());
+            self.fields.push(FieldProblem { pointer: pointer.to_owned(), code, detail });
+        }
+        self
+    }
+
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
         self
@@ -130,7 +139,7 @@ impl Problem {
         response.body(serde_json::to_vec(&body).unwrap_or_default())
     }
 
-    fn head(&self, status: StatusCode) -> HttpResponseBuilder {
+    pub(crate) fn head(&self, status: StatusCode) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(status);
         if let Some(after) = self.retry_after {
             // Rounded up: whoever waits that long is let in.
@@ -180,6 +189,11 @@ impl Fields {
 
     pub fn refuse(&mut self, pointer: impl Into<String>, invalid: InvalidValue) {
         self.0.push(FieldProblem { pointer: pointer.into(), code: Cow::Borrowed(invalid.code), detail: invalid.detail });
+    }
+
+    /// Takes what another reading of the same input found.
+    pub fn join(&mut self, problem: Problem) {
+        self.0.extend(problem.fields);
     }
 
     /// The problem that all the notes make together.

@@ -12,6 +12,7 @@ use actix_web::{
 use tenantry_domain::ports::Store;
 
 use crate::{
+    console,
     endpoints::{admin, bootstrap, docs, health, tenant},
     observer::Occasion,
     operation::{Access, Operation},
@@ -71,7 +72,14 @@ pub(crate) fn table<S: Store>() -> Vec<Section> {
 
 /// Registers every path.
 pub(crate) fn configure<S: Store>(config: &mut ServiceConfig) {
-    let mut operations: Vec<_> = table::<S>().into_iter().flat_map(|section| section.operations).collect();
+    console::configure::<S>(config);
+    register(config, table::<S>().into_iter().flat_map(|section| section.operations).collect());
+    docs::configure(config);
+    config.default_service(web::to(|| ready(Err::<HttpResponse, _>(Problem::not_found()))));
+}
+
+/// Registers operations, by their paths.
+pub(crate) fn register(config: &mut ServiceConfig, mut operations: Vec<Operation>) {
     // A brace sorts behind every letter: a path with a word in a place comes before one with a parameter there, and is found first.
     operations.sort_by_key(|operation| operation.path);
     let mut rest = operations.into_iter().peekable();
@@ -83,8 +91,6 @@ pub(crate) fn configure<S: Store>(config: &mut ServiceConfig) {
         }
         config.service(resource(path, methods));
     }
-    docs::configure(config);
-    config.default_service(web::to(|| ready(Err::<HttpResponse, _>(Problem::not_found()))));
 }
 
 /// What the operations of a path are called when they are counted.
@@ -94,7 +100,8 @@ impl Templates {
     /// Of every path.
     pub fn new<S: Store>() -> Self {
         let mut templates = HashMap::<_, Vec<_>>::new();
-        for operation in table::<S>().into_iter().flat_map(|section| section.operations) {
+        let operations = table::<S>().into_iter().flat_map(|section| section.operations);
+        for operation in operations.chain(console::pages::<S>()) {
             let occasions = templates.entry(operation.path).or_default();
             occasions.extend(operation.occasion.map(|occasion| (operation.method, occasion)));
         }
@@ -122,7 +129,7 @@ impl PathAccess {
 }
 
 /// A path with its methods; another method is answered 405, with the ones that there are.
-fn resource(path: &str, operations: Vec<Operation>) -> Resource {
+pub(crate) fn resource(path: &str, operations: Vec<Operation>) -> Resource {
     let names: Vec<&str> = operations
         .iter()
         .map(|operation| if operation.method == Method::GET { "GET, HEAD" } else { operation.method.as_str() })
@@ -140,10 +147,10 @@ fn resource(path: &str, operations: Vec<Operation>) -> Resource {
     resource.default_service(wrong)
 }
 
-/// Every operation of the operators' API with the scope that it asks for, for tests that walk them; `None`: any operator.
+/// Every operation of the operators' API, and every page of their console, with the scope that it asks for, for tests that walk them; `None`: any operator.
 #[must_use]
 pub fn operator_routes<S: Store>() -> Vec<(Method, &'static str, Option<tenantry_domain::Scope>)> {
-    let operations = table::<S>().into_iter().flat_map(|section| section.operations);
+    let operations = table::<S>().into_iter().flat_map(|section| section.operations).chain(console::pages::<S>());
     operations
         .filter_map(|operation| match operation.access {
             Access::Operator(scope) => Some((operation.method, operation.path, Some(scope))),

@@ -73,6 +73,7 @@ pub fn serve<S: Store>(state: AppState<S>, settings: HttpSettings, listener: Tcp
         hsts: settings.hsts,
         observer: Arc::clone(&state.observer),
         templates: routes::Templates::new::<S>(),
+        console: Arc::clone(&state.console),
     });
     let state = web::Data::new(state);
     let long_places = web::Data::new(LongPlaces::default());

@@ -33,10 +33,23 @@ pub struct AppState<S> {
     pub health: Health,
     /// Whether webhooks may have addresses of https alone.
     pub webhooks_https_only: bool,
+    /// What the consoles are told.
+    pub console: Arc<ConsoleSettings>,
     /// Called once a mail waits in the outbox, so that it needn't wait for the next look there.
     pub mail_waiting: Arc<dyn Fn() + Send + Sync>,
     /// Who is told of requests.
     pub observer: Arc<dyn Observer>,
+}
+
+/// What the consoles are told of where they run.
+#[derive(Clone, Debug)]
+pub struct ConsoleSettings {
+    /// What the portal is called.
+    pub brand: String,
+    /// Whether cookies are for TLS alone. Without it a browser would also send them in the open: for development.
+    pub secure_cookies: bool,
+    /// The address that browsers know the server by (`https://portal.example`), where it is known.
+    pub public_origin: Option<String>,
 }
 
 impl<S> AppState<S> {

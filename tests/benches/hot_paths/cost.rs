@@ -38,7 +38,7 @@ impl Cost {
             let lines = these.statements.iter().filter(|statement| !those.statements.contains(statement));
             lines.map(|statement| format!("\n- only the {side}: {statement}")).collect()
         };
-        only("server", &self.server, &self.driver) + &only("driver", &self.driver, &self.server)
+        only("server", &self.server, &self.driver) + only("driver", &self.driver, &self.server).as_str()
     }
 }
 

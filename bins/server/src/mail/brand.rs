@@ -25,16 +25,9 @@ impl Brand {
     pub const NAME: &str = "Tenantry";
     pub const COLOR: &str = "#1f5f8b";
 
-    /// Black or white, whichever reads better on the brand's colour (WCAG 2.2, relative luminance).
+    /// Black or white, whichever reads better on the brand's colour.
     pub fn ink(&self) -> &'static str {
-        let channel = |place: usize| {
-            let byte = self.color.as_str().get(place..place + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-            let part = f64::from(byte.unwrap_or_default()) / 255.0;
-            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
-        };
-        let luminance = 0.0722f64.mul_add(channel(5), 0.2126f64.mul_add(channel(1), 0.7152 * channel(3)));
-        // Where both have the same contrast.
-        if luminance > 0.179 { "#000000" } else { "#ffffff" }
+        if self.color.is_bright() { "#000000" } else { "#ffffff" }
     }
 }
 

@@ -24,7 +24,9 @@ impl Metrics {
     }
 
     fn count(&self, occasion: Occasion, request: &Ended) {
-        let succeeded = request.status.is_some_and(|status| status.is_success());
+        // A form that was carried out is answered by leading to a page.
+        let succeeded =
+            request.code.is_none() && request.status.is_some_and(|status| status.is_success() || status.is_redirection());
         match occasion {
             Occasion::Activation => {
                 let result = match (succeeded, request.code) {

@@ -23,48 +23,48 @@ use crate::{
 /// An event of the audit trail.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Event)]
-pub(super) struct EventJson {
+pub(crate) struct EventJson {
     #[schema(value_type = schema::EventId)]
-    id: AuditEventId,
+    pub id: AuditEventId,
     /// When.
     #[schema(value_type = schema::Moment)]
-    at: Timestamp,
+    pub at: Timestamp,
     /// The tenant that it concerns, also once that is deleted.
     #[schema(value_type = Option<schema::TenantId>)]
-    tenant_id: Option<TenantId>,
-    actor: ActorJson,
+    pub tenant_id: Option<TenantId>,
+    pub actor: ActorJson,
     /// Did what.
     #[schema(value_type = schema::Action)]
-    action: String,
+    pub action: String,
     /// How that came out: done, or refused. Missing where this version doesn't know the action.
     #[schema(value_type = Option<schema::Outcome>)]
-    outcome: Option<&'static str>,
+    pub outcome: Option<&'static str>,
     /// To what.
     #[schema(example = "prj_018bcfe568007000800000000000000a")]
-    target: Option<String>,
+    pub target: Option<String>,
     /// From which address.
     #[schema(example = "203.0.113.9")]
-    client_ip: Option<String>,
+    pub client_ip: Option<String>,
     /// In which request, as `X-Request-Id` said.
     #[schema(example = "req_018bcfe568007000800000000000000a")]
-    request_id: Option<String>,
+    pub request_id: Option<String>,
     /// In which trace (W3C Trace Context): that of the request's `traceparent`, or one of its own.
     #[schema(value_type = Option<schema::TraceId>)]
-    trace_id: Option<String>,
+    pub trace_id: Option<String>,
     /// What else there is to say: what changed, and why something was refused.
-    details: BTreeMap<String, String>,
+    pub details: BTreeMap<String, String>,
 }
 
 /// Who acted.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Actor)]
-pub(super) struct ActorJson {
+pub(crate) struct ActorJson {
     #[schema(value_type = schema::ActorKind)]
-    kind: &'static str,
+    pub kind: &'static str,
     /// Which one: a tenant's, an operator's or an API key's id; the name of a key that the server was configured with.
-    id: Option<String>,
+    pub id: Option<String>,
     /// In which of its sessions.
-    session_id: Option<String>,
+    pub session_id: Option<String>,
 }
 
 impl From<&Actor> for ActorJson {
@@ -80,7 +80,7 @@ impl From<&Actor> for ActorJson {
 }
 
 /// The event, whole.
-pub(super) fn whole(event: AuditEvent) -> EventJson {
+pub(crate) fn whole(event: AuditEvent) -> EventJson {
     EventJson {
         id: event.id,
         at: event.at,
@@ -97,7 +97,7 @@ pub(super) fn whole(event: AuditEvent) -> EventJson {
 }
 
 /// The event as the tenant that it concerns sees it: an operator is an operator, whoever it is and wherever it sits.
-pub(super) fn for_its_tenant(event: AuditEvent) -> EventJson {
+pub(crate) fn for_its_tenant(event: AuditEvent) -> EventJson {
     let its_own = matches!(event.actor, Actor::Tenant { .. } | Actor::Anonymous);
     let event = whole(event);
     if its_own {
@@ -108,7 +108,7 @@ pub(super) fn for_its_tenant(event: AuditEvent) -> EventJson {
 }
 
 /// What a query asks for, as it came.
-pub(super) struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     pub actor: Option<&'a str>,
     pub action: Option<&'a str>,
     pub outcome: Option<&'a str>,
@@ -163,11 +163,21 @@ pub(super) async fn answer<S: Store>(
     show: fn(AuditEvent) -> EventJson,
 ) -> Answer {
     if wants_csv(request) {
-        let pieces = as_csv(store.clone(), tenant, filter, show).await?;
-        return Ok(csv_answer(HttpResponse::Ok(), "events.csv".to_owned(), pieces));
+        return file(store, tenant, filter, show).await;
     }
     let page = store.reader().audit_page(tenant, &filter, page).await?;
     Ok(HttpResponse::Ok().json(List::new(page, |event| event.id, show)))
+}
+
+/// All events that a filter keeps, as a file.
+pub(crate) async fn file<S: Store>(
+    store: &S,
+    tenant: Option<TenantId>,
+    filter: AuditFilter,
+    show: fn(AuditEvent) -> EventJson,
+) -> Answer {
+    let pieces = as_csv(store.clone(), tenant, filter, show).await?;
+    Ok(csv_answer(HttpResponse::Ok(), "events.csv".to_owned(), pieces))
 }
 
 const COLUMNS: &[&str] = &[

@@ -3,7 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod bootstrap;
 pub(crate) mod docs;
-mod events;
+pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod tenant;
 pub(crate) mod webhooks;
@@ -16,4 +16,4 @@ use crate::{problem::Problem, state::AppState};
 pub(crate) type Answer = Result<HttpResponse, Problem>;
 
 /// What endpoints work with, as actix hands it to them.
-type State<S> = Data<AppState<S>>;
+pub(crate) type State<S> = Data<AppState<S>>;

@@ -123,45 +123,45 @@ pub(crate) fn operations<S: Store, W: WebhookCaller<S>>(door: &Door) -> Vec<Oper
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewWebhook)]
 #[serde(deny_unknown_fields)]
-struct NewWebhookJson {
+pub(crate) struct NewWebhookJson {
     /// Where events are sent, by `POST`. In production `https` alone.
     #[schema(max_length = 2048, example = "https://hooks.acme.example/tenantry")]
-    url: String,
+    pub url: String,
     /// What it is for.
     #[schema(min_length = 1, max_length = 200, example = "Billing")]
-    description: Option<String>,
+    pub description: Option<String>,
     /// Which events: one type or more.
     #[schema(value_type = Vec<schema::EventType>, min_items = 1)]
-    events: Vec<String>,
+    pub events: Vec<String>,
 }
 
 /// What to change of a webhook; what is absent stays.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ChangeWebhook)]
 #[serde(deny_unknown_fields)]
-struct ChangeWebhookJson {
+pub(crate) struct ChangeWebhookJson {
     /// Where events are sent, from the next try on.
     #[schema(max_length = 2048, example = "https://hooks.acme.example/tenantry")]
-    url: Option<String>,
+    pub url: Option<String>,
     /// What it is for; null: nothing is said.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "Billing")]
-    description: Option<Option<String>>,
+    pub description: Option<Option<String>>,
     /// Which events: one type or more.
     #[schema(value_type = Option<Vec<schema::EventType>>, min_items = 1)]
-    events: Option<Vec<String>>,
+    pub events: Option<Vec<String>>,
     /// Whether anything is sent.
-    enabled: Option<bool>,
+    pub enabled: Option<bool>,
 }
 
 /// How to replace a secret.
 #[derive(Default, Deserialize, ToSchema)]
 #[schema(as = RotateWebhookSecret)]
 #[serde(deny_unknown_fields)]
-struct RotateJson {
+pub(crate) struct RotateJson {
     /// For how long messages are signed with the old secret too; a day unless told otherwise.
     #[schema(minimum = 0, maximum = 604_800)]
-    overlap_seconds: Option<u32>,
+    pub overlap_seconds: Option<u32>,
 }
 
 /// A webhook, without its secret.
@@ -271,10 +271,10 @@ impl SecretWebhookJson {
 impl From<WebhookDelivery> for DeliveryJson {
     fn from(delivery: WebhookDelivery) -> Self {
         let WebhookDelivery { topic, last_call, .. } = &delivery;
-        let of_event = EventType::ALL.iter().find(|event| event.topic() == topic);
+        let event = event_of(topic);
         Self {
             id: delivery.id,
-            event: of_event.map_or_else(|| topic.clone(), |event| event.as_str().to_owned()),
+            event,
             state: delivery.state.as_str(),
             attempts: delivery.tries,
             last_attempt_at: last_call.map(|call| call.at),
@@ -286,6 +286,11 @@ impl From<WebhookDelivery> for DeliveryJson {
             error: delivery.last_error.map(|note| note.to_string()),
         }
     }
+}
+
+/// What a message says that happened: an event's type, or `webhook.test`.
+pub(crate) fn event_of(topic: &str) -> String {
+    EventType::ALL.iter().find(|event| event.topic() == topic).map_or(topic, |event| event.as_str()).to_owned()
 }
 
 fn parse_url(text: &str, https_only: bool) -> Result<WebhookUrl, InvalidValue> {
@@ -304,7 +309,7 @@ fn parse_events(fields: &mut Fields, words: &[String]) -> Option<EventTypes> {
 }
 
 impl NewWebhookJson {
-    fn parse(&self, https_only: bool) -> Result<NewWebhook, Problem> {
+    pub fn parse(&self, https_only: bool) -> Result<NewWebhook, Problem> {
         let mut fields = Fields::default();
         let url = fields.take("/url", parse_url(&self.url, https_only));
         let description = fields.take_optional("/description", self.description.as_deref().map(WebhookDescription::parse));
@@ -317,7 +322,7 @@ impl NewWebhookJson {
 }
 
 impl ChangeWebhookJson {
-    fn parse(&self, https_only: bool) -> Result<WebhookChange, Problem> {
+    pub fn parse(&self, https_only: bool) -> Result<WebhookChange, Problem> {
         let mut fields = Fields::default();
         let url = fields.take_optional("/url", self.url.as_deref().map(|text| parse_url(text, https_only)));
         let description = fields.parse_change("/description", self.description.as_ref(), WebhookDescription::parse);
@@ -333,7 +338,7 @@ impl ChangeWebhookJson {
 }
 
 impl RotateJson {
-    fn overlap(&self) -> Result<Duration, Problem> {
+    pub fn overlap(&self) -> Result<Duration, Problem> {
         let seconds = self.overlap_seconds.unwrap_or(OVERLAP_SECONDS);
         if seconds > LONGEST_OVERLAP_SECONDS {
             let out = InvalidValue::new("out_of_range", format!("must be 0 to {LONGEST_OVERLAP_SECONDS}"));

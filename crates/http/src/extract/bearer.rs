@@ -1,7 +1,25 @@
 use actix_web::{HttpRequest, http::header::AUTHORIZATION};
 
+use crate::{
+    console::Door,
+    problem::Problem,
+    same_origin::{Origin, is_safe},
+    state::AppState,
+};
+
+/// The token that a request presents: as a bearer, or in the cookie of a console. A cookie counts for a change only where the browser says
+/// that the page was ours.
+pub(super) fn presented<S>(request: &HttpRequest, state: &AppState<S>, door: Door) -> Result<String, Problem> {
+    if request.headers().contains_key(AUTHORIZATION) {
+        return bearer(request).map(str::to_owned).ok_or_else(Problem::unauthenticated);
+    }
+    let token = state.cookie_token(request, door).ok_or_else(Problem::unauthenticated)?;
+    let own = || Origin::of(request.headers(), state.console.public_origin.as_deref()) == Origin::Own;
+    if is_safe(request.method()) || own() { Ok(token) } else { Err(Problem::cross_site()) }
+}
+
 /// The token of `Authorization: Bearer ..`; `None` where there is none, more than one, or something else.
-pub(super) fn bearer(request: &HttpRequest) -> Option<&str> {
+fn bearer(request: &HttpRequest) -> Option<&str> {
     let mut lines = request.headers().get_all(AUTHORIZATION);
     let (line, None) = (lines.next()?, lines.next()) else { return None };
     let (scheme, token) = line.to_str().ok()?.split_once(' ')?;

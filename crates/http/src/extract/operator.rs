@@ -4,10 +4,13 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, web::D
 use tenantry_auth::{Caller, SignedIn, authenticate_caller};
 use tenantry_domain::{Actor, Context, Scope, Scopes, audit_forbidden, ports::Store};
 
-use super::bearer::bearer;
-use crate::{client::RequestInfo, flood::Floods, operation::Access, problem::Problem, routes::PathAccess, state::AppState};
+use super::bearer::presented;
+use crate::{
+    client::RequestInfo, console::Door, flood::Floods, operation::Access, problem::Problem, routes::PathAccess, state::AppState,
+};
 
 /// An operator by its session, or an API key, that may do what the route is for.
+#[derive(Clone)]
 pub(crate) struct Operator<S> {
     caller: Caller,
     request: RequestInfo,
@@ -23,12 +26,12 @@ impl<S: Store> FromRequest for Operator<S> {
         let info = request.extensions().get::<RequestInfo>().cloned();
         let access = request.app_data::<PathAccess>().and_then(|access| access.of(request.method()));
         let floods = request.app_data::<Data<Floods>>().cloned();
-        let token = bearer(request).map(str::to_owned);
+        let token = state.as_ref().map(|state| presented(request, state, Door::Admin));
         let operation = format!("{} {}", request.method(), request.match_pattern().unwrap_or_default());
         Box::pin(async move {
             let (Some(state), Some(floods), Some(request)) = (state, floods, info) else { return Err(Problem::internal()) };
             let Some(access @ (Access::AnyOperator | Access::Operator(_))) = access else { return Err(Problem::internal()) };
-            let token = token.ok_or_else(Problem::unauthenticated)?;
+            let token = token.ok_or_else(Problem::internal)??;
             let cx = state.context(&request, Actor::Anonymous);
             let found = async {
                 let (keys, policy) = (&state.keys, &state.policy);

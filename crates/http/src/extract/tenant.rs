@@ -4,8 +4,10 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, web::D
 use tenantry_auth::{SignedIn, authenticate};
 use tenantry_domain::{Actor, Context, Session, Tenant, TenantId, ports::Store};
 
-use super::bearer::bearer;
-use crate::{client::RequestInfo, flood::Floods, operation::Access, problem::Problem, routes::PathAccess, state::AppState};
+use super::bearer::presented;
+use crate::{
+    client::RequestInfo, console::Door, flood::Floods, operation::Access, problem::Problem, routes::PathAccess, state::AppState,
+};
 
 /// A signed-in tenant, by its session token.
 pub(crate) struct TenantSession<S> {
@@ -23,13 +25,13 @@ impl<S: Store> FromRequest for TenantSession<S> {
         let state = request.app_data::<Data<AppState<S>>>().cloned();
         let info = request.extensions().get::<RequestInfo>().cloned();
         let floods = request.app_data::<Data<Floods>>().cloned();
-        let token = bearer(request).map(str::to_owned);
+        let token = state.as_ref().map(|state| presented(request, state, Door::Tenant));
         let access = request.app_data::<PathAccess>().and_then(|access| access.of(request.method()));
         Box::pin(async move {
             let (Some(state), Some(floods), Some(request), Some(Access::Tenant)) = (state, floods, info, access) else {
                 return Err(Problem::internal());
             };
-            let token = token.ok_or_else(Problem::unauthenticated)?;
+            let token = token.ok_or_else(Problem::internal)??;
             let now = state.clock.now();
             let found = authenticate(&state.store, now, &state.keys, &state.policy, &token);
             let SignedIn { session, account } = floods.find(&state.keys, request.client_ip, found).await?;

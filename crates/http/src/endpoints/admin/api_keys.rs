@@ -57,19 +57,19 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewApiKey)]
 #[serde(deny_unknown_fields)]
-struct NewApiKeyJson {
+pub(crate) struct NewApiKeyJson {
     /// What it is for.
     #[schema(min_length = 1, max_length = 100, example = "Deployment")]
-    name: String,
+    pub name: String,
     /// What it may do: one scope or more.
     #[schema(value_type = Vec<schema::Scope>, min_items = 1)]
-    scopes: Vec<String>,
+    pub scopes: Vec<String>,
     /// Valid until then, exclusive; in the future. Not together with `ttl_seconds`.
     #[schema(value_type = Option<schema::Moment>)]
-    expires_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
     /// How long it is valid. Absent, and no `expires_at`: until it is revoked.
     #[schema(minimum = 1, maximum = 3_155_760_000_u64)]
-    ttl_seconds: Option<i64>,
+    pub ttl_seconds: Option<i64>,
 }
 
 /// An API key, without its text.
@@ -127,7 +127,7 @@ impl From<ApiKey> for ApiKeyJson {
 }
 
 impl NewApiKeyJson {
-    fn parse(&self, now: Timestamp) -> Result<NewApiKey, Problem> {
+    pub fn parse(&self, now: Timestamp) -> Result<NewApiKey, Problem> {
         let mut fields = Fields::default();
         let name = fields.take("/name", ApiKeyName::parse(&self.name));
         // First all of them, then whether all are good: a client learns of every word that isn't one.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use actix_web::{HttpResponse, http::header::LOCATION, rt, web::Bytes};
 use futures_util::{Stream, StreamExt as _, stream};
 use tenantry_domain::{
-    BulkIssue, BulkIssueError, Chain, CodeOrder, Context, IssuedCode, StoreError, TenantId, begin_bulk_issue, cancel_bulk_issue,
-    complete_bulk_issue, issue_next_codes, ports::Store,
+    BulkIssue, BulkIssueError, Chain, CodeOrder, Context, IssuedCode, Label, StoreError, TenantId, Timestamp, begin_bulk_issue,
+    cancel_bulk_issue, complete_bulk_issue, issue_next_codes, ports::Store,
 };
 use tokio::{
     sync::mpsc,
@@ -23,11 +23,12 @@ use crate::{
     endpoints::{Answer, State},
     extract::Operator,
     long_work::LongPlace,
-    once::KeyedBody,
+    once::Keyed,
     state::Health,
 };
 
-const COLUMNS: &[&str] = &["id", "code", "label", "expires_at", "max_uses"];
+/// What is told of each code.
+pub(crate) const COLUMNS: &[&str] = &["id", "code", "label", "expires_at", "max_uses"];
 
 /// How long a client may take no row before it is taken for gone.
 const STALLED: Duration = Duration::from_secs(60);
@@ -66,17 +67,17 @@ impl From<BulkIssueError> for Early {
     }
 }
 
-/// Issues codes, and answers them as they are written.
-pub(super) async fn stream<S: Store>(
+/// Issues codes, and answers them as they are written. `sent` is the body that came with the key.
+pub(crate) async fn stream<S: Store>(
     state: State<S>,
     who: Operator<S>,
     tenant: TenantId,
     order: CodeOrder,
-    body: KeyedBody,
+    (keyed, sent): (Keyed, Bytes),
     place: LongPlace,
 ) -> Answer {
     let begin = async |store: &S, cx: &Context<'_>| Ok(begin_bulk_issue(store, cx, tenant, order).await?);
-    let issue = body.begin_once(&state, who.context(&state), begin, told).await?;
+    let issue = keyed.begin_once(&sent, &state, who.context(&state), begin, told).await?;
     let batch = issue.batch_id();
     let (sink, parts) = mpsc::channel(1);
     rt::spawn(async move {
@@ -152,7 +153,7 @@ async fn issue_all<S: Store>(
             room.send(Part::End);
             return Ok(());
         }
-        room.send(Part::Rows(rows(issue, &codes)));
+        room.send(Part::Rows(rows(&codes, issue.label(), issue.expires_at(), issue.max_uses())));
     }
 }
 
@@ -176,9 +177,10 @@ async fn room<'a>(
     }
 }
 
-fn rows(issue: &BulkIssue, codes: &[IssuedCode]) -> Bytes {
+/// Codes of one issue as rows.
+pub(crate) fn rows(codes: &[IssuedCode], label: Option<&Label>, expires_at: Option<Timestamp>, max_uses: u32) -> Bytes {
     let mut rows = Rows::new();
-    let (label, expires_at, max_uses) = (cell(issue.label()), cell(issue.expires_at()), issue.max_uses().to_string());
+    let (label, expires_at, max_uses) = (cell(label), cell(expires_at), max_uses.to_string());
     for issued in codes {
         let (id, code) = (issued.id.to_string(), issued.code.reveal());
         rows.push([&id, code.as_str(), &label, &expires_at, &max_uses]);

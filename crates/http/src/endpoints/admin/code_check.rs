@@ -74,14 +74,19 @@ struct VerdictJson {
     code: Option<CodeJson>,
 }
 
+/// The verdict, for people to read.
+pub(crate) fn in_words(checked: &CheckedCode) -> String {
+    match (&checked.verdict, &checked.code) {
+        (Ok(Usable::Now), _) => "an activation takes one use of the code".to_owned(),
+        (Ok(Usable::Again), _) => "this code has activated the project: doing so again takes nothing".to_owned(),
+        (Err(Refusal::UnknownCode), Some(_)) => "the code belongs to another tenant".to_owned(),
+        (Err(refusal), _) => refusal.to_string(),
+    }
+}
+
 impl VerdictJson {
     fn of(checked: CheckedCode, now: Timestamp) -> Self {
-        let detail = match (&checked.verdict, &checked.code) {
-            (Ok(Usable::Now), _) => "an activation takes one use of the code".to_owned(),
-            (Ok(Usable::Again), _) => "this code has activated the project: doing so again takes nothing".to_owned(),
-            (Err(Refusal::UnknownCode), Some(_)) => "the code belongs to another tenant".to_owned(),
-            (Err(refusal), _) => refusal.to_string(),
-        };
+        let detail = in_words(&checked);
         Self {
             usable: checked.verdict.is_ok(),
             reason: checked.verdict.err().map(|refusal| refusal.reason()),

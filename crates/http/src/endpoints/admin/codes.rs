@@ -21,7 +21,7 @@ use crate::{
     long_work::LongWork,
     once::KeyedBody,
     operation::{Operation, post},
-    problem::Fields,
+    problem::{Fields, Problem},
     schema,
 };
 
@@ -47,8 +47,8 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
     ]
 }
 
-/// The most codes that one JSON answer carries.
-const MOST: u32 = 1_000;
+/// The most codes that one answer carries that isn't CSV.
+pub(crate) const MOST: u32 = 1_000;
 
 /// The longest life of codes that expire: a hundred years.
 const LONGEST_SECONDS: i64 = 3_155_760_000;
@@ -57,19 +57,19 @@ const LONGEST_SECONDS: i64 = 3_155_760_000;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = IssueCodes)]
 #[serde(deny_unknown_fields)]
-struct IssueJson {
+pub(crate) struct IssueJson {
     /// How many: up to 1,000 as JSON, up to 1,000,000 as CSV.
     #[schema(minimum = 1, maximum = 1_000_000)]
-    count: i64,
+    pub count: i64,
     /// What they are for.
     #[schema(min_length = 1, max_length = 100, example = "Spring campaign")]
-    label: Option<String>,
+    pub label: Option<String>,
     /// How long they are valid; absent: for ever.
     #[schema(minimum = 1, maximum = 3_155_760_000_u64)]
-    ttl_seconds: Option<i64>,
+    pub ttl_seconds: Option<i64>,
     /// How many projects each can activate; 1 unless told otherwise.
     #[schema(minimum = 1, maximum = 1_000_000)]
-    max_uses: Option<i64>,
+    pub max_uses: Option<i64>,
 }
 
 /// A code as it is shown once.
@@ -113,11 +113,11 @@ pub(super) fn shown(batch: &IssuedBatch) -> Vec<IssuedCodeJson<'_>> {
 }
 
 impl IssueJson {
-    fn parse(&self, most: u32) -> Result<CodeOrder, crate::problem::Problem> {
+    /// The order that it makes, of at most so many codes; `hint` says how there can be more.
+    pub fn parse(&self, most: u32, hint: &str) -> Result<CodeOrder, Problem> {
         let mut fields = Fields::default();
         let out = |detail: String| InvalidValue::new("out_of_range", detail);
         let count = u32::try_from(self.count).ok().filter(|count| (1..=most).contains(count));
-        let hint = if most < MAX_CODES { "; `Accept: text/csv` issues more" } else { "" };
         let count = fields.take("/count", count.ok_or_else(|| out(format!("must be 1 to {most}{hint}"))));
         let label = fields.take_optional("/label", self.label.as_deref().map(Label::parse));
         let ttl = self.ttl_seconds.map(|seconds| {
@@ -149,9 +149,9 @@ pub(crate) async fn issue<S: Store>(
 ) -> Answer {
     let wanted = body.read::<IssueJson>().await?;
     if wants_csv(&request) {
-        return bulk_issue::stream(state, who, *id, wanted.parse(MAX_CODES)?, body, long.begin()?).await;
+        return bulk_issue::stream(state, who, *id, wanted.parse(MAX_CODES, "")?, body.into_parts(), long.begin()?).await;
     }
-    let order = wanted.parse(MOST)?;
+    let order = wanted.parse(MOST, "; `Accept: text/csv` issues more")?;
     body.answer_once(&state, who.context(&state), async |store, cx| {
         let batch = generate_codes(store, cx, state.keys.as_ref(), *id, order).await?;
         let shown = BatchJson { batch_id: batch.batch_id, activation_codes: shown(&batch) };

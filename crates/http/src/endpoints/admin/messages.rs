@@ -126,15 +126,14 @@ impl MessageJson {
     }
 }
 
-impl MessagesQuery {
-    fn filter(&self) -> Result<MessageFilter, Problem> {
-        let mut fields = Fields::default();
-        let state = fields.take_optional("?state", self.state.as_deref().map(MessageState::parse));
-        let topic = fields.take_optional("?topic", self.topic.as_deref().map(parse_topic));
-        match (state, topic) {
-            (Some(state), Some(topic)) => Ok(MessageFilter { state, topic }),
-            _ => Err(fields.into_problem()),
-        }
+/// The filter that a query's `state` and `topic` make.
+pub(crate) fn message_filter(state: Option<&str>, topic: Option<&str>) -> Result<MessageFilter, Problem> {
+    let mut fields = Fields::default();
+    let state = fields.take_optional("?state", state.map(MessageState::parse));
+    let topic = fields.take_optional("?topic", topic.map(parse_topic));
+    match (state, topic) {
+        (Some(state), Some(topic)) => Ok(MessageFilter { state, topic }),
+        _ => Err(fields.into_problem()),
     }
 }
 
@@ -147,7 +146,7 @@ fn parse_topic(text: &str) -> Result<String, InvalidValue> {
 
 /// Messages of all states, or of one.
 async fn list<S: Store>(state: State<S>, _who: Operator<S>, query: Query<MessagesQuery>) -> Answer {
-    let filter = query.filter()?;
+    let filter = message_filter(query.state.as_deref(), query.topic.as_deref())?;
     let page = page_request(query.limit, query.cursor.as_deref(), query.count)?;
     let (now, page) = (state.clock.now(), state.store.reader().messages_page(&filter, page).await?);
     Ok(HttpResponse::Ok().json(List::new(page, |message| message.id, |message| MessageJson::new(message, now))))

@@ -3,7 +3,7 @@
 pub(crate) mod api_keys;
 pub(crate) mod auth;
 pub(crate) mod batches;
-mod bulk_issue;
+pub(crate) mod bulk_issue;
 pub(crate) mod code_check;
 pub(crate) mod code_records;
 pub(crate) mod codes;

@@ -83,21 +83,21 @@ impl From<Subscription> for SubscriptionJson {
 #[derive(Deserialize, ToSchema)]
 #[schema(as = SetSubscription)]
 #[serde(deny_unknown_fields)]
-struct SetSubscriptionJson {
+pub(crate) struct SetSubscriptionJson {
     #[schema(value_type = schema::PlanId)]
-    plan_id: String,
+    pub plan_id: String,
     #[schema(value_type = schema::SubscriptionState)]
-    state: String,
+    pub state: String,
     /// Inclusive; absent: as it was.
     #[schema(value_type = Option<schema::Moment>)]
-    current_period_start: Option<String>,
+    pub current_period_start: Option<String>,
     /// Exclusive, and after the start; absent: as it was.
     #[schema(value_type = Option<schema::Moment>)]
-    current_period_end: Option<String>,
+    pub current_period_end: Option<String>,
 }
 
 impl SetSubscriptionJson {
-    fn parse(&self) -> Result<NewTerms, Problem> {
+    pub fn parse(&self) -> Result<NewTerms, Problem> {
         let mut fields = Fields::default();
         let plan_id = fields.take("/plan_id", self.plan_id.parse());
         let state = fields.take("/state", SubscriptionState::parse(&self.state));

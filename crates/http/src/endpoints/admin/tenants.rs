@@ -94,28 +94,28 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewTenant)]
 #[serde(deny_unknown_fields)]
-struct NewTenantJson {
+pub(crate) struct NewTenantJson {
     /// What it signs in with, unlike every other tenant.
     #[schema(value_type = schema::Slug)]
-    slug: String,
+    pub slug: String,
     /// What it is called.
     #[schema(min_length = 1, max_length = 200, example = "Acme")]
-    name: String,
+    pub name: String,
     /// Where its one-time passwords go.
     #[schema(format = Email, example = "it@acme.example")]
-    contact_email: String,
+    pub contact_email: String,
     /// The plan that it is put on.
     #[schema(value_type = schema::PlanId)]
-    plan_id: String,
+    pub plan_id: String,
     /// Where its logo is: an https address.
     #[schema(example = "https://acme.example/logo.svg")]
-    logo_url: Option<String>,
+    pub logo_url: Option<String>,
     /// Its main colour.
     #[schema(example = "#1a2b3c")]
-    primary_color: Option<String>,
+    pub primary_color: Option<String>,
     /// The domain that it is known by.
     #[schema(example = "acme.example")]
-    domain: Option<String>,
+    pub domain: Option<String>,
 }
 
 /// A tenant.
@@ -228,7 +228,7 @@ impl TenantWithSubscriptionJson {
 }
 
 impl NewTenantJson {
-    fn parse(&self) -> Result<NewTenant, Problem> {
+    pub fn parse(&self) -> Result<NewTenant, Problem> {
         let mut fields = Fields::default();
         let slug = fields.take("/slug", Slug::parse(&self.slug));
         let name = fields.take("/name", TenantName::parse(&self.name));
@@ -245,31 +245,31 @@ impl NewTenantJson {
     }
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TenantsQuery {
     /// Those whose slug or name contains this, in any case.
     #[param(max_length = 200)]
-    search: Option<String>,
+    pub search: Option<String>,
     /// Those on this plan.
     #[param(value_type = Option<schema::PlanId>)]
-    plan_id: Option<String>,
+    pub plan_id: Option<String>,
     /// Those whose subscription stands so.
     #[param(value_type = Option<schema::SubscriptionState>)]
-    state: Option<String>,
+    pub state: Option<String>,
     /// Those that are suspended, or aren't. A suspended tenant can't sign in, whatever its subscription's state.
-    suspended: Option<bool>,
+    pub suspended: Option<bool>,
     /// How many items at the most; 20 unless told otherwise.
     #[param(minimum = 1, maximum = 200)]
-    limit: Option<u16>,
+    pub limit: Option<u16>,
     /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    pub cursor: Option<String>,
     /// Whether to answer `total`, which takes longer the longer the list is.
-    count: Option<bool>,
+    pub count: Option<bool>,
 }
 
 impl TenantsQuery {
-    fn filter(&self) -> Result<TenantFilter, Problem> {
+    pub fn filter(&self) -> Result<TenantFilter, Problem> {
         let search = search_text(self.search.as_deref())?;
         let mut fields = Fields::default();
         let plan_id = fields.take_optional("?plan_id", self.plan_id.as_deref().map(str::parse));

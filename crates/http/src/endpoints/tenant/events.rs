@@ -69,7 +69,7 @@ pub(crate) struct OwnEventsQuery {
 }
 
 /// Which operator acted is none of a tenant's business, so it can't ask for one either.
-fn actor(text: &str) -> Result<ActorFilter, InvalidValue> {
+pub(crate) fn actor(text: &str) -> Result<ActorFilter, InvalidValue> {
     match ActorFilter::parse(text)? {
         ActorFilter::Operator(_) | ActorFilter::ApiKey(_) => {
             Err(InvalidValue::new("invalid_actor", "must be a kind of actor, or one of your sessions: `tenant:ses_..`"))

@@ -94,22 +94,22 @@ impl From<Tenant> for ProfileJson {
 pub(crate) struct ChangeProfileJson {
     /// What it is called.
     #[schema(min_length = 1, max_length = 200, example = "Acme")]
-    name: Option<String>,
+    pub name: Option<String>,
     /// Where its one-time passwords go.
     #[schema(format = Email, example = "it@acme.example")]
-    contact_email: Option<String>,
+    pub contact_email: Option<String>,
     /// Where its logo is: an https address.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "https://acme.example/logo.svg")]
-    logo_url: Option<Option<String>>,
+    pub logo_url: Option<Option<String>>,
     /// Its main colour.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "#1a2b3c")]
-    primary_color: Option<Option<String>>,
+    pub primary_color: Option<Option<String>>,
     /// The domain that it is known by.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "acme.example")]
-    domain: Option<Option<String>>,
+    pub domain: Option<Option<String>>,
 }
 
 impl ChangeProfileJson {
