@@ -96,6 +96,9 @@ on_both_databases! {
         // The operators' door has a cookie of its own.
         let elsewhere = pair(&again).replace("_tenant=", "_admin=");
         assert_eq!(client.get("/admin", &elsewhere).await.status(), 303);
+        // An API key is presented on purpose, and is no cookie.
+        let key = format!("__Host-tenantry_admin={}", world.api_key());
+        assert_eq!(client.get("/admin", &key).await.status(), 303);
     }
 
     /// Attack 17: forms, texts that are JSON, and foreign origins, each with the cookie that a browser would send along.

@@ -32,6 +32,14 @@ impl Door {
             .find(|door| path.strip_prefix(door.home()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
     }
 
+    /// What the tokens of its sessions begin with.
+    const fn token(self) -> &'static str {
+        match self {
+            Self::Tenant => "tns_",
+            Self::Admin => "tno_",
+        }
+    }
+
     /// `__Host-` keeps other hosts of the same site from setting it; it asks for TLS, so a plain server on a developer's machine has another.
     const fn cookie(self, secure: bool) -> &'static str {
         match (self, secure) {
@@ -44,10 +52,10 @@ impl Door {
 }
 
 impl<S> AppState<S> {
-    /// The token of the console's session, where the request has one.
+    /// The token of the console's session, where the request has one. What else a cookie may hold, an API key say, is none.
     pub(crate) fn cookie_token(&self, request: &HttpRequest, door: Door) -> Option<String> {
-        let name = door.cookie(self.console.secure_cookies);
-        request.cookie(name).map(|cookie| cookie.value().to_owned())
+        let cookie = request.cookie(door.cookie(self.console.secure_cookies))?;
+        cookie.value().starts_with(door.token()).then(|| cookie.value().to_owned())
     }
 
     /// The cookie of a session.
