@@ -123,6 +123,49 @@ on_both_databases! {
         browser.close().await;
     }
 
+    /// What an operator mends: a lost code, an activation by mistake, a project from before there were tenants.
+    async fn an_operator_reissues_returns_and_assigns(world: World) {
+        let server = world.server().await;
+        let acme = world.tenant(&server, "acme").await;
+        let admin = world.admin(&server);
+        admin.create_operator("ada@portal.example", "owner").await;
+        let project = acme.api.create_project("Globex").await;
+        let project = project["id"].as_str().unwrap();
+        acme.api.activate(project, &json!({ "code": acme.codes[0] })).await.expect(200);
+        let browser = Browser::open(server.url()).await;
+        browser.sign_in_operator(&world, "ada@portal.example").await;
+
+        let code = admin.get("/api/admin/codes?status=active").await.expect(200).text_at("/items/0/id");
+        browser.go(&format!("/admin/codes/{code}")).await;
+        browser.press("Give it a new text").await;
+        browser.press("Reissue the code").await;
+        browser.see("Keep").await;
+        let texts = revealed(&browser).await;
+        assert_eq!(texts.len(), 1);
+        let other = acme.api.create_project("Initech").await;
+        acme.api.activate(other["id"].as_str().unwrap(), &json!({ "code": texts[0] })).await.expect(200);
+
+        browser.go(&format!("/admin/projects/{project}")).await;
+        let slug = acme.api.get(&format!("/api/tenant/projects/{project}")).await.expect(200).text_at("/project_id");
+        browser.press("Return the activation").await;
+        browser.write("confirm", &slug).await;
+        browser.press_in("details[open]", "Return the activation").await;
+        browser.see("pending again").await;
+        let status = acme.api.get(&format!("/api/tenant/projects/{project}")).await.expect(200).text_at("/project_status");
+        assert_eq!(status, "pending");
+
+        world.insert_legacy_project("018bcfe5-6800-7000-8000-00000000000a", "old", "From before").await;
+        browser.go("/admin/projects?tenant=none").await;
+        browser.press("From before").await;
+        browser.write("tenant_id", "nobody").await;
+        browser.press("Assign").await;
+        browser.wrong("tenant_id").await;
+        browser.write("tenant_id", "acme").await;
+        browser.press("Assign").await;
+        browser.see("Assigned.").await;
+        browser.close().await;
+    }
+
     /// Keys, operators and webhooks: what is shown once, and what is asked twice.
     async fn an_operator_gives_and_takes_access(world: World) {
         let server = world.server().await;
