@@ -18,7 +18,7 @@ use crate::{
     python,
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Without these Chromium asks its makers for updates and more, which a test has no use for.
 const QUIET: [&str; 9] = [
