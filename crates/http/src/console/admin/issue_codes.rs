@@ -22,7 +22,7 @@ use crate::{
         Answer, State,
         admin::{
             bulk_issue,
-            codes::{IssueJson, MOST},
+            codes::{IssueJson, LONGEST_SECONDS, MOST},
         },
     },
     errors::ErrorCode,
@@ -35,8 +35,8 @@ use crate::{
 
 const HERE: &str = "/admin/tenants";
 
-/// The longest life of codes that expire: a hundred years.
-const LONGEST_DAYS: i64 = 36_525;
+/// The longest life of codes that expire.
+const LONGEST_DAYS: i64 = LONGEST_SECONDS / 86_400;
 
 pub(super) fn pages<S: Store>() -> Vec<Operation> {
     vec![
