@@ -6,7 +6,7 @@ use actix_web::{
 };
 use askama::Template;
 use tenantry_domain::{
-    CodeStatus, DomainName, HexColor, HttpsUrl, Plan, ProfileChange, Scope, Subscription, Tenant, TenantId, change_tenant,
+    DomainName, HexColor, HttpsUrl, Plan, ProfileChange, Scope, Subscription, Tenant, TenantId, change_tenant,
     ports::{CodeReads as _, LedgerReads as _, Store, TenantReads as _},
     resume_tenant, set_subscription, suspend_tenant,
 };
@@ -151,16 +151,14 @@ pub(super) async fn find<S: Store>(state: &State<S>, id: TenantId) -> Result<Ten
 async fn standing<S: Store>(state: &State<S>, on: &Subscription, plan: Option<Plan>) -> Result<Standing, Problem> {
     let (now, mut reader) = (state.clock.now(), state.store.reader());
     let used = reader.activations_in(on.tenant_id, now.month()).await?;
-    let counts = reader.count_codes(on.tenant_id, now).await?;
-    let of =
-        |status: CodeStatus| CodeStatus::ALL.iter().zip(counts).find(|(each, _)| **each == status).map_or(0, |(_, count)| count);
+    let [_revoked, _expired, used_codes, available_codes] = reader.count_codes(on.tenant_id, now).await?;
     Ok(Standing {
         quota: plan.as_ref().map(|plan| grouped(plan.monthly_run_quota.get().into())),
         plan,
         state: Tag::subscription(on.state),
         used: grouped(used.into()),
-        available_codes: grouped(of(CodeStatus::Active)),
-        used_codes: grouped(of(CodeStatus::Exhausted)),
+        available_codes: grouped(available_codes),
+        used_codes: grouped(used_codes),
         period: (Moment(on.current_period_start), Moment(on.current_period_end)),
     })
 }

@@ -3,8 +3,7 @@
 use actix_web::{HttpRequest, http::StatusCode, web};
 use askama::Template;
 use tenantry_domain::{
-    ClientName, CodeStatus, Description, NewProject, Priority, Project, ProjectDetails, ProjectId, ProjectStatus, Slug,
-    create_project,
+    ClientName, Description, NewProject, Priority, Project, ProjectDetails, ProjectId, ProjectStatus, Slug, create_project,
     ports::{CodeReads as _, LedgerReads as _, ProjectReads as _, Store, TenantReads as _},
 };
 
@@ -103,16 +102,14 @@ async fn glance<S: Store>(state: &State<S>, who: &TenantSession<S>) -> Result<Gl
     let mut reader = state.store.reader();
     let entitlement = reader.entitlement(who.id()).await?.ok_or_else(Problem::not_found)?;
     let used = reader.activations_in(who.id(), now.month()).await?;
-    let counts = reader.count_codes(who.id(), now).await?;
-    let of =
-        |status: CodeStatus| CodeStatus::ALL.iter().zip(counts).find(|(each, _)| **each == status).map_or(0, |(_, count)| count);
+    let [_revoked, _expired, used_codes, available_codes] = reader.count_codes(who.id(), now).await?;
     Ok(Glance {
         subscription: Tag::subscription(entitlement.state),
         used,
         quota: entitlement.quota.get(),
         month_ends_at: Moment(now.month().end()),
-        available_codes: of(CodeStatus::Active),
-        used_codes: of(CodeStatus::Exhausted),
+        available_codes,
+        used_codes,
     })
 }
 
