@@ -150,7 +150,7 @@ on_both_databases! {
         browser.press("Return the activation").await;
         browser.write("confirm", &slug).await;
         browser.press_in("details[open]", "Return the activation").await;
-        browser.see("pending again").await;
+        browser.see("Returned:").await;
         let status = acme.api.get(&format!("/api/tenant/projects/{project}")).await.expect(200).text_at("/project_status");
         assert_eq!(status, "pending");
 

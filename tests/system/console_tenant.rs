@@ -59,7 +59,7 @@ on_both_databases! {
         browser.see("Resumed.").await;
         browser.press("Return the activation").await;
         browser.press_in("details[open]", "Return the activation").await;
-        browser.see("pending again").await;
+        browser.see("Returned:").await;
         browser.press("Use the next available code").await;
         browser.see("Activated.").await;
         browser.press("Complete").await;
