@@ -281,6 +281,16 @@ async fn rest_of(mut response: Response) -> reqwest::Result<()> {
     Ok(())
 }
 
+/// Waits until no connection is left of those that the database took with it: each is found out by a request.
+async fn until_back(admin: &Api) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut answered = 0;
+    while answered < 20 {
+        answered = if admin.get("/api/admin/plans").await.status == 200 { answered + 1 } else { 0 };
+        assert!(Instant::now() < deadline, "the database is back, and requests still fail");
+    }
+}
+
 /// A database that goes away cuts the answer off; the batch is cancelled once it is back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_goes_away_cuts_the_answer_off() {
@@ -296,6 +306,7 @@ async fn a_database_that_goes_away_cuts_the_answer_off() {
     cluster.crash().await;
     assert!(rest_of(response).await.is_err());
     cluster.start_again().await;
+    until_back(&admin).await;
     let cancelled = ended(&admin, &id).await;
     assert_eq!((&cancelled["state"], cancelled["issued"].as_u64()), (&json!("cancelled"), Some(rows(&world, &id).await)));
     assert_eq!(audited(&world, &id).await[1].1["reason"], "store_failed");
