@@ -7,9 +7,9 @@ use std::{fs, path::Path, time::Duration};
 use serde_json::json;
 use tenantry_tests::{Browser, Reader, Server, World};
 
-const LIGHT: Reader = Reader { size: (1280, 860), dark: false, scripts: true };
-const DARK: Reader = Reader { size: (1280, 860), dark: true, scripts: true };
-const PHONE: Reader = Reader { size: (500, 900), dark: false, scripts: true };
+const LIGHT: Reader = Reader { size: (1280, 860), dark: false, scripts: true, zone: None };
+const DARK: Reader = Reader { size: (1280, 860), dark: true, scripts: true, zone: None };
+const PHONE: Reader = Reader { size: (500, 900), dark: false, scripts: true, zone: None };
 
 /// Pages of the operators' console; `{tenant}` stands for a tenant's identifier.
 const ADMIN: [(&str, &str); 5] = [

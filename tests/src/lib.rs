@@ -52,7 +52,7 @@ pub use mail_server::{Mail, MailServer};
 pub use operators::{Door, SignedInOperator, bootstrap_path_in};
 pub use postgres::{DatabaseUrl, PostgresCluster};
 pub use process::Signal;
-pub use receiver::{Received, Receiver};
+pub use receiver::{Received, Receiver, verified};
 pub use server::{Finished, MAIL_FROM, Server, ServerBuilder, api_key};
 pub use stalling_line::{StallingLine, Withheld};
 pub use world::{DatabaseKind, SignedIn, World};

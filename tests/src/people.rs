@@ -15,6 +15,11 @@ impl Browser {
         self.sign_in(world, "/admin", "email", email, email).await;
     }
 
+    /// The codes that the page shows once.
+    pub async fn revealed(&self) -> Vec<String> {
+        self.text_of(".reveal").await.split_whitespace().map(str::to_owned).collect()
+    }
+
     async fn sign_in(&self, world: &World, home: &str, field: &str, name: &str, email: &str) {
         let before = world.mail().received(email).len();
         self.go(&format!("{home}/sign-in")).await;

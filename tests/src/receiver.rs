@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::python;
 
 /// One request as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +104,24 @@ impl Receiver {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+/// Whether an outside library takes each for a message that this secret signed; with a body, as if that had arrived.
+pub async fn verified(cases: &[(&str, &Received, Option<&str>)]) -> Vec<bool> {
+    let cases: Vec<_> = cases
+        .iter()
+        .map(|(secret, received, body)| {
+            json!({ "secret": secret, "headers": received.headers, "body": body.unwrap_or(&received.body) })
+        })
+        .collect();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("cases.json");
+    std::fs::write(&file, Value::from(cases).to_string()).expect("a file");
+    let mut command = python::tool("python", folder.path());
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tools/verify_webhooks.py")).arg(&file);
+    let output = python::run(command).await;
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).expect("a list")
 }
 
 fn receive(mut stream: &TcpStream, state: &Mutex<State>) {

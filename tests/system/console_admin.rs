@@ -3,11 +3,6 @@
 use serde_json::json;
 use tenantry_tests::{Browser, Reader, World, on_both_databases};
 
-/// The codes that a page shows once.
-async fn revealed(browser: &Browser) -> Vec<String> {
-    browser.text_of(".reveal").await.split_whitespace().map(str::to_owned).collect()
-}
-
 /// From the printed link to an activated project: an owner, a plan, a tenant with its codes, and that tenant.
 async fn first_run(world: &World, reader: &Reader) {
     let server = world.server().await;
@@ -33,7 +28,7 @@ async fn first_run(world: &World, reader: &Reader) {
     if reader.scripts {
         browser.is_accessible().await;
     }
-    let codes = revealed(&browser).await;
+    let codes = browser.revealed().await;
     assert_eq!(codes.len(), 5, "a tenth of the plan's quota");
     browser.press("Sign out").await;
     browser.see("You are signed out.").await;
@@ -91,7 +86,7 @@ on_both_databases! {
         browser.write("label", "Spring").await;
         browser.press("Issue and show them").await;
         browser.see("Keep them now").await;
-        let codes = revealed(&browser).await;
+        let codes = browser.revealed().await;
         assert_eq!(codes.len(), 3);
 
         browser.go("/admin/codes/check").await;
@@ -140,7 +135,7 @@ on_both_databases! {
         browser.press("Give it a new text").await;
         browser.press("Reissue the code").await;
         browser.see("Keep").await;
-        let texts = revealed(&browser).await;
+        let texts = browser.revealed().await;
         assert_eq!(texts.len(), 1);
         let other = acme.api.create_project("Initech").await;
         acme.api.activate(other["id"].as_str().unwrap(), &json!({ "code": texts[0] })).await.expect(200);

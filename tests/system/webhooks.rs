@@ -8,7 +8,7 @@ use std::{
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tenantry_tests::{Api, Received, Receiver, Reply, Server, World, database, on_both_databases, python};
+use tenantry_tests::{Api, Received, Receiver, Reply, Server, World, database, on_both_databases, verified};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -74,24 +74,6 @@ impl Hook {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-}
-
-/// What the outside library says of each.
-async fn verified(cases: &[(&str, &Received, Option<&str>)]) -> Vec<bool> {
-    let cases: Vec<_> = cases
-        .iter()
-        .map(|(secret, received, body)| {
-            json!({ "secret": secret, "headers": received.headers, "body": body.unwrap_or(&received.body) })
-        })
-        .collect();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("cases.json");
-    std::fs::write(&file, Value::from(cases).to_string()).unwrap();
-    let mut command = python::tool("python", folder.path());
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tools/verify_webhooks.py")).arg(&file);
-    let output = python::run(command).await;
-    assert!(output.status.success(), "{output:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn events(received: &[Received]) -> BTreeSet<String> {
