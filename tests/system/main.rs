@@ -16,6 +16,7 @@ mod code_lists;
 mod codes;
 mod conformance;
 mod console_admin;
+mod console_journeys;
 mod console_sessions;
 mod console_tenant;
 mod crash;

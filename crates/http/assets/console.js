@@ -33,7 +33,8 @@
   function start(root) {
     times(root);
     countdowns(root);
-    for (const button of root.querySelectorAll("button[data-copy][hidden]")) button.hidden = false;
+    // Browsers copy nothing at an address without TLS, unless it is this machine's own.
+    for (const button of root.querySelectorAll("button[data-copy]")) button.hidden = !navigator.clipboard;
     root.querySelector("input.otp[aria-invalid]")?.select();
     // On a narrow screen the list of pages is a strip, of which this page's name is to be seen.
     const side = root.querySelector(".side"), here = side?.querySelector("[aria-current]");
@@ -45,7 +46,7 @@
     const button = event.target.closest?.("button[data-copy]");
     if (!button) return;
     const source = document.getElementById(button.dataset.copy);
-    if (!source || !navigator.clipboard) return;
+    if (!source) return;
     await navigator.clipboard.writeText((source.value ?? source.textContent).trim());
     const before = button.textContent;
     button.textContent = "Copied";

@@ -154,6 +154,11 @@ impl Form {
         Some(&field.detail)
     }
 
+    /// Whether something is wrong with a field.
+    pub fn is_wrong(&self, name: &str) -> bool {
+        self.error(name).is_some()
+    }
+
     /// Whether it was sent and refused.
     pub fn is_refused(&self) -> bool {
         self.problem.is_some()

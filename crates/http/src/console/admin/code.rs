@@ -205,7 +205,7 @@ async fn answer<S: Store>(
     let shell = admin_shell(state, who, HERE, asked);
     let shown = CodePage {
         shell: &shell,
-        form: form.or("confirm", "").or("expires_at", last_day).keyed(state.entropy.as_ref()),
+        form: form.or("expires_at", last_day).keyed(state.entropy.as_ref()),
         may_write: who.scopes().has(Scope::CodesWrite),
         pager: Pager::new(&format!("{HERE}/{}", code.id), asked, &[], &events, |event| event.id),
         events: told(who, &code.id.to_string(), events.items),
