@@ -17,6 +17,7 @@ mod codes;
 mod conformance;
 mod console_admin;
 mod console_journeys;
+mod console_journeys_admin;
 mod console_sessions;
 mod console_tenant;
 mod crash;

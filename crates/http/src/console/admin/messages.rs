@@ -14,6 +14,7 @@ use tenantry_domain::{
 use crate::{
     console::{
         form::{Choice, Form},
+        form_body::FormBody,
         list::{choices, found},
         view::{Moment, Pager, Shell, Tag, admin_shell, asked_page, page, see_other, short},
     },
@@ -136,21 +137,32 @@ async fn retry<S: Store>(state: State<S>, who: Operator<S>, id: Path<MessageId>)
             (state.mail_waiting)();
             Ok(see_other(format!("{HERE}/{id}?done=retried")))
         }
-        Err(failure) => refused(&state, &who, *id, failure.into()).await,
+        Err(failure) => refused(&state, &who, *id, Form::default(), failure.into()).await,
     }
 }
 
-async fn discard<S: Store>(state: State<S>, who: Operator<S>, id: Path<MessageId>) -> Answer {
-    match discard_message(&state.store, &who.context(&state), *id).await {
+/// Discards the message of whose identifier the end was typed to say that it is meant.
+async fn discard<S: Store>(state: State<S>, who: Operator<S>, id: Path<MessageId>, body: FormBody) -> Answer {
+    let form = body.read().await?;
+    let discarded = async {
+        form.confirms("confirm", end(&id.to_string()))?;
+        Ok::<_, Problem>(discard_message(&state.store, &who.context(&state), *id).await?)
+    };
+    match discarded.await {
         Ok(_) => Ok(see_other(format!("{HERE}/{id}?done=discarded"))),
-        Err(failure) => refused(&state, &who, *id, failure.into()).await,
+        Err(problem) => refused(&state, &who, *id, form, problem).await,
     }
+}
+
+/// The end of an identifier, by which lists tell it from its neighbours.
+fn end(id: &str) -> &str {
+    id.len().checked_sub(6).and_then(|start| id.get(start..)).unwrap_or(id)
 }
 
 /// The message's page, with why nothing came of it.
-async fn refused<S: Store>(state: &State<S>, who: &Operator<S>, id: MessageId, problem: Problem) -> Answer {
+async fn refused<S: Store>(state: &State<S>, who: &Operator<S>, id: MessageId, form: Form, problem: Problem) -> Answer {
     let status = problem.code.status();
-    answer(state, who, id, &Form::default(), status, Form::default().refused(problem)).await
+    answer(state, who, id, &Form::default(), status, form.refused(problem)).await
 }
 
 async fn answer<S: Store>(
