@@ -18,6 +18,7 @@ mod conformance;
 mod console_admin;
 mod console_journeys;
 mod console_journeys_admin;
+mod console_journeys_lists;
 mod console_sessions;
 mod console_tenant;
 mod crash;

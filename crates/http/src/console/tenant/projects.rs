@@ -11,6 +11,7 @@ use crate::{
     console::{
         form::{Choice, Form},
         form_body::FormBody,
+        list::{choices, found},
         view::{Moment, Pager, Shell, Tag, asked_page, page, see_other, tenant_shell},
     },
     endpoints::{Answer, State, tenant::projects::project_filter},
@@ -73,9 +74,9 @@ impl From<Project> for Row {
 }
 
 impl ProjectsPage<'_> {
-    fn statuses() -> Vec<Choice> {
+    fn statuses(&self) -> Vec<Choice> {
         let words = ProjectStatus::ALL.into_iter().map(|status| Choice::word(status.as_str()));
-        std::iter::once(Choice::new("", "All")).chain(words).collect()
+        choices("All", words, self.form.value("status"))
     }
 }
 
@@ -88,13 +89,18 @@ struct NewProjectPage<'a> {
 
 /// The tenant's projects, newest first, below what it has.
 async fn list<S: Store>(state: State<S>, who: TenantSession<S>, asked: Form) -> Answer {
-    let filter = project_filter(asked.optional("search"), asked.optional("status"))?;
-    let projects = state.store.reader().projects_page(who.id(), &filter, asked_page(&asked)?).await?;
+    let asked_page = asked_page(&asked)?;
+    let projects = async {
+        let filter = project_filter(asked.optional("search"), asked.optional("status"))?;
+        Ok::<_, Problem>(state.store.reader().projects_page(who.id(), &filter, asked_page).await?)
+    };
+    let projects = projects.await;
+    let (status, form, projects) = found(asked, projects)?;
     let glance = glance(&state, &who).await?;
-    let shell = tenant_shell(&state, &who, HERE, &asked);
-    let pager = Pager::new(HERE, &asked, &["search", "status"], &projects, |project| project.id);
+    let shell = tenant_shell(&state, &who, HERE, &form);
+    let pager = Pager::new(HERE, &form, &["search", "status"], &projects, |project| project.id);
     let projects = projects.items.into_iter().map(Row::from).collect();
-    page(&shell, StatusCode::OK, &ProjectsPage { shell: &shell, form: asked, glance, projects, pager })
+    page(&shell, status, &ProjectsPage { shell: &shell, form, glance, projects, pager })
 }
 
 async fn glance<S: Store>(state: &State<S>, who: &TenantSession<S>) -> Result<Glance, Problem> {
