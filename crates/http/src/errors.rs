@@ -429,7 +429,7 @@ impl From<GenerateCodesError> for Problem {
         };
         match refusal {
             GenerateCodesError::CountOutOfRange => field("/count", &refusal),
-            GenerateCodesError::TtlNotPositive => field("/ttl_seconds", &refusal),
+            GenerateCodesError::TtlNotPositive | GenerateCodesError::TtlTooLong => field("/ttl_seconds", &refusal),
             GenerateCodesError::MaxUsesOutOfRange => field("/max_uses", &refusal),
             GenerateCodesError::UnknownTenant => Self::not_found(),
             GenerateCodesError::Store(failure) => failure.into(),

@@ -1,11 +1,11 @@
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, IdenStatic, Iterable, QueryFilter,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, FromQueryResult, IdenStatic, Iterable, QueryFilter,
     QueryOrder, QueryTrait, Statement, Value,
 };
 use tenantry_domain::{
-    ActionFilter, ActorFilter, AuditEvent, AuditEventId, AuditFilter, BatchId, CodeId, Page, PageLimit, PageRequest, StoreError,
-    TenantId,
-    ports::{AuditReads, AuditWrites, Store as _},
+    ActionFilter, ActorFilter, ApiKeyId, ApiKeyName, AuditEvent, AuditEventId, AuditFilter, BatchId, CodeId, Id, OperatorId,
+    OperatorName, Page, PageLimit, PageRequest, StoreError, TenantId,
+    ports::{ActorNames, AuditReads, AuditWrites, Store as _},
 };
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use crate::{
     DatabaseStore, Handle,
     entities::audit_events::{ActiveModel, Column, Entity, Model},
     error::store_error,
-    row::Row,
+    row::{Corruption, Row},
     timestamp::DbTime,
 };
 
@@ -59,6 +59,58 @@ impl<C: ConnectionTrait + Send> AuditReads for Handle<C> {
         }
         events.sort_unstable_by_key(|event: &AuditEvent| event.id);
         Ok(Page { total: page.count.then_some(total), ..Page::from_surplus(events, page.limit) })
+    }
+
+    async fn actor_names(&mut self, operators: &[OperatorId], api_keys: &[ApiKeyId]) -> Result<ActorNames, StoreError> {
+        let mut values = Vec::new();
+        let operators = names_in("operators", operators.iter().map(|id| id.uuid()), &mut values);
+        let api_keys = names_in("api_keys", api_keys.iter().map(|id| id.uuid()), &mut values);
+        let text = [operators, api_keys].into_iter().flatten().collect::<Vec<_>>().join(" UNION ALL ");
+        let mut names = ActorNames::default();
+        if text.is_empty() {
+            return Ok(names);
+        }
+        for named in self.list::<NamedRow>(self.sql(&text, values)).await? {
+            match named {
+                Named::Operator(id, name) => drop(names.operators.insert(id, name)),
+                Named::ApiKey(id, name) => drop(names.api_keys.insert(id, name)),
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// The names in a table that have these identifiers, which go to the statement's values.
+fn names_in(table: &str, ids: impl Iterator<Item = Uuid>, values: &mut Vec<Value>) -> Option<String> {
+    let before = values.len();
+    values.extend(ids.map(Value::from));
+    let places: Vec<_> = (before + 1..=values.len()).map(|place| format!("${place}")).collect();
+    let text = || format!("SELECT '{table}' AS kind, id, name FROM {table} WHERE id IN ({})", places.join(", "));
+    (!places.is_empty()).then(text)
+}
+
+/// Whom a name is of.
+#[derive(FromQueryResult)]
+struct NamedRow {
+    kind: String,
+    id: Uuid,
+    name: String,
+}
+
+enum Named {
+    Operator(OperatorId, OperatorName),
+    ApiKey(ApiKeyId, ApiKeyName),
+}
+
+impl Row for NamedRow {
+    type Value = Named;
+    const WHAT: &'static str = "name";
+
+    fn into_value(self) -> Result<Named, Corruption> {
+        Ok(match self.kind.as_str() {
+            "operators" => Named::Operator(Id::from_uuid(self.id), OperatorName::from_stored(self.name)),
+            _ => Named::ApiKey(Id::from_uuid(self.id), ApiKeyName::from_stored(self.name)),
+        })
     }
 }
 

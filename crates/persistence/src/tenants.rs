@@ -57,6 +57,14 @@ impl<C: ConnectionTrait + Send> TenantReads for Handle<C> {
         self.find::<Model>(Entity::find_by_id(id.uuid()).build(self.backend())).await
     }
 
+    async fn tenants_by_ids(&mut self, ids: &[TenantId]) -> Result<Vec<Tenant>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let named = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+        self.list::<Model>(named.build(self.backend())).await
+    }
+
     async fn tenant_by_slug(&mut self, slug: &Slug) -> Result<Option<Tenant>, StoreError> {
         self.find::<Model>(Entity::find().filter(Column::Slug.eq(slug.as_str())).build(self.backend())).await
     }

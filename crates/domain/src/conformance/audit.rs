@@ -1,11 +1,13 @@
 //! The audit trail: it keeps what it was told, and outlives what it speaks of.
 
+use std::collections::HashMap;
+
 use time::Duration;
 
 use super::world::{TICK, World, all_pages, first_page, later, noon};
 use crate::{
-    Action, ActionFilter, Actor, ActorFilter, AuditEvent, AuditFilter, Context, Outcome, PageRequest, Target, TenantId,
-    Timestamp, TraceId, ports::*,
+    Action, ActionFilter, Actor, ActorFilter, ApiKeyId, AuditEvent, AuditFilter, Context, OperatorId, OperatorName, Outcome,
+    PageRequest, Role, Target, TenantId, Timestamp, TraceId, ports::*,
 };
 
 impl<S: Store> World<S> {
@@ -117,6 +119,34 @@ async fn many_events<S: Store>(world: &World<S>) -> (Vec<AuditEvent>, [TenantId;
         events.insert(0, event);
     }
     (events, tenants)
+}
+
+/// Operators and API keys are named by what they are called now, API keys also once they are revoked, and whoever is gone isn't.
+pub async fn those_who_act_are_named_while_they_exist<S: Store>(store: S) {
+    let world = World::new(store);
+    let (ada, gone) = (world.operator(Role::Owner).await, world.operator(Role::Viewer).await);
+    let (key, revoked) = (world.new_api_key(noon()), world.new_api_key(noon()));
+    world.insert_api_key(&key).await;
+    world.insert_api_key(&revoked).await;
+    let renamed = OperatorName::parse("Ada King „Lovelace“").unwrap();
+    world
+        .write(async |tx| {
+            assert!(tx.revoke_api_key(revoked.id, later(1)).await?);
+            tx.lock_operators().await?;
+            assert!(tx.change_operator(ada.id, &renamed, Role::Owner, later(1)).await?.is_some());
+            assert!(tx.delete_operator(gone.id).await?);
+            Ok(())
+        })
+        .await;
+    let names = async |operators: &[OperatorId], keys: &[ApiKeyId]| world.read().actor_names(operators, keys).await.unwrap();
+    let operators = HashMap::from([(ada.id, renamed)]);
+    let api_keys = HashMap::from([(key.id, key.name), (revoked.id, revoked.name)]);
+    let all = ActorNames { operators: operators.clone(), api_keys: api_keys.clone() };
+    assert_eq!(names(&[gone.id, ada.id, ada.id], &[revoked.id, world.id(noon()), key.id]).await, all);
+    assert_eq!(names(&[ada.id], &[]).await, ActorNames { operators, ..ActorNames::default() });
+    assert_eq!(names(&[], &[key.id, revoked.id]).await, ActorNames { api_keys, ..ActorNames::default() });
+    assert_eq!(names(&[gone.id], &[world.id(noon())]).await, ActorNames::default());
+    assert_eq!(names(&[], &[]).await, ActorNames::default());
 }
 
 /// What a filter finds is what [`AuditFilter::keeps`], of one tenant or of all, in pages of every length.

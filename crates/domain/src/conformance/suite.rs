@@ -112,6 +112,7 @@ macro_rules! conformance_rules {
                 an_event_is_read_as_it_was_written,
                 a_page_has_the_events_of_its_tenant,
                 an_event_needs_nothing_that_exists,
+                those_who_act_are_named_while_they_exist,
                 a_filter_finds_what_it_keeps_and_nothing_else,
                 a_time_has_its_first_moment_and_not_its_last,
             }
@@ -405,6 +406,7 @@ macro_rules! conformance_rules {
             }
             tenants {
                 a_tenant_is_read_as_it_was_written,
+                tenants_are_read_together,
                 racing_tenants_with_one_slug_have_one_winner,
                 a_subscription_entitles_to_its_plan,
                 a_tenant_has_one_subscription,

@@ -31,6 +31,30 @@ pub async fn a_tenant_is_read_as_it_was_written<S: Store>(store: S) {
     assert_eq!(world.read().tenant_by_slug(&Slug::parse("nobody").unwrap()).await.unwrap(), None);
 }
 
+/// Several tenants are read at once: those that there are, suspended or not, each once, however often it is named.
+pub async fn tenants_are_read_together<S: Store>(store: S) {
+    let world = World::new(store);
+    let mut wanted = Vec::new();
+    for number in 0..40 {
+        let tenant = Tenant {
+            suspended_at: (number % 2 == 0).then(|| later(1)),
+            ..world.new_tenant(&format!("tenant-{number}"), noon())
+        };
+        assert!(world.write(async |tx| tx.insert_tenant(&tenant).await).await);
+        wanted.push(tenant);
+    }
+    let left_out = wanted.pop().unwrap().id;
+    let mut ids: Vec<_> = wanted.iter().map(|tenant| tenant.id).collect();
+    ids.extend([wanted[3].id, world.id(noon())]);
+    let mut read = world.read().tenants_by_ids(&ids).await.unwrap();
+    read.sort_unstable_by_key(|tenant| tenant.id);
+    wanted.sort_unstable_by_key(|tenant| tenant.id);
+    assert_eq!(read, wanted);
+    assert!(read.iter().all(|tenant| tenant.id != left_out));
+    assert_eq!(world.read().tenants_by_ids(&[]).await.unwrap(), []);
+    assert_eq!(world.read().tenants_by_ids(&[world.id(noon())]).await.unwrap(), []);
+}
+
 /// Of 32 racing tenants with one slug one is stored.
 pub async fn racing_tenants_with_one_slug_have_one_winner<S: Store>(store: S) {
     let world = World::new(store);

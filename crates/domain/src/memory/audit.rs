@@ -1,7 +1,7 @@
 use super::store::{MemoryTransaction, Mode, View};
 use crate::{
-    AuditEvent, AuditFilter, BatchId, CodeId, Page, PageRequest, StoreError, TenantId,
-    ports::{AuditReads, AuditWrites},
+    ApiKeyId, AuditEvent, AuditFilter, BatchId, CodeId, OperatorId, Page, PageRequest, StoreError, TenantId,
+    ports::{ActorNames, AuditReads, AuditWrites},
 };
 
 impl<M: Mode> AuditReads for View<M> {
@@ -22,6 +22,13 @@ impl<M: Mode> AuditReads for View<M> {
     ) -> Result<Page<AuditEvent>, StoreError> {
         let concerns = |event: &AuditEvent| event.code_id == Some(code) || (batch.is_some() && event.batch_id == batch);
         Ok(self.tables().audit.page_oldest_first(page, concerns))
+    }
+
+    async fn actor_names(&mut self, operators: &[OperatorId], api_keys: &[ApiKeyId]) -> Result<ActorNames, StoreError> {
+        let tables = self.tables();
+        let operators = operators.iter().filter_map(|id| Some((*id, tables.operators.get(id)?.name.clone()))).collect();
+        let api_keys = api_keys.iter().filter_map(|id| Some((*id, tables.api_keys.get(id)?.name.clone()))).collect();
+        Ok(ActorNames { operators, api_keys })
     }
 }
 

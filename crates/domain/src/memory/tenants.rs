@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::{
     limits::decide,
     store::{MemoryTransaction, Mode, View},
@@ -38,6 +40,11 @@ fn count(rows: impl Iterator) -> u64 {
 impl<M: Mode> TenantReads for View<M> {
     async fn tenant(&mut self, id: TenantId) -> Result<Option<Tenant>, StoreError> {
         Ok(self.tables().tenants.get(&id).cloned())
+    }
+
+    async fn tenants_by_ids(&mut self, ids: &[TenantId]) -> Result<Vec<Tenant>, StoreError> {
+        let ids: BTreeSet<_> = ids.iter().collect();
+        Ok(ids.into_iter().filter_map(|id| self.tables().tenants.get(id).cloned()).collect())
     }
 
     async fn tenant_by_slug(&mut self, slug: &Slug) -> Result<Option<Tenant>, StoreError> {

@@ -1,7 +1,18 @@
-use std::future::Future;
+use std::{collections::HashMap, future::Future};
 
 use super::StoreError;
-use crate::{AuditEvent, AuditFilter, BatchId, CodeId, Page, PageRequest, TenantId};
+use crate::{
+    ApiKeyId, ApiKeyName, AuditEvent, AuditFilter, BatchId, CodeId, OperatorId, OperatorName, Page, PageRequest, TenantId,
+};
+
+/// What those are called who act for the portal. The trail itself has their identifiers: names change, and go with their owners.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActorNames {
+    /// Operators.
+    pub operators: HashMap<OperatorId, OperatorName>,
+    /// API keys, live or not.
+    pub api_keys: HashMap<ApiKeyId, ApiKeyName>,
+}
 
 /// Reads of the audit trail.
 pub trait AuditReads {
@@ -21,6 +32,13 @@ pub trait AuditReads {
         batch: Option<BatchId>,
         page: PageRequest<AuditEvent>,
     ) -> impl Future<Output = Result<Page<AuditEvent>, StoreError>> + Send;
+
+    /// What these operators and API keys are called, those that there still are: one round trip, and none for nobody.
+    fn actor_names(
+        &mut self,
+        operators: &[OperatorId],
+        api_keys: &[ApiKeyId],
+    ) -> impl Future<Output = Result<ActorNames, StoreError>> + Send;
 }
 
 /// Writes of the audit trail: it only grows.

@@ -35,7 +35,7 @@ mod webhooks;
 use std::future::Future;
 
 pub use api_keys::{ApiKeyReads, ApiKeyWrites};
-pub use audit::{AuditReads, AuditWrites};
+pub use audit::{ActorNames, AuditReads, AuditWrites};
 pub use batches::{BatchFilter, BatchReads, BatchWrites, RevokedCodes};
 pub use bootstrap::{BootstrapReads, BootstrapWrites};
 pub use codes::{CodeFilter, CodeIssue, CodeReads, CodeWrites, UsedText};

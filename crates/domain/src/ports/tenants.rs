@@ -24,6 +24,9 @@ pub trait TenantReads {
     /// A tenant, suspended or not.
     fn tenant(&mut self, id: TenantId) -> impl Future<Output = Result<Option<Tenant>, StoreError>> + Send;
 
+    /// Those of these tenants that there are, suspended or not, each once and in no order: one round trip, and none for nobody.
+    fn tenants_by_ids(&mut self, ids: &[TenantId]) -> impl Future<Output = Result<Vec<Tenant>, StoreError>> + Send;
+
     /// The tenant that signs in with this slug, suspended or not.
     fn tenant_by_slug(&mut self, slug: &Slug) -> impl Future<Output = Result<Option<Tenant>, StoreError>> + Send;
 

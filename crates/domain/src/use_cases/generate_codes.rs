@@ -12,6 +12,9 @@ pub const MAX_CODES: u32 = 1_000_000;
 /// The most projects that one code can activate.
 pub const MAX_USES: u32 = 1_000_000;
 
+/// The longest life of codes that expire: a hundred years. What is to be valid longer is valid for ever.
+pub const LONGEST_TTL: Duration = Duration::days(36_525);
+
 /// Codes that go to the store in one call of its port.
 pub(super) const CODES_AT_ONCE: u32 = 5_000;
 
@@ -22,7 +25,7 @@ pub struct CodeOrder {
     pub count: u32,
     /// What they are for.
     pub label: Option<Label>,
-    /// How long they are valid, longer than zero; `None`: for ever.
+    /// How long they are valid, longer than zero and at most [`LONGEST_TTL`]; `None`: for ever.
     pub ttl: Option<Duration>,
     /// How many projects each can activate, 1 to [`MAX_USES`].
     pub max_uses: u32,
@@ -68,6 +71,9 @@ pub enum GenerateCodesError {
     /// They would be expired when issued.
     #[error("the time to live must be longer than zero")]
     TtlNotPositive,
+    /// They would outlive everybody.
+    #[error("the time to live must be at most {} days", LONGEST_TTL.whole_days())]
+    TtlTooLong,
     /// They could not be used, or too often.
     #[error("the number of uses must be 1 to {MAX_USES}")]
     MaxUsesOutOfRange,
@@ -124,6 +130,9 @@ impl CodeOrder {
         }
         if self.ttl.is_some_and(|ttl| ttl <= Duration::ZERO) {
             return Err(GenerateCodesError::TtlNotPositive);
+        }
+        if self.ttl.is_some_and(|ttl| ttl > LONGEST_TTL) {
+            return Err(GenerateCodesError::TtlTooLong);
         }
         Ok(Batch {
             id: Id::generate(cx.now, cx.entropy),

@@ -1,5 +1,5 @@
 use tenantry_domain::{
-    ActivateError, ActivateProject, ActivateWith, CodeOrder, GenerateCodesError, Id, Label, MAX_CODES, MAX_USES, Refusal,
+    ActivateError, ActivateProject, ActivateWith, CodeOrder, GenerateCodesError, Id, LONGEST_TTL, Label, MAX_CODES, MAX_USES, Refusal,
     activate_project, generate_codes, memory::PlainHasher, ports::*,
 };
 use time::Duration;
@@ -26,6 +26,8 @@ fn an_order_outside_its_bounds_is_refused_and_issues_nothing() {
         for ttl in [Duration::ZERO, Duration::MICROSECOND * -1] {
             assert!(matches!(issue(CodeOrder { ttl: Some(ttl), ..one() }).await, GenerateCodesError::TtlNotPositive), "{ttl}");
         }
+        let ttl = Some(LONGEST_TTL + Duration::MICROSECOND);
+        assert!(matches!(issue(CodeOrder { ttl, ..one() }).await, GenerateCodesError::TtlTooLong));
         assert_eq!(portal.store.reader().count_codes(tenant, noon()).await.unwrap(), before);
         assert_eq!(portal.audited(tenant).await, ["codes.issued", "tenant.created"], "nothing but the tenant's first codes");
     });

@@ -7,7 +7,7 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{
-    BatchId, CodeId, CodeOrder, InvalidValue, IssuedBatch, Label, MAX_CODES, Scope, TenantId, Timestamp, generate_codes,
+    BatchId, CodeId, CodeOrder, InvalidValue, IssuedBatch, LONGEST_TTL, Label, MAX_CODES, Scope, TenantId, Timestamp, generate_codes,
     ports::Store,
 };
 use time::Duration;
@@ -49,9 +49,6 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
 
 /// The most codes that one answer carries that isn't CSV.
 pub(crate) const MOST: u32 = 1_000;
-
-/// The longest life of codes that expire: a hundred years.
-pub(crate) const LONGEST_SECONDS: i64 = 3_155_760_000;
 
 /// Which codes to issue.
 #[derive(Deserialize, ToSchema)]
@@ -121,10 +118,11 @@ impl IssueJson {
         let count = fields.take("/count", count.ok_or_else(|| out(format!("must be 1 to {most}{hint}"))));
         let label = fields.take_optional("/label", self.label.as_deref().map(Label::parse));
         let ttl = self.ttl_seconds.map(|seconds| {
-            if (1..=LONGEST_SECONDS).contains(&seconds) {
+            let longest = LONGEST_TTL.whole_seconds();
+            if (1..=longest).contains(&seconds) {
                 Ok(Duration::seconds(seconds))
             } else {
-                Err(out(format!("must be 1 to {LONGEST_SECONDS}, or absent for codes that don't expire")))
+                Err(out(format!("must be 1 to {longest}, or absent for codes that don't expire")))
             }
         });
         let ttl = fields.take_optional("/ttl_seconds", ttl);
