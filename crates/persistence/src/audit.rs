@@ -1,6 +1,6 @@
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, FromQueryResult, IdenStatic, Iterable, QueryFilter,
-    QueryOrder, QueryTrait, Statement, Value,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, FromQueryResult, IdenStatic, Iterable,
+    QueryFilter, QueryOrder, QueryTrait, Statement, Value,
 };
 use tenantry_domain::{
     ActionFilter, ActorFilter, ApiKeyId, ApiKeyName, AuditEvent, AuditEventId, AuditFilter, BatchId, CodeId, Id, OperatorId,

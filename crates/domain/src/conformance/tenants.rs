@@ -36,10 +36,8 @@ pub async fn tenants_are_read_together<S: Store>(store: S) {
     let world = World::new(store);
     let mut wanted = Vec::new();
     for number in 0..40 {
-        let tenant = Tenant {
-            suspended_at: (number % 2 == 0).then(|| later(1)),
-            ..world.new_tenant(&format!("tenant-{number}"), noon())
-        };
+        let tenant =
+            Tenant { suspended_at: (number % 2 == 0).then(|| later(1)), ..world.new_tenant(&format!("tenant-{number}"), noon()) };
         assert!(world.write(async |tx| tx.insert_tenant(&tenant).await).await);
         wanted.push(tenant);
     }

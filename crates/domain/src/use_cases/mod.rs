@@ -36,7 +36,9 @@ pub use change_tenant::{ChangeTenantError, change_own_profile, change_tenant};
 pub use check_code::{CheckCode, CheckCodeError, CheckedCode, check_code};
 pub use create_tenant::{AUTO_LABEL, CreateTenantError, CreatedTenant, NewTenant, create_tenant};
 pub use export_codes::{CodeExport, begin_code_export};
-pub use generate_codes::{CodeOrder, GenerateCodesError, IssuedBatch, IssuedCode, LONGEST_TTL, MAX_CODES, MAX_USES, generate_codes};
+pub use generate_codes::{
+    CodeOrder, GenerateCodesError, IssuedBatch, IssuedCode, LONGEST_TTL, MAX_CODES, MAX_USES, generate_codes,
+};
 pub use housekeeping::{Retention, Sweep, Swept};
 pub use import_codes::{CodeImport, ImportCodesError, ImportFault, ImportLine, ImportReport, MAX_IMPORT, import_codes};
 pub use manage_code::{CodeEnd, ManageCodeError, ReissuedCode, expire_code, reissue_code, revoke_code};

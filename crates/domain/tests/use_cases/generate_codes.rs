@@ -1,6 +1,6 @@
 use tenantry_domain::{
-    ActivateError, ActivateProject, ActivateWith, CodeOrder, GenerateCodesError, Id, LONGEST_TTL, Label, MAX_CODES, MAX_USES, Refusal,
-    activate_project, generate_codes, memory::PlainHasher, ports::*,
+    ActivateError, ActivateProject, ActivateWith, CodeOrder, GenerateCodesError, Id, LONGEST_TTL, Label, MAX_CODES, MAX_USES,
+    Refusal, activate_project, generate_codes, memory::PlainHasher, ports::*,
 };
 use time::Duration;
 

@@ -1,12 +1,10 @@
 //! Forms: what was typed, what is wrong with it, and the fields that show both.
 
-use std::{
-    convert::Infallible,
-    future::{Ready, ready},
-};
+use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use askama::{Template, filters::HtmlSafe};
+use percent_encoding::percent_decode;
 use tenantry_domain::{Entropy, Expected, InvalidValue};
 
 use crate::{errors::ErrorCode, problem::Problem};
@@ -21,16 +19,17 @@ pub(crate) struct Form {
 }
 
 impl FromRequest for Form {
-    type Error = Infallible;
-    type Future = Ready<Result<Self, Infallible>>;
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self::parse(request.query_string().as_bytes())))
+        let sent = request.query_string().as_bytes();
+        ready(readable(sent).map(|()| Self::parse(sent)))
     }
 }
 
 impl Form {
-    /// Reads `application/x-www-form-urlencoded`.
+    /// Reads `application/x-www-form-urlencoded`. Bytes that aren't [readable] it can only replace.
     pub fn parse(sent: &[u8]) -> Self {
         Self { values: form_urlencoded::parse(sent).into_owned().collect(), problem: None }
     }
@@ -69,6 +68,11 @@ impl Form {
     pub fn anew(mut self) -> Self {
         self.values.retain(|(name, _)| name != Self::KEY);
         self
+    }
+
+    /// All that the form holds but one field, to be sent again as it was.
+    pub fn all_but(&self, name: &str) -> Vec<(String, String)> {
+        self.values.iter().filter(|(field, _)| field != name).cloned().collect()
     }
 
     /// The field of that key.
@@ -224,6 +228,15 @@ impl Form {
     /// What is sent along and not shown.
     pub fn hidden<'a>(&'a self, name: &'a str) -> Field<'a> {
         Field::new(self, name, "", Kind::Hidden)
+    }
+}
+
+/// Refuses what isn't UTF-8: a form that was read with other letters than were meant would be taken for something else.
+pub(super) fn readable(sent: &[u8]) -> Result<(), Problem> {
+    // What stands between fields and values is ASCII, so all of them are text where the whole is.
+    match percent_decode(sent).decode_utf8() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Problem::new(ErrorCode::BadRequest, "what was sent isn't UTF-8; nothing was done with it")),
     }
 }
 
@@ -389,6 +402,16 @@ mod tests {
     use tenantry_domain::InvalidValue;
 
     use super::*;
+
+    #[test]
+    fn a_form_is_utf_8_or_refused() {
+        for good in ["", "a=b&c=%C3%A9", "a=\u{e9}", "a=%", "a=%zz", "name=%EF%BF%BD"] {
+            assert!(readable(good.as_bytes()).is_ok(), "{good}");
+        }
+        for bad in [&b"a=%E9"[..], b"%ff=a", b"a=\xE9", b"a=%C3&b=%A9", b"a=%ED%A0%80", b"a=%C0%AF"] {
+            assert_eq!(readable(bad).unwrap_err().code, ErrorCode::BadRequest, "{bad:?}");
+        }
+    }
 
     #[test]
     fn what_was_typed_comes_back_escaped_with_what_is_wrong_with_it() {

@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Bytes};
 
-use super::form::Form;
+use super::form::{Form, readable};
 use crate::{
     body::{Body, MediaType},
     problem::Problem,
@@ -28,8 +28,9 @@ impl FormBody {
         self.receive().await.map(|sent| Form::parse(&sent))
     }
 
-    /// Reads the bytes that were sent.
+    /// Reads the bytes that were sent, which are readable.
     pub async fn receive(&mut self) -> Result<Bytes, Problem> {
-        self.0.receive(MediaType::Form).await
+        let sent = self.0.receive(MediaType::Form).await?;
+        readable(&sent).map(|()| sent)
     }
 }

@@ -6,7 +6,7 @@ use actix_web::{
 };
 use askama::Template;
 use tenantry_domain::{
-    Batch, BatchId, BatchState, Label, Scope,
+    Batch, BatchId, BatchSource, BatchState, Label, Scope,
     ports::{BatchFilter, BatchReads as _, Store},
     revoke_batch,
 };
@@ -69,6 +69,8 @@ struct BatchPage<'a> {
     max_uses: Option<u32>,
     expires_at: Option<Moment>,
     source: &'static str,
+    /// The form that issues as many more, where these were issued.
+    anew: Option<String>,
 }
 
 struct Row {
@@ -173,6 +175,16 @@ async fn answer<S: Store>(
         max_uses: batch.max_uses,
         expires_at: batch.expires_at.map(Moment),
         source: batch.source.as_str(),
+        anew: (batch.source == BatchSource::Issued).then(|| anew(&batch)),
     };
     page(&shell, status, &shown)
+}
+
+/// The address of the form that issues codes like these.
+fn anew(batch: &Batch) -> String {
+    let label = batch.label.as_ref().map(ToString::to_string).unwrap_or_default();
+    let pairs = [("count", batch.ordered.to_string()), ("label", label), ("max_uses", batch.max_uses.unwrap_or(1).to_string())];
+    let set = pairs.iter().filter(|(_, value)| !value.is_empty());
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(set).finish();
+    format!("/admin/tenants/{}/codes/new?{query}", batch.tenant_id)
 }

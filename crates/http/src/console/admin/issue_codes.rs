@@ -6,10 +6,12 @@ use actix_web::{
     web::{self, Path},
 };
 use askama::Template;
-use tenantry_domain::{CodeOrder, InvalidValue, MAX_CODES, Scope, Tenant, TenantId, generate_codes, ports::Store};
+use tenantry_domain::{
+    CodeOrder, Context, InvalidValue, LONGEST_TTL, MAX_CODES, Scope, Tenant, TenantId, generate_codes, ports::Store,
+};
 
 use super::{
-    reveal::{Codes, Next, RevealPage},
+    reveal::{Asked, Codes, Next, RevealPage, Texts, Told},
     tenant::find,
 };
 use crate::{
@@ -22,7 +24,7 @@ use crate::{
         Answer, State,
         admin::{
             bulk_issue,
-            codes::{IssueJson, LONGEST_SECONDS, MOST},
+            codes::{IssueJson, MOST},
         },
     },
     errors::ErrorCode,
@@ -35,8 +37,8 @@ use crate::{
 
 const HERE: &str = "/admin/tenants";
 
-/// The longest life of codes that expire.
-const LONGEST_DAYS: i64 = LONGEST_SECONDS / 86_400;
+/// The longest life of codes that expire, as the form asks for it.
+const LONGEST_DAYS: i64 = LONGEST_TTL.whole_days();
 
 pub(super) fn pages<S: Store>() -> Vec<Operation> {
     vec![
@@ -106,27 +108,31 @@ async fn issue<S: Store>(
 ) -> Answer {
     let sent = body.receive().await?;
     let form = Form::parse(&sent);
-    let (keyed, tenant) = (Keyed::of_form(&request, &form)?, find(&state, *id).await?);
+    let (keyed, asked, tenant) = (Keyed::of_form(&request, &form)?, Asked::of(&form), find(&state, *id).await?);
+    let for_file = asked.is_for_file();
     let issued = async {
         if form.value("as") == "csv" {
             let (order, place) = (order(&form, MAX_CODES)?, long.begin()?);
             return bulk_issue::stream(state.clone(), who.clone(), *id, order, (keyed, sent), place).await;
         }
         let order = order(&form, MOST)?;
-        keyed
-            .answer_once(&sent, &state, who.context(&state), async |store, cx| {
-                let batch = generate_codes(store, cx, state.keys.as_ref(), *id, order).await?;
-                let title = if batch.codes.len() == 1 {
-                    "1 code is issued".into()
-                } else {
-                    format!("{} codes are issued", batch.codes.len())
-                };
-                reveal(&state, &who, &tenant, title, Codes::of(batch))
-            })
-            .await
+        let issue = async |store: &S, cx: &Context<'_>| {
+            asked.issues()?;
+            let codes = Codes::of(generate_codes(store, cx, state.keys.as_ref(), *id, order).await?);
+            if codes.are_many() {
+                return Ok(codes.as_file(&format!("{HERE}/{id}")));
+            }
+            reveal(&state, &who, &tenant, codes.into())
+        };
+        let answer = keyed.answer_once(&asked.bytes(), &state, who.context(&state), issue).await?;
+        match asked.told(request.path(), answer).await? {
+            Told::AsItIs(answer) => Ok(answer),
+            Told::Many { texts, .. } => reveal(&state, &who, &tenant, texts),
+        }
     };
     match issued.await {
         Ok(answer) => Ok(answer),
+        Err(problem) if for_file => Err(problem),
         Err(problem) if problem.code == ErrorCode::Conflict => {
             let told = "these codes were issued, and their file was sent: look among your downloads. Send this again to issue as many more";
             answer(&state, &who, problem.code.status(), &tenant, form.anew().refused(Problem::new(ErrorCode::Conflict, told)))
@@ -135,15 +141,15 @@ async fn issue<S: Store>(
     }
 }
 
-fn reveal<S: Store>(state: &State<S>, who: &Operator<S>, tenant: &Tenant, title: String, codes: Codes) -> Answer {
+fn reveal<S: Store>(state: &State<S>, who: &Operator<S>, tenant: &Tenant, texts: Texts) -> Answer {
     let shell = admin_shell(state, who, HERE, &Form::default());
     let address = format!("{HERE}/{}", tenant.id);
     let shown = RevealPage {
         shell: &shell,
-        title,
+        title: if texts.count == 1 { "1 code is issued".to_owned() } else { format!("{} codes are issued", texts.grouped) },
         trail: Next::new(tenant.slug.as_str(), &address),
         failed: None,
-        texts: Some(codes.into()),
+        texts: Some(texts),
         sign_in: None,
         next: Next::new("To the tenant's codes", format!("{address}/codes")),
     };

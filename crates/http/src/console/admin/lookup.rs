@@ -36,21 +36,18 @@ pub(super) struct Owner {
     pub name: String,
 }
 
-/// The owners of what a list has, by their accounts for those who may see tenants. Each is read once, and most pages have few.
+/// The owners of what a list has, by their accounts for those who may see tenants: one read for all of them.
 pub(super) async fn owners<S: Store>(
     state: &AppState<S>,
     who: &Operator<S>,
     tenants: impl Iterator<Item = TenantId>,
 ) -> Result<HashMap<TenantId, Owner>, Problem> {
-    let mut reader = state.store.reader();
-    let mut owners = HashMap::new();
-    for id in tenants {
-        if owners.contains_key(&id) {
-            continue;
+    let mut owners: HashMap<_, _> = tenants.map(|id| (id, Owner { id, name: id.to_string() })).collect();
+    if who.scopes().has(Scope::TenantsRead) {
+        let ids: Vec<_> = owners.keys().copied().collect();
+        for tenant in state.store.reader().tenants_by_ids(&ids).await? {
+            owners.insert(tenant.id, Owner { id: tenant.id, name: tenant.slug.to_string() });
         }
-        let tenant = if who.scopes().has(Scope::TenantsRead) { reader.tenant(id).await? } else { None };
-        let name = tenant.map_or_else(|| id.to_string(), |tenant| tenant.slug.to_string());
-        owners.insert(id, Owner { id, name });
     }
     Ok(owners)
 }

@@ -2,11 +2,11 @@
 
 use actix_web::{HttpRequest, http::StatusCode, web};
 use askama::Template;
-use tenantry_domain::{NewTenant, Scope, create_tenant, ports::Store};
+use tenantry_domain::{Context, NewTenant, Scope, Slug, TenantName, create_tenant, ports::Store};
 
 use super::{
     lookup::plans_for_sale,
-    reveal::{Codes, Next, RevealPage, Texts},
+    reveal::{Asked, Codes, Next, RevealPage, Texts, Told},
 };
 use crate::{
     console::{
@@ -23,12 +23,10 @@ use crate::{
 };
 
 const HERE: &str = "/admin/tenants";
+const NEW: &str = "/admin/tenants/new";
 
 pub(super) fn pages<S: Store>() -> Vec<Operation> {
-    vec![
-        get("/admin/tenants/new", web::to(new::<S>)).scope(Scope::TenantsWrite),
-        post("/admin/tenants/new", web::to(create::<S>)).scope(Scope::TenantsWrite),
-    ]
+    vec![get(NEW, web::to(new::<S>)).scope(Scope::TenantsWrite), post(NEW, web::to(create::<S>)).scope(Scope::TenantsWrite)]
 }
 
 #[derive(Template)]
@@ -71,38 +69,58 @@ fn wanted(form: &Form) -> Result<NewTenant, Problem> {
 }
 
 /// Makes the tenant, and shows its first codes this once.
-async fn create<S: Store>(state: State<S>, who: Operator<S>, request: HttpRequest, mut body: FormBody) -> Answer {
-    let sent = body.receive().await?;
-    let form = Form::parse(&sent);
-    let keyed = Keyed::of_form(&request, &form)?;
+async fn create<S: Store>(state: State<S>, who: Operator<S>, request: HttpRequest, body: FormBody) -> Answer {
+    let form = body.read().await?;
+    let (keyed, asked) = (Keyed::of_form(&request, &form)?, Asked::of(&form));
+    let for_file = asked.is_for_file();
     let created = async {
         let new = wanted(&form)?;
-        keyed
-            .answer_once(&sent, &state, who.context(&state), async |store, cx| {
-                let created = create_tenant(store, cx, state.keys.as_ref(), new).await?;
-                let (tenant, codes) = (created.tenant, created.issued.ok().map(Codes::of));
-                let address = format!("{HERE}/{}", tenant.id);
-                let again = Next::new("Issue its codes", format!("{address}/codes/new"));
-                let shell = admin_shell(&state, &who, HERE, &Form::default());
-                let shown = RevealPage {
-                    shell: &shell,
-                    title: format!("{} is made", tenant.name),
-                    trail: Next::new("Tenants", HERE),
-                    failed: codes.is_none().then_some(again),
-                    texts: codes.map(Texts::from),
-                    sign_in: Some((state.console.public_origin.clone().unwrap_or_default(), tenant.slug.to_string())),
-                    next: Next::new("To the tenant", address),
-                };
-                page(&shell, StatusCode::OK, &shown)
-            })
-            .await
+        let (name, slug) = (new.name.clone(), new.slug.clone());
+        let issue = async |store: &S, cx: &Context<'_>| {
+            asked.issues()?;
+            let created = create_tenant(store, cx, state.keys.as_ref(), new).await?;
+            let (address, codes) = (format!("{HERE}/{}", created.tenant.id), created.issued.ok().map(Codes::of));
+            match codes {
+                Some(codes) if codes.are_many() => Ok(codes.as_file(&address)),
+                codes => reveal(&state, &who, &name, &slug, address, codes.map(Texts::from)),
+            }
+        };
+        let answer = keyed.answer_once(&asked.bytes(), &state, who.context(&state), issue).await?;
+        match asked.told(NEW, answer).await? {
+            Told::AsItIs(answer) => Ok(answer),
+            Told::Many { texts, location } => reveal(&state, &who, &name, &slug, location, Some(texts)),
+        }
     };
     match created.await {
         Ok(answer) => Ok(answer),
+        Err(problem) if for_file => Err(problem),
         Err(problem) => {
             let status = problem.code.status();
             let problem = if problem.code == ErrorCode::Conflict { problem.beside("/slug") } else { problem };
             answer(&state, &who, status, form.refused(problem)).await
         }
     }
+}
+
+/// The page of a tenant that was made, with its codes, if these could be issued.
+fn reveal<S: Store>(
+    state: &State<S>,
+    who: &Operator<S>,
+    name: &TenantName,
+    slug: &Slug,
+    address: String,
+    texts: Option<Texts>,
+) -> Answer {
+    let again = Next::new("Issue its codes", format!("{address}/codes/new"));
+    let shell = admin_shell(state, who, HERE, &Form::default());
+    let shown = RevealPage {
+        shell: &shell,
+        title: format!("{name} is made"),
+        trail: Next::new("Tenants", HERE),
+        failed: texts.is_none().then_some(again),
+        texts,
+        sign_in: Some((state.console.public_origin.clone().unwrap_or_default(), slug.to_string())),
+        next: Next::new("To the tenant", address),
+    };
+    page(&shell, StatusCode::OK, &shown)
 }

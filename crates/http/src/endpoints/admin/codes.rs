@@ -7,8 +7,8 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{
-    BatchId, CodeId, CodeOrder, InvalidValue, IssuedBatch, LONGEST_TTL, Label, MAX_CODES, Scope, TenantId, Timestamp, generate_codes,
-    ports::Store,
+    BatchId, CodeId, CodeOrder, InvalidValue, IssuedBatch, LONGEST_TTL, Label, MAX_CODES, Scope, TenantId, Timestamp,
+    generate_codes, ports::Store,
 };
 use time::Duration;
 use utoipa::ToSchema;
