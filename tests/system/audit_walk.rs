@@ -193,6 +193,19 @@ async fn walk_sessions(world: &World, walk: &mut Walk, door: Door, api: &Api, na
     walk.step(&format!("POST {base}/sessions/revoke-all"), &first_actor, ended, &[about]).await;
 }
 
+/// A tenant's sessions as operators end them: one, and all.
+async fn walk_a_tenants_sessions(world: &World, walk: &mut Walk, (api, admin): (&Api, &Api), key: &Value, tenant: &str) {
+    let path = format!("/api/admin/tenants/{tenant}/sessions");
+    let (own, itself) = sign_in(world, walk, Door::Tenant, api, "acme", "it@acme.example", ("tenant", tenant)).await;
+    let ended = delete(admin, &format!("{path}/{}", session_of(&itself))).await;
+    let about = event("session.revoked", session_of(&itself), json!({})).of(tenant);
+    walk.step("DELETE /api/admin/tenants/{id}/sessions/{session}", key, ended, &[about]).await;
+    own.get("/api/tenant/auth/session").await.expect(401);
+    let ended = delete(admin, &path).await;
+    let about = event("sessions.revoked", tenant, json!({ "sessions_ended": null })).of(tenant);
+    walk.step("DELETE /api/admin/tenants/{id}/sessions", key, ended, &[about]).await;
+}
+
 async fn walk_operators(world: &World, walk: &mut Walk, api: &Api, link: &str) {
     let anonymous = actor("anonymous", None, None);
     walk.secret(link.trim_start_matches("/bootstrap/"));
@@ -460,7 +473,7 @@ async fn walk_webhooks(world: &World, walk: &mut Walk, (api, sender): (&Api, &Va
 on_both_databases! {
     /// Exactly the right events: who, what, to what, from where, in which request, what changed, and no secret.
     async fn every_change_is_in_the_trail_once_and_no_secret_is(world: World) {
-        let server = world.builder().env("TENANTRY__OTP__REQUESTS_PER_ACCOUNT_BURST", 10).start().await;
+        let server = world.builder().env("TENANTRY__OTP__REQUESTS_PER_ACCOUNT_BURST", 20).start().await;
         let (api, admin) = (server.api(), world.admin(&server));
         world.insert_legacy_project("018bcfe5-6800-7000-8000-00000000000a", "old-1", "CANARYCLIENT").await;
         let link = server.bootstrap_path().await;
@@ -483,6 +496,7 @@ on_both_databases! {
         }
         walk_codes(&mut walk, &admin, &key, &tenant).await;
         walk_sessions(&world, &mut walk, Door::Tenant, &api, "acme", "it@acme.example", ("tenant", &tenant)).await;
+        walk_a_tenants_sessions(&world, &mut walk, (&api, &admin), &key, &tenant).await;
         let (own, itself) = sign_in(&world, &mut walk, Door::Tenant, &api, "acme", "it@acme.example", ("tenant", &tenant)).await;
         let legacy = "prj_018bcfe568007000800000000000000a";
         walk_projects(&mut walk, (&own, &itself), (&admin, &key), (&tenant, &codes[0]), legacy).await;

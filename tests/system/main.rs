@@ -19,6 +19,7 @@ mod console_admin;
 mod console_journeys;
 mod console_journeys_admin;
 mod console_journeys_lists;
+mod console_large;
 mod console_sessions;
 mod console_tenant;
 mod crash;

@@ -45,6 +45,7 @@ pub(crate) fn table<S: Store>() -> Vec<Section> {
         section("Plans", "What is sold.", admin::plans::operations::<S>()),
         section("Tenants", "To whom.", admin::tenants::operations::<S>()),
         section("Subscriptions", "Which plan a tenant is on, and what it may do.", admin::subscriptions::operations::<S>()),
+        section("Tenants' sessions", "Where a tenant is signed in.", admin::tenant_sessions::operations::<S>()),
         section("Codes", "What activates projects.", admin::codes::operations::<S>()),
         section("Batches", "Codes that came together.", admin::batches::operations::<S>()),
         section("Export", "Codes as a file.", admin::export::operations::<S>()),

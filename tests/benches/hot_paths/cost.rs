@@ -2,14 +2,13 @@
 
 use std::{net::SocketAddr, ops::Range, sync::Arc, time::Duration};
 
-use tenantry_tests::{DatabaseKind, Server, World};
+use tenantry_tests::{DatabaseKind, Server, Traffic, Wire, World};
 
 use crate::{
     driver::PostgresCaller,
     load::Caller,
     operation::{HttpCaller, Operation},
     prepare::Prepared,
-    wire::{Traffic, Wire},
 };
 
 /// Requests of each side. The first few also prepare the statements, and some meet the mailer on the wire: the cheapest counts.

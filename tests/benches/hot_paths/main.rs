@@ -17,7 +17,6 @@ mod process;
 mod report;
 mod script;
 mod sql;
-mod wire;
 
 use std::{fs, path::PathBuf, process::ExitCode};
 

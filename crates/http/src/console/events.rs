@@ -2,8 +2,8 @@
 
 use actix_web::http::StatusCode;
 use tenantry_domain::{
-    Action, ActorFilter, AuditEvent, AuditFilter, InvalidValue, Page, TenantId, Timestamp,
-    ports::{AuditReads as _, Store},
+    Action, ActorFilter, ApiKeyId, AuditEvent, AuditFilter, InvalidValue, OperatorId, Page, TenantId, Timestamp,
+    ports::{ActorNames, AuditReads as _, Store},
 };
 use time::{Date, Duration, format_description::BorrowedFormatItem, macros::format_description};
 
@@ -34,6 +34,8 @@ pub(super) struct EventRow {
     pub id: String,
     pub at: Moment,
     pub who: String,
+    /// The page of who acted, where it has one, and its identifier.
+    pub who_page: Option<(String, String)>,
     /// The actor, as a filter takes it, and the query that asks for it.
     pub actor: Option<(String, String)>,
     pub session: Option<String>,
@@ -50,7 +52,9 @@ pub(super) struct EventRow {
 /// What has an identifier.
 pub(super) struct Thing {
     pub id: String,
-    /// Enough of it to tell it from its neighbours.
+    /// What it is called; `None` where nobody says.
+    pub name: Option<String>,
+    /// Enough of its identifier to tell it from its neighbours.
     pub short: String,
     /// Its page, where it has one.
     pub page: Option<String>,
@@ -59,8 +63,14 @@ pub(super) struct Thing {
 impl Thing {
     /// What a door shows of it.
     pub fn new(id: String, door: Door) -> Self {
-        Self { short: short(&id), page: page_of(door, &id), id }
+        Self { name: None, short: short(&id), page: page_of(door, &id), id }
     }
+}
+
+/// What this identifier's operator or API key is called.
+fn name_of(names: &ActorNames, id: &str) -> Option<String> {
+    let operator = || names.operators.get(&id.parse().ok()?).map(ToString::to_string);
+    operator().or_else(|| names.api_keys.get(&id.parse().ok()?).map(ToString::to_string))
 }
 
 /// The page that what has this identifier has.
@@ -77,39 +87,56 @@ fn page_of(door: Door, id: &str) -> Option<String> {
         (Door::Admin, "opr") => "/admin/operators",
         (Door::Admin, "key") => "/admin/api-keys",
         (Door::Admin, "msg") => "/admin/messages",
+        (Door::Admin, "whk") => "/admin/webhooks",
         _ => return None,
     };
     Some(format!("{list}/{id}"))
 }
 
 impl EventRow {
-    /// The event as `me`, by its own identifier, reads it.
-    pub fn new(event: EventJson, door: Door, me: Option<&str>) -> Self {
+    /// The event as `me`, by its own identifier, reads it, with what its reader may know of who acts.
+    pub fn new(event: EventJson, door: Door, me: Option<&str>, names: &ActorNames) -> Self {
         let actor = &event.actor;
-        let who = match (actor.kind, door) {
-            _ if actor.id.is_some() && actor.id.as_deref() == me => "you".to_owned(),
+        let name = actor.id.as_deref().and_then(|id| name_of(names, id));
+        let who_page = actor.id.as_ref().filter(|_| name.is_some()).and_then(|id| Some((page_of(door, id)?, id.clone())));
+        let who = match (actor.kind, &actor.id) {
+            (_, Some(id)) if Some(id.as_str()) == me => "you".to_owned(),
             ("anonymous", _) => "not signed in".to_owned(),
             ("system", _) => "the server".to_owned(),
-            ("api_key", _) => "API key".to_owned(),
-            (kind, _) => kind.to_owned(),
+            ("operator" | "api_key", Some(id)) => name.unwrap_or_else(|| unnamed(actor.kind, id)),
+            (kind, _) => kind.replace("api_key", "API key"),
         };
         let named = actor.id.as_ref().filter(|_| door == Door::Admin);
+        // A tenant's webhooks have no page for operators.
+        let elsewhere = |thing: &Thing| door == Door::Admin && thing.id.starts_with("whk_") && event.tenant_id.is_some();
+        let target = event.target.map(|id| {
+            let mut thing = Thing { name: name_of(names, &id), ..Thing::new(id, door) };
+            thing.page = thing.page.take().filter(|_| !elsewhere(&thing));
+            thing
+        });
         Self {
             id: event.id.to_string(),
             at: Moment(event.at),
             who,
+            who_page,
             actor: named.map(|id| asking(format!("{}:{id}", actor.kind))),
             session: event.actor.session_id,
             what: in_words(&event.action),
             failed: event.outcome == Some("failure"),
             action: event.action,
-            target: event.target.map(|id| Thing::new(id, door)),
+            target,
             tenant: event.tenant_id.map(|id| Thing::new(id.to_string(), door)),
             address: event.client_ip,
             request_id: event.request_id,
             details: event.details.into_iter().map(|(name, value)| (name.replace('_', " "), value)).collect(),
         }
     }
+}
+
+/// Who acted and is gone, or whose name the reader may not see. A key that the server was configured with has a name and no more.
+fn unnamed(kind: &str, id: &str) -> String {
+    let known = if id.parse::<OperatorId>().is_ok() || id.parse::<ApiKeyId>().is_ok() { short(id) } else { id.to_owned() };
+    format!("{} {known}", kind.replace("api_key", "API key"))
 }
 
 fn asking(actor: String) -> (String, String) {

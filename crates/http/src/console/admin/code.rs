@@ -208,7 +208,7 @@ async fn answer<S: Store>(
         form: form.or("expires_at", last_day).keyed(state.entropy.as_ref()),
         may_write: who.scopes().has(Scope::CodesWrite),
         pager: Pager::new(&format!("{HERE}/{}", code.id), asked, &[], &events, |event| event.id),
-        events: told(who, &code.id.to_string(), events.items),
+        events: told(state, who, &code.id.to_string(), events.items).await?,
         code: Shown::of(state, who, code).await?,
     };
     page(&shell, status, &shown)

@@ -72,7 +72,7 @@ async fn verdict<S: Store>(state: &State<S>, who: &Operator<S>, form: &Form) -> 
     let CheckedCode { verdict, code } = checked;
     let (code, events) = match code {
         Some(code) => {
-            let events = told(who, &code.id.to_string(), timeline(state, &code, None).await?.items);
+            let events = told(state, who, &code.id.to_string(), timeline(state, &code, None).await?.items).await?;
             (Some(Shown::of(state, who, code).await?), events)
         }
         None => (None, Vec::new()),

@@ -2,15 +2,14 @@
 
 use actix_web::web;
 use askama::Template;
-use tenantry_auth::Caller;
 use tenantry_domain::{
     ActorFilter, InvalidValue, Scope, Slug, TenantId,
     ports::{Store, TenantReads as _},
 };
 
+use super::read;
 use crate::{
     console::{
-        cookie::Door,
         events::{EventRow, FILTERS, file_address, filter, find, outcomes, resources},
         form::{Choice, Form},
         list::choices,
@@ -75,11 +74,7 @@ async fn list<S: Store>(state: State<S>, who: Operator<S>, asked: Form) -> Answe
     let (status, form, events) = find(&state, tenant, asked, ActorFilter::parse).await?;
     let shell = admin_shell(&state, &who, HERE, &form);
     let (pager, file) = (Pager::new(HERE, &form, FILTERS, &events, |event| event.id), file_address(HERE, &form));
-    let me = match who.caller() {
-        Caller::Operator(signed_in) => Some(signed_in.account.id.to_string()),
-        Caller::ApiKey(_) | Caller::ConfiguredKey { .. } => None,
-    };
-    let events = events.items.into_iter().map(|event| EventRow::new(whole(event), Door::Admin, me.as_deref())).collect();
+    let events = read(&state, &who, events.items).await?;
     page(&shell, status, &EventsPage { shell: &shell, form, events, file, pager })
 }
 

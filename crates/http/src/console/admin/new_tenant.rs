@@ -5,12 +5,12 @@ use askama::Template;
 use tenantry_domain::{Context, NewTenant, Scope, Slug, TenantName, create_tenant, ports::Store};
 
 use super::{
-    lookup::plans_for_sale,
+    lookup::{Plans, chosen_plan, plans_for_sale},
     reveal::{Asked, Codes, Next, RevealPage, Texts, Told},
 };
 use crate::{
     console::{
-        form::{Choice, Form},
+        form::Form,
         form_body::FormBody,
         view::{Shell, admin_shell, page},
     },
@@ -34,7 +34,7 @@ pub(super) fn pages<S: Store>() -> Vec<Operation> {
 struct NewTenantPage<'a> {
     shell: &'a Shell,
     form: Form,
-    plans: Vec<Choice>,
+    plans: Plans,
     may_make_plans: bool,
 }
 
@@ -43,24 +43,24 @@ async fn new<S: Store>(state: State<S>, who: Operator<S>, asked: Form) -> Answer
 }
 
 async fn answer<S: Store>(state: &State<S>, who: &Operator<S>, status: StatusCode, form: Form) -> Answer {
-    let plans = plans_for_sale(state).await?;
-    let form = match plans.as_slice() {
+    let plans = plans_for_sale(state, form.value("plan_id")).await?;
+    let form = match plans.choices.as_slice() {
         [only] => form.or("plan_id", &only.value),
         _ => form,
     };
-    let form = form.or("slug", "").or("name", "").or("contact_email", "").or("plan_id", "");
+    let form = form.or("slug", "").or("name", "").or("contact_email", "").or("plan_id", "").or("plan_name", "");
     let shell = admin_shell(state, who, HERE, &Form::default());
     let may_make_plans = who.scopes().has(Scope::PlansWrite);
     page(&shell, status, &NewTenantPage { shell: &shell, form: form.keyed(state.entropy.as_ref()), plans, may_make_plans })
 }
 
-fn wanted(form: &Form) -> Result<NewTenant, Problem> {
+async fn wanted<S: Store>(state: &State<S>, form: &Form) -> Result<NewTenant, Problem> {
     let text = |name| form.optional(name).map(str::to_owned);
     let sent = NewTenantJson {
         slug: form.value("slug").to_owned(),
         name: form.value("name").to_owned(),
         contact_email: form.value("contact_email").to_owned(),
-        plan_id: form.value("plan_id").to_owned(),
+        plan_id: chosen_plan(state, form).await?,
         logo_url: text("logo_url"),
         primary_color: text("primary_color"),
         domain: text("domain"),
@@ -74,7 +74,7 @@ async fn create<S: Store>(state: State<S>, who: Operator<S>, request: HttpReques
     let (keyed, asked) = (Keyed::of_form(&request, &form)?, Asked::of(&form));
     let for_file = asked.is_for_file();
     let created = async {
-        let new = wanted(&form)?;
+        let new = wanted(&state, &form).await?;
         let (name, slug) = (new.name.clone(), new.slug.clone());
         let issue = async |store: &S, cx: &Context<'_>| {
             asked.issues()?;

@@ -11,7 +11,12 @@ use tenantry_domain::{
     resume_tenant, set_subscription, suspend_tenant,
 };
 
-use super::{dashboard::grouped, lookup::plans_to_move_to, tenant_tabs::TenantHead, tenants::states};
+use super::{
+    dashboard::grouped,
+    lookup::{Plans, chosen_plan, plans_to_move_to},
+    tenant_tabs::TenantHead,
+    tenants::states,
+};
 use crate::{
     console::{
         form::{Choice, Form},
@@ -43,7 +48,7 @@ struct TenantPage<'a> {
     head: TenantHead,
     form: Form,
     terms: Form,
-    plans: Vec<Choice>,
+    plans: Plans,
     subscription: Option<Standing>,
     contact: String,
     logo: String,
@@ -114,7 +119,7 @@ async fn save<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, b
 async fn subscribe<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, body: FormBody) -> Answer {
     let form = body.read().await?;
     let set = async {
-        let (plan_id, subscription) = (form.value("plan_id").to_owned(), form.value("state").to_owned());
+        let (plan_id, subscription) = (chosen_plan(&state, &form).await?, form.value("state").to_owned());
         let sent = SetSubscriptionJson { plan_id, state: subscription, current_period_start: None, current_period_end: None };
         let terms = sent.parse()?;
         Ok::<_, Problem>(set_subscription(&state.store, &who.context(&state), *id, terms, &form.expected()).await?)
@@ -177,10 +182,15 @@ async fn answer<S: Store>(
     let (plans, terms, subscription) = match &subscription {
         Some(on) => {
             let (plans, plan) = plans_to_move_to(state, on.plan_id).await?;
-            let terms = sent.terms.or("plan_id", on.plan_id).or("state", on.state.as_str()).or("version", on.version());
+            let terms = sent
+                .terms
+                .or("plan_id", on.plan_id)
+                .or("plan_name", "")
+                .or("state", on.state.as_str())
+                .or("version", on.version());
             (plans, terms, Some(standing(state, on, plan).await?))
         }
-        None => (Vec::new(), sent.terms, None),
+        None => (Plans::default(), sent.terms, None),
     };
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     let branding = &tenant.branding;

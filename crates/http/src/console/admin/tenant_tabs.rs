@@ -185,6 +185,6 @@ async fn events<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>,
     let shell = admin_shell(&state, &who, HERE, &asked);
     let head = TenantHead::of(&who, &tenant, "/events");
     let pager = Pager::new(&format!("{HERE}/{id}/events"), &asked, &[], &events, |event| event.id);
-    let events = told(&who, &id.to_string(), events.items);
+    let events = told(&state, &who, &id.to_string(), events.items).await?;
     page(&shell, StatusCode::OK, &EventsPage { shell: &shell, head, events, pager })
 }

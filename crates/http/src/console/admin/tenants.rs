@@ -7,7 +7,7 @@ use tenantry_domain::{
     ports::{Store, TenantFilter, TenantReads as _},
 };
 
-use super::lookup::all_plans;
+use super::lookup::{Plans, all_plans, asked_plan};
 use crate::{
     console::{
         form::{Choice, Form},
@@ -21,7 +21,7 @@ use crate::{
 };
 
 const HERE: &str = "/admin/tenants";
-const FILTERS: [&str; 4] = ["search", "plan_id", "state", "suspended"];
+const FILTERS: [&str; 5] = ["search", "plan_id", "plan_name", "state", "suspended"];
 
 pub(super) fn pages<S: Store>() -> Vec<Operation> {
     vec![get("/admin/tenants", web::to(list::<S>)).scope(Scope::TenantsRead)]
@@ -33,6 +33,7 @@ struct TenantsPage<'a> {
     shell: &'a Shell,
     form: Form,
     plans: Vec<Choice>,
+    more_plans: bool,
     may_write: bool,
     tenants: Vec<Row>,
     pager: Pager,
@@ -85,28 +86,29 @@ impl TenantsPage<'_> {
 }
 
 /// The tenants that are asked for.
-fn wanted(asked: &Form) -> Result<TenantFilter, Problem> {
+async fn wanted<S: Store>(state: &State<S>, asked: &Form) -> Result<TenantFilter, Problem> {
     let suspended = match asked.value("suspended") {
         "true" => Some(true),
         "false" => Some(false),
         _ => None,
     };
     let text = |name| asked.optional(name).map(str::to_owned);
-    let (search, plan_id, state) = (text("search"), text("plan_id"), text("state"));
-    TenantsQuery { search, plan_id, state, suspended, ..TenantsQuery::default() }.filter()
+    let (search, plan_id, subscription) = (text("search"), asked_plan(state, asked).await?, text("state"));
+    TenantsQuery { search, plan_id, state: subscription, suspended, ..TenantsQuery::default() }.filter()
 }
 
 /// The tenants that are asked for, newest first.
 async fn list<S: Store>(state: State<S>, who: Operator<S>, asked: Form) -> Answer {
     let request = asked_page(&asked)?;
-    let tenants = async { Ok::<_, Problem>(state.store.reader().tenants_page(&wanted(&asked)?, request).await?) };
+    let tenants = async { Ok::<_, Problem>(state.store.reader().tenants_page(&wanted(&state, &asked).await?, request).await?) };
     let tenants = tenants.await;
     let (status, form, tenants) = found(asked, tenants)?;
-    let plans = if who.scopes().has(Scope::PlansRead) { all_plans(&state).await? } else { Vec::new() };
-    let plans = choices("All", plans, form.value("plan_id"));
+    let plans = if who.scopes().has(Scope::PlansRead) { all_plans(&state).await? } else { Plans::default() };
+    let (form, more_plans) = (form.or("plan_name", ""), plans.more);
+    let plans = choices("All", plans.choices, form.value("plan_id"));
     let shell = admin_shell(&state, &who, HERE, &form);
     let pager = Pager::new(HERE, &form, &FILTERS, &tenants, |tenant| tenant.id);
     let may_write = who.scopes().has(Scope::TenantsWrite);
     let tenants = tenants.items.into_iter().map(Row::from).collect();
-    page(&shell, status, &TenantsPage { shell: &shell, form, plans, may_write, tenants, pager })
+    page(&shell, status, &TenantsPage { shell: &shell, form, plans, more_plans, may_write, tenants, pager })
 }

@@ -2,7 +2,7 @@
 
 use actix_web::web;
 use askama::Template;
-use tenantry_domain::ports::Store;
+use tenantry_domain::ports::{ActorNames, Store};
 
 use crate::{
     console::{
@@ -72,8 +72,9 @@ async fn list<S: Store>(state: State<S>, who: TenantSession<S>, asked: Form) -> 
     let (status, form, events) = find(&state, Ok(Some(who.id())), asked, actor).await?;
     let shell = tenant_shell(&state, &who, HERE, &form);
     let (pager, file) = (Pager::new(HERE, &form, FILTERS, &events, |event| event.id), file_address(HERE, &form));
-    let me = who.id().to_string();
-    let events = events.items.into_iter().map(|event| EventRow::new(for_its_tenant(event), Door::Tenant, Some(&me))).collect();
+    let (me, nobody) = (who.id().to_string(), ActorNames::default());
+    let events =
+        events.items.into_iter().map(|event| EventRow::new(for_its_tenant(event), Door::Tenant, Some(&me), &nobody)).collect();
     page(&shell, status, &EventsPage { shell: &shell, form, events, file, pager })
 }
 

@@ -17,5 +17,6 @@ pub(crate) mod projects;
 pub(crate) mod sessions;
 pub(crate) mod stats;
 pub(crate) mod subscriptions;
+pub(crate) mod tenant_sessions;
 pub(crate) mod tenants;
 pub(crate) mod webhooks;

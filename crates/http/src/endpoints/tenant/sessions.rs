@@ -80,21 +80,36 @@ struct CurrentJson<'a> {
 #[schema(as = Session)]
 pub(crate) struct SessionJson {
     #[schema(value_type = schema::SessionId)]
-    pub id: SessionId,
+    id: SessionId,
     /// When it was signed in.
     #[schema(value_type = schema::Moment)]
-    pub created_at: Timestamp,
+    created_at: Timestamp,
     /// When it was last used; written at most once a minute.
     #[schema(value_type = schema::Moment)]
-    pub last_activity: Timestamp,
+    last_activity: Timestamp,
     #[schema(value_type = schema::Moment)]
-    pub expires_at: Timestamp,
+    expires_at: Timestamp,
     /// From where it was signed in.
-    pub client_ip: Option<String>,
+    client_ip: Option<String>,
     /// By which program.
-    pub user_agent: Option<String>,
+    user_agent: Option<String>,
     /// Whether it is the one that asks.
-    pub current: bool,
+    current: bool,
+}
+
+impl SessionJson {
+    /// A session; `current`: the one that asks.
+    pub fn of(session: Session, current: Option<SessionId>) -> Self {
+        Self {
+            id: session.id,
+            created_at: session.created_at,
+            last_activity: session.last_activity,
+            expires_at: session.expires_at,
+            client_ip: session.client_ip.map(|address| address.to_string()),
+            user_agent: session.user_agent,
+            current: Some(session.id) == current,
+        }
+    }
 }
 
 /// How many sessions were ended.
@@ -137,15 +152,7 @@ pub(crate) async fn sign_out<S: Store>(state: State<S>, who: TenantSession<S>) -
 pub(crate) async fn list<S: Store>(state: State<S>, who: TenantSession<S>, query: Query<PageQuery>) -> Answer {
     let page = page_request(query.limit, query.cursor.as_deref(), query.count)?;
     let page = state.store.reader().live_sessions_page(who.id(), state.clock.now(), page).await?;
-    let show = |session: Session| SessionJson {
-        id: session.id,
-        created_at: session.created_at,
-        last_activity: session.last_activity,
-        expires_at: session.expires_at,
-        client_ip: session.client_ip.map(|address| address.to_string()),
-        user_agent: session.user_agent,
-        current: session.id == who.session.id,
-    };
+    let show = |session| SessionJson::of(session, Some(who.session.id));
     Ok(HttpResponse::Ok().json(List::new(page, |session| session.id, show)))
 }
 

@@ -115,6 +115,6 @@ async fn message(client: &mut OwnedReadHalf, kind: Option<u8>, server: &mut Owne
 }
 
 /// A statement's text with every run of white space as one blank.
-pub fn one_line(sql: &str) -> String {
+fn one_line(sql: &str) -> String {
     sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
