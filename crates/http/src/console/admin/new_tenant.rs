@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, http::StatusCode, web};
 use askama::Template;
-use tenantry_domain::{Context, NewTenant, Scope, Slug, TenantName, create_tenant, ports::Store};
+use tenantry_domain::{Context, NewTenant, Scope, create_tenant, ports::Store};
 
 use super::{
     lookup::{Plans, chosen_plan, plans_for_sale},
@@ -74,21 +74,21 @@ async fn create<S: Store>(state: State<S>, who: Operator<S>, request: HttpReques
     let (keyed, asked) = (Keyed::of_form(&request, &form)?, Asked::of(&form));
     let for_file = asked.is_for_file();
     let created = async {
-        let new = wanted(&state, &form).await?;
-        let (name, slug) = (new.name.clone(), new.slug.clone());
         let issue = async |store: &S, cx: &Context<'_>| {
             asked.issues()?;
-            let created = create_tenant(store, cx, state.keys.as_ref(), new).await?;
-            let (address, codes) = (format!("{HERE}/{}", created.tenant.id), created.issued.ok().map(Codes::of));
+            // Here, as a plan that was named may have another name by the time its file is asked for.
+            let created = create_tenant(store, cx, state.keys.as_ref(), wanted(&state, &form).await?).await?;
+            let (tenant, codes) = (created.tenant, created.issued.ok().map(Codes::of));
+            let address = format!("{HERE}/{}", tenant.id);
             match codes {
                 Some(codes) if codes.are_many() => Ok(codes.as_file(&address)),
-                codes => reveal(&state, &who, &name, &slug, address, codes.map(Texts::from)),
+                codes => reveal(&state, &who, tenant.name.as_str(), tenant.slug.as_str(), address, codes.map(Texts::from)),
             }
         };
         let answer = keyed.answer_once(&asked.bytes(), &state, who.context(&state), issue).await?;
         match asked.told(NEW, answer).await? {
             Told::AsItIs(answer) => Ok(answer),
-            Told::Many { texts, location } => reveal(&state, &who, &name, &slug, location, Some(texts)),
+            Told::Many { texts, location } => reveal(&state, &who, form.value("name"), form.value("slug"), location, Some(texts)),
         }
     };
     match created.await {
@@ -106,8 +106,8 @@ async fn create<S: Store>(state: State<S>, who: Operator<S>, request: HttpReques
 fn reveal<S: Store>(
     state: &State<S>,
     who: &Operator<S>,
-    name: &TenantName,
-    slug: &Slug,
+    name: &str,
+    slug: &str,
     address: String,
     texts: Option<Texts>,
 ) -> Answer {

@@ -27,7 +27,7 @@ use crate::{
 pub(super) const MOST_ON_A_PAGE: usize = 500;
 
 /// How many texts a page holds where there are more than that.
-const FIRST: usize = 20;
+const FIRST: usize = 10;
 
 /// The field that says how codes are to be had, and what it says where their page asks for their file.
 const AS: &str = "as";
