@@ -5,8 +5,8 @@ use time::Duration;
 use super::world::{World, first_page, noon};
 use crate::{
     ActivateError, ActivateProject, ActivateWith, AuditFilter, Branding, Cause, ClientName, Code, CodeId, CodeOrder, Delivery,
-    Email, KeyId, NewTenant, OtpAccount, OtpChallenge, OtpMac, OtpPurpose, OtpStrength, OutboxMessage, PlainCode, Plan, PlanId,
-    PlanName, Project, ProjectDetails, ProjectId, ProjectStatus, Quota, SealedPayload, Session, Slug, Subscription,
+    Email, KeyId, LONGEST_TTL, NewTenant, OtpAccount, OtpChallenge, OtpMac, OtpPurpose, OtpStrength, OutboxMessage, PlainCode,
+    Plan, PlanId, PlanName, Project, ProjectDetails, ProjectId, ProjectStatus, Quota, SealedPayload, Session, Slug, Subscription,
     SubscriptionState, Tenant, TenantId, TenantName, Timestamp, TokenDigest, activate_project, generate_codes,
     memory::PlainHasher, ports::*,
 };
@@ -115,8 +115,9 @@ impl<S: Store> World<S> {
         codes.into_iter().next().unwrap()
     }
 
-    /// A code for one project that expires at `expires_at`.
+    /// A code for one project that expires at `expires_at`, issued at `issued_at`, or as early as a code that lives until then can be.
     pub async fn code_until(&self, tenant: TenantId, expires_at: Timestamp, issued_at: Timestamp) -> Issued {
+        let issued_at = issued_at.max(expires_at - LONGEST_TTL);
         let order = CodeOrder { ttl: Some(expires_at - issued_at), ..CodeOrder::default() };
         self.codes(tenant, order, issued_at).await.into_iter().next().unwrap()
     }
