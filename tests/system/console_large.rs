@@ -316,7 +316,11 @@ async fn a_pages_names_are_one_read() {
     let plan = admin.create_plan("Basic", 10).await;
     for number in 0..20 {
         let slug = format!("tenant-{number}");
-        admin.create_tenant(&slug, plan["id"].as_str().unwrap(), &format!("it@{slug}.example")).await;
+        let (tenant, _) = admin.create_tenant(&slug, plan["id"].as_str().unwrap(), &format!("it@{slug}.example")).await;
+        let legacy = format!("018bcfe5-6800-7000-8000-0000000000{number:02}");
+        world.insert_legacy_project(&legacy, &format!("old-{number}"), "Client").await;
+        let assign = format!("/api/admin/projects/prj_{}/assign", legacy.replace('-', ""));
+        admin.post(&assign, &json!({ "tenant_id": tenant["id"] })).await.expect(200);
         let (_, key) = admin.create_api_key(&["plans:read", "plans:write"]).await;
         key.create_plan(&format!("Plan {number}"), 10).await;
     }
@@ -328,7 +332,9 @@ async fn a_pages_names_are_one_read() {
         statements.retain(|statement| about.iter().any(|table| statement.contains(table)));
         (page, statements)
     };
-    for (path, table) in [("/admin/codes", "activation_codes"), ("/admin/batches", "code_batches")] {
+    for (path, table) in
+        [("/admin/codes", "activation_codes"), ("/admin/batches", "code_batches"), ("/admin/projects", "llm_project_config")]
+    {
         let (page, statements) = statements(path, &[table, "tenants"]).await;
         assert!((0..20).all(|number| page.contains(&format!(">tenant-{number}<"))), "{path}: {page}");
         assert_eq!(statements.len(), 2, "{path}: {statements:#?}");
