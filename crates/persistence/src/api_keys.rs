@@ -1,7 +1,4 @@
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryTrait, UpdateMany,
-    sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryTrait, UpdateMany, sea_query::Expr};
 use tenantry_domain::{
     ApiKey, ApiKeyId, Page, PageRequest, StoreError, Timestamp, TokenDigest,
     ports::{ApiKeyReads, ApiKeyWrites},
@@ -9,12 +6,13 @@ use tenantry_domain::{
 
 use crate::{
     Handle,
+    connection::{Connection, OpenTransaction},
     entities::api_keys::{ActiveModel, Column, Entity, Model},
     row::Row,
     timestamp::DbTime,
 };
 
-impl<C: ConnectionTrait + Send> ApiKeyReads for Handle<C> {
+impl<C: Connection> ApiKeyReads for Handle<C> {
     async fn api_key(&mut self, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
         self.find::<Model>(Entity::find_by_id(id.uuid()).build(self.backend())).await
     }
@@ -32,7 +30,7 @@ impl<C: ConnectionTrait + Send> ApiKeyReads for Handle<C> {
     }
 }
 
-impl ApiKeyWrites for Handle<DatabaseTransaction> {
+impl ApiKeyWrites for Handle<OpenTransaction> {
     async fn insert_api_key(&mut self, key: &ApiKey) -> Result<(), StoreError> {
         let insert = Entity::insert(ActiveModel::from(key));
         self.write(Model::WHAT, insert.build(self.backend())).await.map(|_| ())

@@ -1,6 +1,6 @@
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, FromQueryResult, IdenStatic, Iterable,
-    QueryFilter, QueryOrder, QueryTrait, Statement, Value,
+    ColumnTrait, DbBackend, EntityTrait, ExprTrait, FromQueryResult, IdenStatic, Iterable, QueryFilter, QueryOrder, QueryTrait,
+    Statement, Value,
 };
 use tenantry_domain::{
     ActionFilter, ActorFilter, ApiKeyId, ApiKeyName, AuditEvent, AuditEventId, AuditFilter, BatchId, CodeId, Id, OperatorId,
@@ -11,13 +11,14 @@ use uuid::Uuid;
 
 use crate::{
     DatabaseStore, Handle,
+    connection::{Connection, OpenTransaction},
     entities::audit_events::{ActiveModel, Column, Entity, Model},
-    error::store_error,
+    error::unreadable,
     row::{Corruption, Row},
     timestamp::DbTime,
 };
 
-impl<C: ConnectionTrait + Send> AuditReads for Handle<C> {
+impl<C: Connection> AuditReads for Handle<C> {
     async fn audit_page(
         &mut self,
         tenant: Option<TenantId>,
@@ -114,7 +115,7 @@ impl Row for NamedRow {
     }
 }
 
-impl AuditWrites for Handle<DatabaseTransaction> {
+impl AuditWrites for Handle<OpenTransaction> {
     async fn append_audit(&mut self, event: &AuditEvent) -> Result<(), StoreError> {
         let insert = Entity::insert(ActiveModel::from(event));
         self.write(Model::WHAT, insert.build(self.backend())).await.map(|_| ())
@@ -140,10 +141,10 @@ impl DatabaseStore {
             DbBackend::Postgres => ("EXPLAIN", "QUERY PLAN"),
             _ => ("EXPLAIN QUERY PLAN", "detail"),
         };
-        let rows = reader.connection.query_all_raw(reader.sql(&format!("{explain} {text}"), values)).await;
+        let rows = reader.connection.fetch_all(reader.sql(&format!("{explain} {text}"), values)).await;
         let rows = reader.note("plan", rows)?;
         let steps: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get("", column)).collect();
-        Ok(steps.map_err(|failure| store_error("plan", &failure))?.join("\n"))
+        Ok(steps.map_err(|failure| unreadable("plan", &failure))?.join("\n"))
     }
 }
 
@@ -290,7 +291,7 @@ impl PageQuery {
     }
 
     /// How many events there are.
-    fn count<C: ConnectionTrait>(&self, handle: &Handle<C>) -> Statement {
+    fn count<C: Connection>(&self, handle: &Handle<C>) -> Statement {
         let text = format!("SELECT count(*) FROM audit_events {}", self.clause(&self.words, None));
         handle.sql(&text, self.values.clone())
     }

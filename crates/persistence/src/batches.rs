@@ -1,7 +1,4 @@
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryTrait, UpdateMany,
-    sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryTrait, UpdateMany, sea_query::Expr};
 use tenantry_domain::{
     Batch, BatchId, BatchState, CodeId, Id, Page, PageRequest, StoreError, TenantId, Timestamp,
     ports::{BatchFilter, BatchReads, BatchWrites, RevokedCodes},
@@ -11,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     Handle,
     codes::{StatusCount, by_status, counted},
+    connection::{Connection, OpenTransaction},
     entities::{
         batches::{ActiveModel, Column, Entity, Model},
         codes,
@@ -20,7 +18,7 @@ use crate::{
     timestamp::DbTime,
 };
 
-impl<C: ConnectionTrait + Send> BatchReads for Handle<C> {
+impl<C: Connection> BatchReads for Handle<C> {
     async fn batch_of_anyone(&mut self, id: BatchId) -> Result<Option<Batch>, StoreError> {
         let query = Entity::find_by_id(id.uuid());
         self.find::<Model>(query.build(self.backend())).await
@@ -44,7 +42,7 @@ impl<C: ConnectionTrait + Send> BatchReads for Handle<C> {
     }
 }
 
-impl BatchWrites for Handle<DatabaseTransaction> {
+impl BatchWrites for Handle<OpenTransaction> {
     async fn insert_batch(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let insert = Entity::insert(ActiveModel::from(batch));
         self.write(Model::WHAT, insert.build(self.backend())).await.map(|_| ())

@@ -1,4 +1,4 @@
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryTrait, Statement, Value};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryTrait, Statement, Value};
 use tenantry_domain::{
     BootstrapLink, StoreError, Timestamp, TokenDigest,
     ports::{BootstrapReads, BootstrapWrites},
@@ -6,13 +6,14 @@ use tenantry_domain::{
 
 use crate::{
     Handle,
+    connection::{Connection, OpenTransaction},
     entities::bootstrap_links::{ActiveModel, Column, Entity, Model},
     handle::places,
     row::Row,
     timestamp::DbTime,
 };
 
-impl<C: ConnectionTrait + Send> Handle<C> {
+impl<C: Connection> Handle<C> {
     /// `before`, then which links are open, then `after`.
     fn of_open_links(&self, before: &str, digests: &[TokenDigest], now: Timestamp, after: &str) -> Statement {
         let (places, now_at) = (places(digests.len()), digests.len() + 1);
@@ -25,7 +26,7 @@ impl<C: ConnectionTrait + Send> Handle<C> {
     }
 }
 
-impl<C: ConnectionTrait + Send> BootstrapReads for Handle<C> {
+impl<C: Connection> BootstrapReads for Handle<C> {
     async fn open_bootstrap_link(
         &mut self,
         digests: &[TokenDigest],
@@ -39,7 +40,7 @@ impl<C: ConnectionTrait + Send> BootstrapReads for Handle<C> {
     }
 }
 
-impl BootstrapWrites for Handle<DatabaseTransaction> {
+impl BootstrapWrites for Handle<OpenTransaction> {
     async fn insert_bootstrap_link(&mut self, link: &BootstrapLink) -> Result<(), StoreError> {
         let insert = Entity::insert(ActiveModel::from(link));
         self.write(Model::WHAT, insert.build(self.backend())).await.map(|_| ())

@@ -1,10 +1,10 @@
 //! Many codes in one statement. Built row by row, a statement's text and its thousands of values cost more than the rows.
 
-use sea_orm::{DatabaseTransaction, DbBackend, Statement, Value};
+use sea_orm::{DbBackend, Statement, Value};
 use serde_json::json;
 use tenantry_domain::{NewCode, StoreError, ports::CodeIssue};
 
-use crate::{Handle, entities::codes::Model, row::Row, timestamp::DbTime};
+use crate::{Handle, connection::OpenTransaction, entities::codes::Model, row::Row, timestamp::DbTime};
 
 /// Codes of one statement: about half a megabyte.
 const ROWS: usize = 5_000;
@@ -25,7 +25,7 @@ const SQLITE: &str = "
         value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
     FROM json_each($5)";
 
-impl Handle<DatabaseTransaction> {
+impl Handle<OpenTransaction> {
     pub(crate) async fn insert_many_codes(&mut self, issue: &CodeIssue, codes: &[NewCode]) -> Result<(), StoreError> {
         for codes in codes.chunks(ROWS) {
             let insert = match self.backend() {

@@ -14,14 +14,14 @@
 //! - The one that holds what is rare is bounded from both sides, also where one would do. That is taken for little. With one side it
 //!   would expect a third of the table, and read all.
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use sea_orm::{DbBackend, Statement, Value};
 use tenantry_domain::{
     Code, CodeId, CodeStatus, Page, PageRequest, StoreError, TenantId, Timestamp,
     ports::{BatchReads as _, CodeFilter},
 };
 use uuid::Uuid;
 
-use crate::{Handle, entities::codes::Model, row::Row, timestamp::DbTime};
+use crate::{Handle, connection::Connection, entities::codes::Model, row::Row, timestamp::DbTime};
 
 /// How many codes are looked through before what is asked for is taken to be rare.
 const RECENT: u32 = 10_000;
@@ -262,7 +262,7 @@ fn all_of(conditions: impl IntoIterator<Item = Option<String>>) -> String {
     if conditions.is_empty() { NOTHING.to_owned() } else { conditions.join(" AND ") }
 }
 
-impl<C: ConnectionTrait + Send> Handle<C> {
+impl<C: Connection> Handle<C> {
     /// Codes of one tenant or of all, newest first.
     pub(crate) async fn code_list(
         &mut self,

@@ -1,6 +1,5 @@
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
-    QueryTrait, UpdateMany, sea_query::Expr,
+    ColumnTrait, Condition, DbBackend, EntityTrait, ExprTrait, QueryFilter, QuerySelect, QueryTrait, UpdateMany, sea_query::Expr,
 };
 use tenantry_domain::{
     Code, CodeDigest, CodeId, Id, NewCode, NewCodeText, Page, PageRequest, StoreError, TenantId, Timestamp,
@@ -9,12 +8,13 @@ use tenantry_domain::{
 
 use crate::{
     Handle,
+    connection::{Connection, OpenTransaction},
     entities::codes::{Column, Entity, Model},
     row::Row,
     timestamp::DbTime,
 };
 
-impl<C: ConnectionTrait + Send> CodeReads for Handle<C> {
+impl<C: Connection> CodeReads for Handle<C> {
     async fn code(&mut self, tenant: TenantId, id: CodeId) -> Result<Option<Code>, StoreError> {
         let query = Entity::find_by_id(id.uuid()).filter(Column::TenantId.eq(tenant.uuid()));
         self.find::<Model>(query.build(self.backend())).await
@@ -117,7 +117,7 @@ impl Row for StatusCount {
     }
 }
 
-impl CodeWrites for Handle<DatabaseTransaction> {
+impl CodeWrites for Handle<OpenTransaction> {
     async fn insert_codes(&mut self, issue: &CodeIssue, codes: &[NewCode]) -> Result<(), StoreError> {
         self.insert_many_codes(issue, codes).await
     }
@@ -208,7 +208,7 @@ impl CodeWrites for Handle<DatabaseTransaction> {
     }
 }
 
-impl Handle<DatabaseTransaction> {
+impl Handle<OpenTransaction> {
     /// Takes a use of the first available code that nobody holds.
     async fn consume_free(&mut self, tenant: TenantId, now: Timestamp) -> Result<Option<CodeId>, StoreError> {
         let lock = if self.backend() == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };

@@ -1,34 +1,107 @@
-//! Opens databases: one probe that says what is wrong, then the pools.
+//! Opens databases: one probe that says what is wrong, then the connections.
 
 use std::{path::Path, time::Duration};
 
-use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
+use sea_orm::{DbBackend, QueryResult, Statement};
 use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _,
-    postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
-    sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    ConnectOptions as _, Connection as _,
+    postgres::{PgConnectOptions, PgConnection},
+    sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::time;
 
-use crate::{ConnectError, Options, error::Cause};
+use crate::{
+    ConnectError, Options, PoolFigures,
+    connection::{Connection as _, OpenTransaction, Pool, Pooled, Source, Writer},
+    error::Cause,
+};
 
 /// Readers share the processors with everything else; more of them only wait there.
-const SQLITE_READERS: u32 = 4;
+const SQLITE_READERS: usize = 4;
 
 /// How long another process may keep SQLite's writer waiting.
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
 
-/// After this long a connection is pinged before it is used, so that a restart of the server in a quiet hour costs nobody a
-/// request. Busy connections aren't: a ping is a third of a look-up.
-const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
-
-/// The connections of a store. On PostgreSQL both are the same pool.
-pub(crate) struct Pools {
-    pub(crate) reader: DatabaseConnection,
-    pub(crate) writer: DatabaseConnection,
+/// The connections of a store.
+#[derive(Clone)]
+pub(crate) enum Connections {
+    /// Several that read, and one that writes.
+    Sqlite { readers: Pool, writer: Writer },
+    /// Several for everything.
+    Postgres(Pool),
 }
 
-pub(crate) async fn connect(options: &Options) -> Result<Pools, ConnectError> {
+impl Connections {
+    pub(crate) const fn backend(&self) -> DbBackend {
+        match self {
+            Self::Sqlite { .. } => DbBackend::Sqlite,
+            Self::Postgres(_) => DbBackend::Postgres,
+        }
+    }
+
+    const fn for_reads(&self) -> &Pool {
+        match self {
+            Self::Sqlite { readers, .. } => readers,
+            Self::Postgres(pool) => pool,
+        }
+    }
+
+    pub(crate) fn reader(&self) -> Pooled {
+        Pooled(self.for_reads().clone())
+    }
+
+    /// Begins a transaction that may write.
+    pub(crate) async fn begin(&self) -> sqlx::Result<OpenTransaction> {
+        match self {
+            Self::Sqlite { writer, .. } => writer.begin().await,
+            Self::Postgres(pool) => pool.begin("BEGIN").await,
+        }
+    }
+
+    /// The row that a statement answers once it is committed; where there is none, nothing was written.
+    pub(crate) async fn write_or_undo(&self, statement: Statement) -> sqlx::Result<Option<QueryResult>> {
+        let mut tx = self.begin().await?;
+        let row = tx.fetch_one(statement).await?;
+        if row.is_some() {
+            tx.commit().await?;
+        }
+        Ok(row)
+    }
+
+    /// Begins a transaction that reads everything as it is in one moment, and keeps nobody waiting.
+    pub(crate) async fn snapshot(&self) -> sqlx::Result<OpenTransaction> {
+        let begin = match self {
+            Self::Sqlite { .. } => "BEGIN DEFERRED",
+            Self::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        };
+        self.for_reads().begin(begin).await
+    }
+
+    pub(crate) fn figures(&self) -> Vec<PoolFigures> {
+        let narrow = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let of = |name, pool: &Pool| {
+            let [most, open, idle] = pool.figures().map(narrow);
+            PoolFigures { pool: name, most, open, idle }
+        };
+        match self {
+            Self::Sqlite { readers, writer } => {
+                let [open, idle] = writer.figures().map(u32::from);
+                vec![of("reader", readers), PoolFigures { pool: "writer", most: 1, open, idle }]
+            }
+            Self::Postgres(pool) => vec![of("shared", pool)],
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        self.for_reads().close().await;
+        // SQLite folds its write-ahead log into the file when the writer goes last.
+        if let Self::Sqlite { writer, .. } = self {
+            writer.close().await;
+        }
+    }
+}
+
+pub(crate) async fn connect(options: &Options) -> Result<Connections, ConnectError> {
     let scheme = options.url.split_once(':').map(|(scheme, _)| scheme);
     match scheme {
         Some("sqlite") => sqlite(options).await,
@@ -37,7 +110,7 @@ pub(crate) async fn connect(options: &Options) -> Result<Pools, ConnectError> {
     }
 }
 
-async fn sqlite(options: &Options) -> Result<Pools, ConnectError> {
+async fn sqlite(options: &Options) -> Result<Connections, ConnectError> {
     let url = &options.url;
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(ConnectError::InMemory);
@@ -68,22 +141,14 @@ async fn sqlite(options: &Options) -> Result<Pools, ConnectError> {
     let probe = SqliteConnection::connect_with(&connection).await.map_err(refused)?;
     probe.close().await.map_err(refused)?;
 
-    let pool = || {
-        SqlitePoolOptions::new()
-            .acquire_timeout(options.acquire_timeout)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-    };
-    let writer = pool().max_connections(1).connect_lazy_with(connection.clone());
-    let reader = pool().max_connections(SQLITE_READERS).connect_lazy_with(connection.pragma("query_only", "ON"));
-    Ok(Pools {
-        reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
-        writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+    let readers = Source::Sqlite(connection.clone().pragma("query_only", "ON"));
+    Ok(Connections::Sqlite {
+        readers: Pool::new(readers, SQLITE_READERS, options.acquire_timeout),
+        writer: Writer::new(connection, options.acquire_timeout),
     })
 }
 
-async fn postgres(options: &Options) -> Result<Pools, ConnectError> {
+async fn postgres(options: &Options) -> Result<Connections, ConnectError> {
     let connection = options.url.parse::<PgConnectOptions>().map_err(|_| ConnectError::InvalidUrl)?;
     let connection = connection.application_name("tenantry").disable_statement_logging();
 
@@ -95,29 +160,10 @@ async fn postgres(options: &Options) -> Result<Pools, ConnectError> {
     probe.close().await.ok();
 
     let settings = session_settings(options.acquire_timeout);
-    let most = options.max_connections.max(1);
-    let pool = PgPoolOptions::new()
-        .max_connections(most)
-        // All are opened here and now: a socket belongs to the runtime that opened it, and a web worker's may end before the requests of
-        // others do.
-        .min_connections(most)
-        .acquire_timeout(options.acquire_timeout)
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move {
-                if meta.idle_for >= PING_AFTER_IDLE {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        })
-        .after_connect(move |connection, _| {
-            let settings = AssertSqlSafe(settings.clone());
-            Box::pin(async move { connection.execute(settings).await.map(|_| ()) })
-        })
-        .connect_lazy_with(connection);
-    let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-    Ok(Pools { reader: pool.clone(), writer: pool })
+    let most = usize::try_from(options.max_connections).unwrap_or(usize::MAX).max(1);
+    let pool = Pool::new(Source::Postgres(connection, settings), most, options.acquire_timeout);
+    pool.warm_up();
+    Ok(Connections::Postgres(pool))
 }
 
 /// A call that waits for a lock answers in time, and a server that vanishes in a transaction doesn't keep its locks for ever.

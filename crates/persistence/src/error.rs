@@ -34,26 +34,30 @@ impl Cause {
 }
 
 /// Whether a failure is the breach of a unique index.
-pub(crate) fn is_unique_violation(failure: &DbErr) -> bool {
-    driver_error(failure).and_then(sqlx::Error::as_database_error).is_some_and(DatabaseError::is_unique_violation)
+pub(crate) fn is_unique_violation(failure: &sqlx::Error) -> bool {
+    failure.as_database_error().is_some_and(DatabaseError::is_unique_violation)
+}
+
+/// Whether a statement on PostgreSQL divided by zero, as one does that has found out too late that it must not write.
+pub(crate) fn is_division_by_zero(failure: &sqlx::Error) -> bool {
+    failure.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "22012")
 }
 
 /// Whether a failure is the breach of a foreign key, by a row that points nowhere or by the deletion of one that is pointed to.
-pub(crate) fn is_foreign_key_violation(failure: &DbErr) -> bool {
-    let failure = driver_error(failure).and_then(sqlx::Error::as_database_error);
+pub(crate) fn is_foreign_key_violation(failure: &sqlx::Error) -> bool {
+    let failure = failure.as_database_error();
     // RESTRICT has codes of its own: PostgreSQL's from 18 on, and SQLite's, which makes triggers of foreign keys.
     let of_restrict = |failure: &dyn DatabaseError| failure.code().is_some_and(|code| matches!(code.as_ref(), "23001" | "1811"));
     failure.is_some_and(|failure| failure.is_foreign_key_violation() || of_restrict(failure))
 }
 
-/// What a failure means to the ports' callers; `what` names the kind of row that was read.
-pub(crate) fn store_error(what: &'static str, failure: &DbErr) -> StoreError {
+/// What a row that can't be read means to the ports' callers; `what` names its kind.
+pub(crate) fn unreadable(what: &'static str, failure: &DbErr) -> StoreError {
     if let Some(failure) = driver_error(failure) {
-        return of_driver(what, failure);
+        return driver_failure(what, failure);
     }
     let cause = Box::new(Cause::new(failure.to_string()));
     match failure {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => StoreError::Unavailable(cause),
         DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } => StoreError::Corrupt { what, source: cause },
         _ => StoreError::Failed(cause),
     }
@@ -68,7 +72,8 @@ fn driver_error(failure: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
-fn of_driver(what: &'static str, failure: &sqlx::Error) -> StoreError {
+/// What a statement's failure means to the ports' callers; `what` names the kind of row that it was about.
+pub(crate) fn driver_failure(what: &'static str, failure: &sqlx::Error) -> StoreError {
     let cause = Box::new(Cause::of_driver(failure));
     match failure {
         sqlx::Error::Database(failure) => of_database(&**failure, cause),
@@ -115,10 +120,11 @@ fn is_sqlite(failure: &(dyn DatabaseError + 'static)) -> bool {
 mod tests {
     use std::error::Error as _;
 
-    use sea_orm::ConnectionTrait;
+    use sea_orm::{DbBackend, Statement};
+    use tenantry_domain::ports::Store as _;
 
     use super::*;
-    use crate::{DatabaseStore, Options};
+    use crate::{DatabaseStore, Options, connection::Connection as _};
 
     #[tokio::test]
     async fn a_broken_constraint_is_a_conflict_and_shows_no_value() {
@@ -127,26 +133,29 @@ mod tests {
         let schema = "CREATE TABLE owners (id bigint PRIMARY KEY);
             CREATE TABLE things (name text UNIQUE, uses bigint CHECK (uses > 0), owner bigint REFERENCES owners (id));
             INSERT INTO things VALUES ('s3cret', 1, NULL)";
-        store.writer().execute_unprepared(schema).await.unwrap();
+        let tx = store.begin().await.unwrap();
+        let mut connection = tx.connection;
+        let mut run = async |text: &str| connection.execute(Statement::from_string(DbBackend::Sqlite, text)).await;
+        run(schema).await.unwrap();
         for breach in ["('s3cret', 1, NULL)", "('other', 0, NULL)", "('another', 1, 7)"] {
-            let failure = store.writer().execute_unprepared(&format!("INSERT INTO things VALUES {breach}")).await.unwrap_err();
+            let failure = run(&format!("INSERT INTO things VALUES {breach}")).await.unwrap_err();
             assert_eq!(is_unique_violation(&failure), breach.contains("s3cret"));
-            let failure = store_error("thing", &failure);
+            let failure = driver_failure("thing", &failure);
             assert!(matches!(failure, StoreError::Conflict(_)), "{breach}: {failure:?}");
             assert!(failure.source().is_some());
             assert!(!format!("{failure:?}").contains("s3cret"));
         }
-        let failure = store.writer().execute_unprepared("SELECT nothing").await.unwrap_err();
-        assert!(matches!(store_error("thing", &failure), StoreError::Failed(_)));
+        let failure = run("SELECT nothing").await.unwrap_err();
+        assert!(matches!(driver_failure("thing", &failure), StoreError::Failed(_)));
     }
 
     #[test]
     fn what_cannot_be_reached_is_unavailable_and_what_cannot_be_read_is_corrupt() {
-        let driver = |failure: sqlx::Error| store_error("thing", &DbErr::Query(RuntimeErr::SqlxError(failure.into())));
+        let driver = |failure: sqlx::Error| unreadable("thing", &DbErr::Query(RuntimeErr::SqlxError(failure.into())));
         assert!(matches!(driver(sqlx::Error::PoolTimedOut), StoreError::Unavailable(_)));
         assert!(matches!(driver(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()), StoreError::Unavailable(_)));
         assert!(matches!(driver(sqlx::Error::Decode("no date".into())), StoreError::Corrupt { what: "thing", .. }));
         assert!(matches!(driver(sqlx::Error::ColumnNotFound("name".into())), StoreError::Failed(_)));
-        assert!(matches!(store_error("thing", &DbErr::Type("null".into())), StoreError::Corrupt { what: "thing", .. }));
+        assert!(matches!(unreadable("thing", &DbErr::Type("null".into())), StoreError::Corrupt { what: "thing", .. }));
     }
 }

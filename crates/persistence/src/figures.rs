@@ -1,6 +1,6 @@
 //! What can be said of a store at a glance, and often: its connections, and what waits in its outbox.
 
-use sea_orm::{DbBackend, FromQueryResult};
+use sea_orm::FromQueryResult;
 use tenantry_domain::{StoreError, Timestamp, ports::Store as _};
 
 use crate::{
@@ -44,22 +44,7 @@ impl DatabaseStore {
     /// The connections of each pool, as they are now. It asks no database.
     #[must_use]
     pub fn pools(&self) -> Vec<PoolFigures> {
-        let figures = |pool, most, open, idle: usize| {
-            // A connection may be taken between the two looks.
-            PoolFigures { pool, most, open, idle: u32::try_from(idle).unwrap_or(u32::MAX).min(open) }
-        };
-        let sqlite =
-            |name, pool: &sqlx::SqlitePool| figures(name, pool.options().get_max_connections(), pool.size(), pool.num_idle());
-        let (reader, writer) = (self.reader_pool(), self.writer_pool());
-        match self.backend() {
-            DbBackend::Postgres => {
-                let pool = writer.get_postgres_connection_pool();
-                vec![figures("shared", pool.options().get_max_connections(), pool.size(), pool.num_idle())]
-            }
-            _ => {
-                vec![sqlite("reader", reader.get_sqlite_connection_pool()), sqlite("writer", writer.get_sqlite_connection_pool())]
-            }
-        }
+        self.connections().figures()
     }
 
     /// What waits in the outbox at `now`, by kind: one statement, of which no part looks at more than [`OutboxFigures::MOST`] entries of an

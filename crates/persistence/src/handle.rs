@@ -1,14 +1,18 @@
 use std::fmt;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult,
-    QuerySelect, QueryTrait, Select, Statement, TransactionTrait, TryGetable, UpdateMany, Value,
+    ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, Statement,
+    TryGetable, UpdateMany, Value,
     sea_query::{Expr, Query},
 };
 use tenantry_domain::{Page, PageRequest, StoreError, ports::Parking};
 use uuid::Uuid;
 
-use crate::{error::store_error, row::Row};
+use crate::{
+    connection::{Connection, OpenTransaction},
+    error::{driver_failure, unreadable},
+    row::Row,
+};
 
 /// What the ports are implemented on: a pool, for the reader, or a transaction.
 pub struct Handle<C> {
@@ -31,9 +35,9 @@ impl<C> fmt::Debug for Handle<C> {
     }
 }
 
-impl<C: ConnectionTrait> Handle<C> {
+impl<C: Connection> Handle<C> {
     pub(crate) fn backend(&self) -> DbBackend {
-        self.connection.get_database_backend()
+        self.connection.backend()
     }
 
     /// A statement in plain SQL. Both databases understand `$1`.
@@ -51,14 +55,14 @@ impl<C: ConnectionTrait> Handle<C> {
 
     /// The first row, if there is one.
     pub(crate) async fn find<R: Row>(&mut self, statement: Statement) -> Result<Option<R::Value>, StoreError> {
-        let row = self.connection.query_one_raw(statement).await;
+        let row = self.connection.fetch_one(statement).await;
         let row = self.note(R::WHAT, row)?;
         row.map(|row| read_row::<R>(&row)).transpose()
     }
 
     /// All rows.
     pub(crate) async fn list<R: Row>(&mut self, statement: Statement) -> Result<Vec<R::Value>, StoreError> {
-        let rows = self.connection.query_all_raw(statement).await;
+        let rows = self.connection.fetch_all(statement).await;
         let rows = self.note(R::WHAT, rows)?;
         rows.iter().map(read_row::<R>).collect()
     }
@@ -99,9 +103,9 @@ impl<C: ConnectionTrait> Handle<C> {
         what: &'static str,
         statement: Statement,
     ) -> Result<Option<T>, StoreError> {
-        let row = self.connection.query_one_raw(statement).await;
+        let row = self.connection.fetch_one(statement).await;
         let row = self.note(what, row)?;
-        row.map(|row| row.try_get_by_index(0)).transpose().map_err(|failure| store_error(what, &failure))
+        row.map(|row| row.try_get_by_index(0)).transpose().map_err(|failure| unreadable(what, &failure))
     }
 
     /// How many rows a query counts.
@@ -117,8 +121,8 @@ impl<C: ConnectionTrait> Handle<C> {
 
     /// Runs a statement and answers how many rows it wrote.
     pub(crate) async fn write(&mut self, what: &'static str, statement: Statement) -> Result<u64, StoreError> {
-        let result = self.connection.execute_raw(statement).await;
-        Ok(self.note(what, result)?.rows_affected())
+        let result = self.connection.execute(statement).await;
+        self.note(what, result)
     }
 
     /// Whether a statement wrote a row, for those that write one or none.
@@ -126,10 +130,10 @@ impl<C: ConnectionTrait> Handle<C> {
         Ok(self.write(what, statement).await? > 0)
     }
 
-    pub(crate) fn note<T>(&mut self, what: &'static str, result: Result<T, DbErr>) -> Result<T, StoreError> {
+    pub(crate) fn note<T>(&mut self, what: &'static str, result: sqlx::Result<T>) -> Result<T, StoreError> {
         result.map_err(|failure| {
             self.failed = true;
-            store_error(what, &failure)
+            driver_failure(what, &failure)
         })
     }
 }
@@ -139,24 +143,23 @@ pub(crate) fn places(count: usize) -> String {
     (1..=count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
 }
 
-impl Handle<DatabaseTransaction> {
+impl Handle<OpenTransaction> {
     /// The row that a statement returns; `None` also where a constraint refuses the statement in the way that `is_refusal` tells. It
-    /// stands in a savepoint, so that the transaction can go on.
+    /// stands in a part of its own, so that the transaction can go on.
     pub(crate) async fn find_unless_refused<R: Row>(
         &mut self,
         statement: Statement,
-        is_refusal: fn(&DbErr) -> bool,
+        is_refusal: fn(&sqlx::Error) -> bool,
     ) -> Result<Option<R::Value>, StoreError> {
-        let savepoint = self.connection.begin().await;
-        let savepoint = self.note(R::WHAT, savepoint)?;
-        let row = savepoint.query_one_raw(statement).await;
+        let part = self.connection.part().await;
+        let mut part = self.note(R::WHAT, part)?;
+        let row = part.fetch_one(statement).await;
         if row.as_ref().is_err_and(is_refusal) {
-            let undone = savepoint.rollback().await;
-            return self.note(R::WHAT, undone).map(|()| None);
+            return Ok(None);
         }
         let row = self.note(R::WHAT, row)?;
-        let released = savepoint.commit().await;
-        self.note(R::WHAT, released)?;
+        let ended = part.commit().await;
+        self.note(R::WHAT, ended)?;
         row.map(|row| read_row::<R>(&row)).transpose()
     }
 }
@@ -172,6 +175,6 @@ pub(crate) fn returning<E: EntityTrait>(
 
 /// The value that a row stands for.
 pub(crate) fn read_row<R: Row>(row: &QueryResult) -> Result<R::Value, StoreError> {
-    let row = R::from_query_result(row, "").map_err(|failure| store_error(R::WHAT, &failure))?;
+    let row = R::from_query_result(row, "").map_err(|failure| unreadable(R::WHAT, &failure))?;
     row.into_value().map_err(|source| StoreError::Corrupt { what: R::WHAT, source })
 }

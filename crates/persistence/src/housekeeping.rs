@@ -4,13 +4,12 @@
 //! taken on the row as it is by then, with the condition looked at again: a row that came to life meanwhile is let be. A deletion without
 //! it would wait for whoever holds the row, and then delete what that one has made of it.
 
-use sea_orm::DatabaseTransaction;
 use tenantry_domain::{
     BucketKey, StoreError, Timestamp,
     ports::{HousekeepingWrites, Leftover, SweptBuckets},
 };
 
-use crate::{Handle, row, timestamp::DbTime};
+use crate::{Handle, connection::OpenTransaction, row, timestamp::DbTime};
 
 const LOCK: &str = "FOR UPDATE SKIP LOCKED";
 const BUCKETS: &str = "rate bucket";
@@ -30,14 +29,14 @@ const fn place(kind: Leftover) -> (&'static str, &'static str, &'static str, &'s
     }
 }
 
-impl Handle<DatabaseTransaction> {
+impl Handle<OpenTransaction> {
     /// Locks on PostgreSQL; on SQLite, whose writers take turns, there is nothing to lock.
     fn lock(&self) -> &'static str {
         if self.backend() == sea_orm::DbBackend::Postgres { LOCK } else { "" }
     }
 }
 
-impl HousekeepingWrites for Handle<DatabaseTransaction> {
+impl HousekeepingWrites for Handle<OpenTransaction> {
     async fn delete_leftovers(&mut self, kind: Leftover, until: Timestamp, limit: u16) -> Result<u64, StoreError> {
         let (what, table, key, ended, order) = place(kind);
         let lock = self.lock();

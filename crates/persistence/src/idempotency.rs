@@ -1,15 +1,16 @@
-use sea_orm::{DatabaseTransaction, FromQueryResult};
+use sea_orm::FromQueryResult;
 use tenantry_domain::{
     Fingerprint, IdempotencyKey, KeyClaim, KeyClaimId, KeyId, KeyState, SealedPayload, StoreError, ports::IdempotencyWrites,
 };
 
 use crate::{
     Handle,
+    connection::OpenTransaction,
     row::{Corruption, Row, digest},
     timestamp::DbTime,
 };
 
-impl IdempotencyWrites for Handle<DatabaseTransaction> {
+impl IdempotencyWrites for Handle<OpenTransaction> {
     async fn claim_key(&mut self, claim: &KeyClaim) -> Result<KeyState, StoreError> {
         // $4 now. One statement decides: whoever comes second waits for the first, and then meets its row as it has become.
         const CLAIM: &str = "

@@ -2,16 +2,14 @@
 
 use std::fmt;
 
-use sea_orm::{
-    AccessMode, DatabaseTransaction, DbBackend, FromQueryResult, IsolationLevel, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{DbBackend, FromQueryResult};
 use tenantry_domain::{CalendarDay, KeyId, StoreError, Timestamp};
 use uuid::Uuid;
 
 use crate::{
     DatabaseStore, Handle,
-    error::store_error,
+    connection::OpenTransaction,
+    error::driver_failure,
     row::{Corruption, Row},
     timestamp::DbTime,
 };
@@ -164,7 +162,7 @@ pub struct KeyInUse {
 }
 
 /// A look at all rows as they were in one moment. Ends when it is dropped.
-pub struct Inspection(Handle<DatabaseTransaction>);
+pub struct Inspection(Handle<OpenTransaction>);
 
 impl fmt::Debug for Inspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -178,19 +176,8 @@ impl DatabaseStore {
     /// # Errors
     /// [`StoreError::Unavailable`] where the database can't be reached in time.
     pub async fn inspect(&self) -> Result<Inspection, StoreError> {
-        let reader = self.reader_pool();
-        let options = match reader.get_database_backend() {
-            DbBackend::Sqlite => {
-                TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred), ..Default::default() }
-            }
-            _ => TransactionOptions {
-                isolation_level: Some(IsolationLevel::RepeatableRead),
-                access_mode: Some(AccessMode::ReadOnly),
-                ..Default::default()
-            },
-        };
-        let snapshot = reader.begin_with_options(options).await;
-        snapshot.map(|tx| Inspection(Handle::new(tx))).map_err(|failure| store_error("inspection", &failure))
+        let snapshot = self.connections().snapshot().await;
+        snapshot.map(|tx| Inspection(Handle::new(tx))).map_err(|failure| driver_failure("inspection", &failure))
     }
 }
 

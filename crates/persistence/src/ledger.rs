@@ -1,6 +1,6 @@
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QueryTrait,
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QueryTrait,
     sea_query::{Expr, OnConflict},
 };
 use tenantry_domain::{
@@ -10,6 +10,7 @@ use tenantry_domain::{
 
 use crate::{
     Handle,
+    connection::{Connection, OpenTransaction},
     entities::{
         redemptions::{ActiveModel, Column, Entity, Model},
         usage_months,
@@ -18,7 +19,7 @@ use crate::{
     timestamp::DbTime,
 };
 
-impl<C: ConnectionTrait + Send> LedgerReads for Handle<C> {
+impl<C: Connection> LedgerReads for Handle<C> {
     async fn redemptions_of_code(&mut self, tenant: TenantId, code: CodeId) -> Result<Vec<Redemption>, StoreError> {
         let query = Entity::find()
             .filter(Column::ActivationCodeId.eq(code.uuid()))
@@ -53,7 +54,7 @@ impl<C: ConnectionTrait + Send> LedgerReads for Handle<C> {
     }
 }
 
-impl LedgerWrites for Handle<DatabaseTransaction> {
+impl LedgerWrites for Handle<OpenTransaction> {
     async fn insert_redemption(&mut self, redemption: &Redemption) -> Result<(), StoreError> {
         let insert = Entity::insert(ActiveModel::from(redemption));
         self.write(Model::WHAT, insert.build(self.backend())).await.map(|_| ())

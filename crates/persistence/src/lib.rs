@@ -9,6 +9,7 @@
 
 #![deny(missing_docs)]
 
+mod activation;
 mod api_keys;
 mod audit;
 mod batches;
@@ -18,6 +19,7 @@ mod code_lists;
 mod codes;
 mod connect;
 mod connect_error;
+mod connection;
 mod entities;
 mod error;
 mod figures;
@@ -45,6 +47,7 @@ mod webhooks;
 
 pub use crate::{
     connect_error::ConnectError,
+    connection::{Connection, OpenTransaction, Pooled},
     figures::{OutboxFigures, PoolFigures},
     handle::Handle,
     inspection::{Finding, Inspection, Invariant, KeyInUse},

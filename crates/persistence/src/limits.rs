@@ -3,15 +3,14 @@
 //! A bucket is one moment: when it will be full again, the theoretical arrival time. Taking one moves that moment an interval on,
 //! unless it is more than `burst - 1` intervals away: then the bucket is empty. A bucket that isn't stored is full.
 
-use sea_orm::DatabaseTransaction;
 use tenantry_domain::{BucketKey, Limit, Rate, RateDecision, StoreError, Timestamp, ports::LimitWrites};
 use time::Duration;
 
-use crate::Handle;
+use crate::{Handle, connection::OpenTransaction};
 
 const BUCKET: &str = "rate bucket";
 
-impl LimitWrites for Handle<DatabaseTransaction> {
+impl LimitWrites for Handle<OpenTransaction> {
     async fn take_token(&mut self, bucket: BucketKey, rate: Rate, now: Timestamp) -> Result<RateDecision, StoreError> {
         // $2 now, $3 the interval, $4 the latest full-again moment that leaves one to take.
         const TAKE: &str = "
@@ -46,11 +45,16 @@ impl LimitWrites for Handle<DatabaseTransaction> {
 
 /// Whether a bucket holds one that is full again at `full_again`, if it is stored.
 pub(crate) fn decide(full_again: Option<i64>, rate: Rate, now: Timestamp) -> RateDecision {
-    let latest = Window::new(rate, now).latest;
+    let latest = latest(rate, now);
     match full_again {
         Some(moment) if moment > latest => RateDecision::Limited { retry_after: wait(moment, latest) },
         _ => RateDecision::Allowed,
     }
+}
+
+/// The latest moment, in microseconds, at which a bucket may be full again and still hold one.
+pub(crate) fn latest(rate: Rate, now: Timestamp) -> i64 {
+    Window::new(rate, now).latest
 }
 
 /// How long until a bucket that is full again at `full_again` holds one.

@@ -1,7 +1,4 @@
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter, QueryResult, QueryTrait,
-    UpdateMany, sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryResult, QueryTrait, UpdateMany, sea_query::Expr};
 use tenantry_domain::{
     Operator, OperatorId, OperatorSession, OperatorSessionId, Page, PageRequest, StoreError, Timestamp, TokenDigest,
     ports::{OperatorSessionReads, OperatorSessionWrites, SessionTouch},
@@ -9,6 +6,7 @@ use tenantry_domain::{
 
 use crate::{
     Handle,
+    connection::{Connection, OpenTransaction},
     entities::{
         operator_sessions::{ActiveModel, Column, Entity, Model},
         operators,
@@ -44,7 +42,7 @@ impl Row for SessionAndOperator {
     }
 }
 
-impl<C: ConnectionTrait + Send> OperatorSessionReads for Handle<C> {
+impl<C: Connection> OperatorSessionReads for Handle<C> {
     async fn operator_session_by_digests(
         &mut self,
         digests: &[TokenDigest],
@@ -71,7 +69,7 @@ impl<C: ConnectionTrait + Send> OperatorSessionReads for Handle<C> {
     }
 }
 
-impl OperatorSessionWrites for Handle<DatabaseTransaction> {
+impl OperatorSessionWrites for Handle<OpenTransaction> {
     async fn insert_operator_session(&mut self, session: &OperatorSession) -> Result<(), StoreError> {
         let insert = Entity::insert(ActiveModel::from(session));
         self.write(Model::WHAT, insert.build(self.backend())).await.map(|_| ())

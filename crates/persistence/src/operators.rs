@@ -1,5 +1,5 @@
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, Iterable, QueryFilter, QueryTrait,
+    ColumnTrait, Condition, DbBackend, EntityTrait, Iterable, QueryFilter, QueryTrait,
     sea_query::{Expr, OnConflict},
 };
 use tenantry_domain::{
@@ -9,13 +9,14 @@ use tenantry_domain::{
 
 use crate::{
     Handle,
+    connection::{Connection, OpenTransaction},
     entities::operators::{ActiveModel, Column, Entity, Model},
     handle::returning,
     row::Row,
     timestamp::DbTime,
 };
 
-impl<C: ConnectionTrait + Send> OperatorReads for Handle<C> {
+impl<C: Connection> OperatorReads for Handle<C> {
     async fn operator(&mut self, id: OperatorId) -> Result<Option<Operator>, StoreError> {
         self.find::<Model>(Entity::find_by_id(id.uuid()).build(self.backend())).await
     }
@@ -33,7 +34,7 @@ impl<C: ConnectionTrait + Send> OperatorReads for Handle<C> {
     }
 }
 
-impl OperatorWrites for Handle<DatabaseTransaction> {
+impl OperatorWrites for Handle<OpenTransaction> {
     async fn lock_operators(&mut self) -> Result<(), StoreError> {
         // Rows alone can't be locked where the first is still to come. Reads, and the locks of a sign-in, go on.
         if self.backend() == DbBackend::Postgres {

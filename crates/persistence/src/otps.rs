@@ -1,6 +1,4 @@
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, Iterable, QueryFilter, QueryTrait, sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, Iterable, QueryFilter, QueryTrait, sea_query::Expr};
 use tenantry_domain::{
     ChallengeId, OtpAccount, OtpBudget, OtpChallenge, OtpPurpose, OtpStrength, StoreError, Timestamp,
     ports::{OperatorWrites, OtpReads, OtpWrites},
@@ -8,6 +6,7 @@ use tenantry_domain::{
 
 use crate::{
     Handle,
+    connection::{Connection, OpenTransaction},
     entities::otp_challenges::{ActiveModel, Column, Entity, Model},
     handle::returning,
     row::{self, Row},
@@ -17,7 +16,7 @@ use crate::{
 
 const FAILURES: &str = "count of failed tries";
 
-impl<C: ConnectionTrait + Send> OtpReads for Handle<C> {
+impl<C: Connection> OtpReads for Handle<C> {
     async fn otp_failures(&mut self, account: OtpAccount, since: Timestamp) -> Result<u32, StoreError> {
         let (column, id) = match account {
             OtpAccount::Tenant(id) => ("tenant_id", id.uuid()),
@@ -33,7 +32,7 @@ impl<C: ConnectionTrait + Send> OtpReads for Handle<C> {
     }
 }
 
-impl OtpWrites for Handle<DatabaseTransaction> {
+impl OtpWrites for Handle<OpenTransaction> {
     async fn insert_challenge(&mut self, challenge: &OtpChallenge) -> Result<(), StoreError> {
         let insert = Entity::insert(ActiveModel::from(challenge));
         self.write(Model::WHAT, insert.build(self.backend())).await.map(|_| ())

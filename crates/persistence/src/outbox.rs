@@ -1,6 +1,5 @@
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     sea_query::{Expr, LockBehavior, LockType},
 };
 use tenantry_domain::{
@@ -11,12 +10,13 @@ use time::Duration;
 
 use crate::{
     Handle,
+    connection::{Connection, OpenTransaction},
     entities::outbox::{ActiveModel, Column, Entity, Model, RecordRow},
     row::Row,
     timestamp::DbTime,
 };
 
-impl<C: ConnectionTrait + Send> OutboxReads for Handle<C> {
+impl<C: Connection> OutboxReads for Handle<C> {
     async fn message(&mut self, id: MessageId) -> Result<Option<MessageRecord>, StoreError> {
         self.find::<RecordRow>(records().filter(Column::Id.eq(id.uuid())).build(self.backend())).await
     }
@@ -38,7 +38,7 @@ impl<C: ConnectionTrait + Send> OutboxReads for Handle<C> {
     }
 }
 
-impl OutboxWrites for Handle<DatabaseTransaction> {
+impl OutboxWrites for Handle<OpenTransaction> {
     async fn enqueue_message(&mut self, message: &OutboxMessage) -> Result<(), StoreError> {
         let insert = Entity::insert(ActiveModel::from(message));
         self.write(Model::WHAT, insert.build(self.backend())).await.map(|_| ())

@@ -1,5 +1,5 @@
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, Iterable, QueryFilter, QuerySelect, QueryTrait,
+    ColumnTrait, EntityTrait, Iterable, QueryFilter, QuerySelect, QueryTrait,
     sea_query::{Expr, LockType, OnConflict},
 };
 use tenantry_domain::{
@@ -9,6 +9,7 @@ use tenantry_domain::{
 
 use crate::{
     Handle,
+    connection::{Connection, OpenTransaction},
     entities::plans::{ActiveModel, Column, Entity, Model, search_text},
     error::{is_foreign_key_violation, is_unique_violation},
     handle::returning,
@@ -17,7 +18,7 @@ use crate::{
     timestamp::DbTime,
 };
 
-impl<C: ConnectionTrait + Send> PlanReads for Handle<C> {
+impl<C: Connection> PlanReads for Handle<C> {
     async fn plan(&mut self, id: PlanId) -> Result<Option<Plan>, StoreError> {
         self.find::<Model>(Entity::find_by_id(id.uuid()).build(self.backend())).await
     }
@@ -37,7 +38,7 @@ impl<C: ConnectionTrait + Send> PlanReads for Handle<C> {
     }
 }
 
-impl PlanWrites for Handle<DatabaseTransaction> {
+impl PlanWrites for Handle<OpenTransaction> {
     async fn insert_plan(&mut self, plan: &Plan) -> Result<bool, StoreError> {
         let unless_taken = OnConflict::column(Column::Name).do_nothing().to_owned();
         let insert = Entity::insert(ActiveModel::from(plan)).on_conflict(unless_taken);

@@ -1,6 +1,5 @@
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QuerySelect, QueryTrait, Select,
-    UpdateMany,
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect, QueryTrait, Select, UpdateMany,
     sea_query::{BinOper, Expr, Func, LockType, OnConflict},
 };
 use tenantry_domain::{
@@ -12,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     Handle,
+    connection::{Connection, OpenTransaction},
     entities::projects::{ActiveModel, Column, Entity, ProjectRow, READ},
     error::is_unique_violation,
     handle::returning,
@@ -20,7 +20,7 @@ use crate::{
     timestamp::DbTime,
 };
 
-impl<C: ConnectionTrait + Send> ProjectReads for Handle<C> {
+impl<C: Connection> ProjectReads for Handle<C> {
     async fn project(&mut self, tenant: TenantId, id: ProjectId) -> Result<Option<Project>, StoreError> {
         let query = read().filter(Column::Id.eq(id.uuid())).filter(Column::TenantId.eq(tenant.uuid()));
         self.find::<ProjectRow>(query.build(self.backend())).await
@@ -75,7 +75,7 @@ impl<C: ConnectionTrait + Send> ProjectReads for Handle<C> {
     }
 }
 
-impl ProjectWrites for Handle<DatabaseTransaction> {
+impl ProjectWrites for Handle<OpenTransaction> {
     async fn lock_project(&mut self, tenant: TenantId, id: ProjectId) -> Result<Option<Project>, StoreError> {
         let query = read().filter(Column::Id.eq(id.uuid())).filter(Column::TenantId.eq(tenant.uuid()));
         // Left out for SQLite, where a transaction that writes is alone.

@@ -1,7 +1,4 @@
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter, QueryResult, QueryTrait,
-    UpdateMany, sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryResult, QueryTrait, UpdateMany, sea_query::Expr};
 use tenantry_domain::{
     Page, PageRequest, Session, SessionId, StoreError, Tenant, TenantId, Timestamp, TokenDigest,
     ports::{SessionReads, SessionTouch, SessionWrites},
@@ -9,6 +6,7 @@ use tenantry_domain::{
 
 use crate::{
     Handle,
+    connection::{Connection, OpenTransaction},
     entities::{
         sessions::{ActiveModel, Column, Entity, Model},
         tenants,
@@ -45,7 +43,7 @@ impl Row for SessionAndTenant {
     }
 }
 
-impl<C: ConnectionTrait + Send> SessionReads for Handle<C> {
+impl<C: Connection> SessionReads for Handle<C> {
     async fn session_by_digests(&mut self, digests: &[TokenDigest]) -> Result<Option<(Session, Tenant)>, StoreError> {
         if digests.is_empty() {
             return Ok(None);
@@ -69,7 +67,7 @@ impl<C: ConnectionTrait + Send> SessionReads for Handle<C> {
     }
 }
 
-impl SessionWrites for Handle<DatabaseTransaction> {
+impl SessionWrites for Handle<OpenTransaction> {
     async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
         let insert = Entity::insert(ActiveModel::from(session));
         self.write(Model::WHAT, insert.build(self.backend())).await.map(|_| ())

@@ -1,6 +1,6 @@
 //! Figures from the tallies that the database keeps by triggers; see the step of the schema that makes them.
 
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::FromQueryResult;
 use tenantry_domain::{
     CalendarDay, Id, PressureQuery, Quota, QuotaPressure, QuotaUse, Slug, StoreError, TenantCounts, Timestamp, Usage, UsageDay,
     ports::StatsReads,
@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     Handle,
+    connection::Connection,
     row::{Corruption, Row, count},
     timestamp::DbTime,
 };
@@ -58,7 +59,7 @@ const PRESSURE: &str = "
     WHERE u.year = $1 AND u.month = $2 AND u.activations * 100 >= p.monthly_run_quota * $3
     ORDER BY u.activations * 1000000000000 / p.monthly_run_quota DESC, t.id LIMIT ";
 
-impl<C: ConnectionTrait + Send> StatsReads for Handle<C> {
+impl<C: Connection> StatsReads for Handle<C> {
     async fn count_tenants(&mut self, this_week: Timestamp, last_week: Timestamp) -> Result<TenantCounts, StoreError> {
         let weeks = [DbTime::from(this_week).into(), DbTime::from(last_week).into()];
         Ok(self.find::<TenantsRow>(self.sql(TENANTS, weeks)).await?.unwrap_or_default())
@@ -86,7 +87,7 @@ impl<C: ConnectionTrait + Send> StatsReads for Handle<C> {
     }
 }
 
-impl<C: ConnectionTrait + Send> Handle<C> {
+impl<C: Connection> Handle<C> {
     /// Codes by status at `now`. `whose` is the condition on the moments of the passing day, with ` AND ` behind it.
     pub(crate) async fn tallied_codes(&mut self, owner: Uuid, whose: &str, now: Timestamp) -> Result<[u64; 4], StoreError> {
         let today = now.day();

@@ -1,36 +1,33 @@
 use std::fmt;
 
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{DbBackend, Statement};
 use tenantry_domain::{
-    StoreError,
-    ports::{Parking, Store, Transaction},
+    Project, StoreError,
+    ports::{Activation, Parking, Store, Transaction},
 };
 
 use crate::{
     ConnectError, Handle, Options,
-    connect::connect,
-    error::{Cause, store_error},
+    connect::{Connections, connect},
+    connection::{Connection as _, OpenTransaction, Pooled},
+    error::{Cause, driver_failure},
 };
 
 /// A store on SQLite or PostgreSQL: cheap to clone, shared by all that use it.
 #[derive(Clone)]
 pub struct DatabaseStore {
-    reader: DatabaseConnection,
-    writer: DatabaseConnection,
-    parking: Option<Parking<Handle<DatabaseTransaction>>>,
+    connections: Connections,
+    parking: Option<Parking<Handle<OpenTransaction>>>,
 }
 
 impl DatabaseStore {
-    /// Opens a database. A SQLite file that is missing is made; the schema is `tenantry-migration`'s affair.
+    /// Opens a database. A SQLite file that is missing is made; the schema is `tenantry-migration`'s affair. Call it inside a tokio
+    /// runtime that lives as long as the store: connections belong to it.
     ///
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(options: &Options) -> Result<Self, ConnectError> {
-        let pools = connect(options).await?;
-        Ok(Self { reader: pools.reader, writer: pools.writer, parking: None })
+        Ok(Self { connections: connect(options).await?, parking: None })
     }
 
     /// Asks the database for an answer, for readiness.
@@ -38,70 +35,60 @@ impl DatabaseStore {
     /// # Errors
     /// [`StoreError::Unavailable`] where it gives none in time.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let ask = Statement::from_string(self.reader.get_database_backend(), "SELECT 1");
-        self.reader.query_one_raw(ask).await.map(|_| ()).map_err(|failure| store_error("answer", &failure))
+        let ask = Statement::from_string(self.backend(), "SELECT 1");
+        let answer = self.reader().connection.fetch_one(ask).await;
+        answer.map(|_| ()).map_err(|failure| driver_failure("answer", &failure))
     }
 
     /// Closes all connections, once what runs on them has ended. Calls that come later find the store unavailable.
     pub async fn close(&self) {
-        // SQLite folds its write-ahead log into the file when the writer goes last. Closing a pool doesn't fail.
-        self.reader.close_by_ref().await.ok();
-        self.writer.close_by_ref().await.ok();
+        self.connections.close().await;
     }
 
-    /// Where reads go.
-    pub(crate) const fn reader_pool(&self) -> &DatabaseConnection {
-        &self.reader
-    }
-
-    /// Where transactions begin.
-    pub(crate) const fn writer_pool(&self) -> &DatabaseConnection {
-        &self.writer
+    pub(crate) const fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// Which of the two databases it is.
-    pub(crate) fn backend(&self) -> DbBackend {
-        self.writer.get_database_backend()
-    }
-
-    #[cfg(test)]
-    pub(crate) const fn writer(&self) -> &DatabaseConnection {
-        &self.writer
+    pub(crate) const fn backend(&self) -> DbBackend {
+        self.connections.backend()
     }
 }
 
 impl fmt::Debug for DatabaseStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("DatabaseStore").field(&self.writer.get_database_backend()).finish()
+        f.debug_tuple("DatabaseStore").field(&self.backend()).finish()
     }
 }
 
 impl Store for DatabaseStore {
-    type Reader = Handle<DatabaseConnection>;
-    type Transaction = Handle<DatabaseTransaction>;
+    type Reader = Handle<Pooled>;
+    type Transaction = Handle<OpenTransaction>;
 
     fn reader(&self) -> Self::Reader {
-        Handle::new(self.reader.clone())
+        Handle::new(self.connections.reader())
     }
 
     async fn begin(&self) -> Result<Self::Transaction, StoreError> {
         let parked = self.parking.as_ref().and_then(|parking| Some((parking, parking.take()?)));
         let begun = match parked {
             Some((parking, parked)) => {
-                let savepoint = parked.connection.begin().await;
+                let part = parked.connection.part().await;
                 parking.park(parked);
-                savepoint
+                part
             }
-            None => {
-                // A deferred transaction on SQLite asks for its turn to write at its first write, and fails where another came between.
-                let sqlite = self.writer.get_database_backend() == DbBackend::Sqlite;
-                let mode = sqlite.then_some(SqliteTransactionMode::Immediate);
-                let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
-                self.writer.begin_with_options(options).await
-            }
+            None => self.connections.begin().await,
         };
-        let connection = begun.map_err(|failure| store_error("transaction", &failure))?;
+        let connection = begun.map_err(|failure| driver_failure("transaction", &failure))?;
         Ok(Handle { parking: self.parking.clone(), ..Handle::new(connection) })
+    }
+
+    async fn activate_at_once(&self, activation: &Activation<'_>) -> Result<Option<Project>, StoreError> {
+        match self.parking {
+            // It would be committed by itself.
+            Some(_) => Ok(None),
+            None => self.activate(activation).await,
+        }
     }
 
     fn parking(&self, parking: Parking<Self::Transaction>) -> Self {
@@ -109,7 +96,7 @@ impl Store for DatabaseStore {
     }
 }
 
-impl Transaction for Handle<DatabaseTransaction> {
+impl Transaction for Handle<OpenTransaction> {
     async fn commit(mut self) -> Result<(), StoreError> {
         if self.failed {
             return Err(StoreError::Conflict(Box::new(Cause::new("a statement of the transaction failed before"))));
@@ -119,10 +106,10 @@ impl Transaction for Handle<DatabaseTransaction> {
                 parking.park(self);
                 return Ok(());
             };
-            // This one is a savepoint inside the parked one, which its release leaves behind.
+            // This one is a part of the parked one, which its end leaves behind.
             parking.park(parked);
         }
-        self.connection.commit().await.map_err(|failure| store_error("transaction", &failure))
+        self.connection.commit().await.map_err(|failure| driver_failure("transaction", &failure))
     }
 }
 
@@ -138,11 +125,14 @@ mod tests {
             ..Options::new(format!("sqlite://{}/a.db", folder.path().display()))
         };
         let store = DatabaseStore::connect(&options).await.unwrap();
-        store.writer().execute_unprepared("CREATE TABLE things (name text UNIQUE)").await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let create = tx.sql("CREATE TABLE things (name text UNIQUE)", []);
+        tx.write("table", create).await.unwrap();
+        tx.commit().await.unwrap();
         store
     }
 
-    async fn add(tx: &mut Handle<DatabaseTransaction>, name: &str) -> Result<u64, StoreError> {
+    async fn add(tx: &mut Handle<OpenTransaction>, name: &str) -> Result<u64, StoreError> {
         let insert = tx.sql("INSERT INTO things VALUES ($1)", [name.into()]);
         tx.write("thing", insert).await
     }

@@ -1,6 +1,5 @@
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, FromQueryResult, Iterable, QueryFilter,
-    QuerySelect, QueryTrait,
+    ColumnTrait, DbBackend, EntityTrait, ExprTrait, FromQueryResult, Iterable, QueryFilter, QuerySelect, QueryTrait,
     sea_query::{BinOper, Expr, Func, LockType, OnConflict, Query, SelectStatement},
 };
 use tenantry_domain::{
@@ -12,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     Handle,
+    connection::{Connection, OpenTransaction},
     entities::{
         outbox,
         subscriptions::{self, EntitlementRow, LimitedRow},
@@ -52,7 +52,7 @@ const HOLDINGS: &str = "
         (SELECT count(*) FROM redemptions WHERE tenant_id = $1 AND returned_at IS NOT NULL) AS returned_redemptions
     FROM tenants WHERE id = $1";
 
-impl<C: ConnectionTrait + Send> TenantReads for Handle<C> {
+impl<C: Connection> TenantReads for Handle<C> {
     async fn tenant(&mut self, id: TenantId) -> Result<Option<Tenant>, StoreError> {
         self.find::<Model>(Entity::find_by_id(id.uuid()).build(self.backend())).await
     }
@@ -117,7 +117,7 @@ fn subscribers(filter: &TenantFilter, after: Option<TenantId>) -> SelectStatemen
     query
 }
 
-impl TenantWrites for Handle<DatabaseTransaction> {
+impl TenantWrites for Handle<OpenTransaction> {
     async fn insert_tenant(&mut self, tenant: &Tenant) -> Result<bool, StoreError> {
         let unless_taken = OnConflict::column(Column::Slug).do_nothing().to_owned();
         let insert = Entity::insert(ActiveModel::from(tenant)).on_conflict(unless_taken);
@@ -269,7 +269,7 @@ fn search_text(name: &TenantName) -> Expr {
 }
 
 /// Keeps every other transaction that does the same waiting until this one ends.
-pub(crate) async fn lock_tenant_row(tx: &mut Handle<DatabaseTransaction>, tenant: TenantId) -> Result<(), StoreError> {
+pub(crate) async fn lock_tenant_row(tx: &mut Handle<OpenTransaction>, tenant: TenantId) -> Result<(), StoreError> {
     if tx.backend() == DbBackend::Postgres {
         let lock = tx.sql("SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE", [tenant.uuid().into()]);
         tx.returned_id(Model::WHAT, lock).await?;

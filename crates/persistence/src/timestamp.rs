@@ -42,29 +42,31 @@ impl From<DbTime> for Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::{ConnectionTrait, Statement};
+    use sea_orm::{DbBackend, Statement};
+    use tenantry_domain::ports::Store as _;
 
     use super::*;
-    use crate::{DatabaseStore, Options};
+    use crate::{DatabaseStore, Options, connection::Connection as _};
 
     #[tokio::test]
     async fn timestamps_sort_and_come_back_as_they_were_on_sqlite() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/times.db", folder.path().display());
         let store = DatabaseStore::connect(&Options::new(url)).await.unwrap();
-        let db = store.writer();
-        db.execute_unprepared("CREATE TABLE times (place bigint, moment timestamp_with_timezone_text)").await.unwrap();
+        let mut db = store.begin().await.unwrap().connection;
+        let create = "CREATE TABLE times (place bigint, moment timestamp_with_timezone_text)";
+        db.execute(Statement::from_string(DbBackend::Sqlite, create)).await.unwrap();
 
         let start = 1_772_366_400_000_000;
         let micros = [0, 1, 999_999, start - 1, start, start + 1, start + 10, start + 1_000, start + 500_000, start + 1_000_000];
         let moments: Vec<_> = micros.into_iter().filter_map(Timestamp::from_unix_micros).chain([Timestamp::MAX]).collect();
         for (place, &moment) in (0_i64..).zip(&moments) {
             let values = [place.into(), DbTime::from(moment).into()];
-            let insert = Statement::from_sql_and_values(db.get_database_backend(), "INSERT INTO times VALUES ($1, $2)", values);
-            db.execute_raw(insert).await.unwrap();
+            let insert = Statement::from_sql_and_values(DbBackend::Sqlite, "INSERT INTO times VALUES ($1, $2)", values);
+            db.execute(insert).await.unwrap();
         }
         let by_time = "SELECT moment FROM times ORDER BY moment";
-        let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), by_time)).await.unwrap();
+        let rows = db.fetch_all(Statement::from_string(DbBackend::Sqlite, by_time)).await.unwrap();
         let read: Vec<Timestamp> = rows.iter().map(|row| row.try_get::<DbTime>("", "moment").unwrap().into()).collect();
         assert_eq!(read, moments);
     }

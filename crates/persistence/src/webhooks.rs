@@ -1,8 +1,8 @@
 //! Webhooks, and the messages to them, which stand in the outbox.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select, Value,
+    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select, Value,
     sea_query::{Expr, LockBehavior, LockType},
 };
 use tenantry_domain::{
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     Handle,
+    connection::{Connection, OpenTransaction},
     entities::{
         outbox,
         webhooks::{ActiveModel, Column, DeliveryRow, Entity, MessageRow, Model},
@@ -24,7 +25,7 @@ use crate::{
     timestamp::DbTime,
 };
 
-impl<C: ConnectionTrait + Send> WebhookReads for Handle<C> {
+impl<C: Connection> WebhookReads for Handle<C> {
     async fn webhook(&mut self, owner: WebhookOwner, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
         self.find::<Model>(of_owner(owner).filter(Column::Id.eq(id.uuid())).build(self.backend())).await
     }
@@ -75,7 +76,7 @@ impl<C: ConnectionTrait + Send> WebhookReads for Handle<C> {
     }
 }
 
-impl WebhookWrites for Handle<DatabaseTransaction> {
+impl WebhookWrites for Handle<OpenTransaction> {
     async fn insert_webhook(&mut self, webhook: &Webhook) -> Result<bool, StoreError> {
         let others = self.count_all::<_, Model>(of_owner(webhook.owner)).await?;
         if others >= Webhook::MOST as u64 {

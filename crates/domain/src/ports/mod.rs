@@ -10,6 +10,7 @@
 //! - **Conditional writes decide races.** A write that may lose says so with `false` or `None`; a read before it decides nothing.
 //! - **A failed statement leaves the transaction usable or fails it whole**, and a transaction that is dropped leaves no trace.
 
+mod activation;
 mod api_keys;
 mod audit;
 mod batches;
@@ -32,8 +33,11 @@ mod stats;
 mod tenants;
 mod webhooks;
 
-use std::future::Future;
+use std::future::{self, Future};
 
+use crate::Project;
+
+pub use activation::{Activation, ActivationBy};
 pub use api_keys::{ApiKeyReads, ApiKeyWrites};
 pub use audit::{ActorNames, AuditReads, AuditWrites};
 pub use batches::{BatchFilter, BatchReads, BatchWrites, RevokedCodes};
@@ -71,6 +75,21 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`] where the store can't be reached in time.
     fn begin(&self) -> impl Future<Output = Result<Self::Transaction, StoreError>> + Send;
+
+    /// What [`activate_project`](crate::activate_project) does in a transaction, in one step, where nothing stands against it: the tenant
+    /// is there, isn't suspended, and its subscription is in one of the given states; the bucket holds one; the project is the tenant's and
+    /// pending, and was changed before `now`; the code is the tenant's and active; the month is within the plan's quota; and no webhook could
+    /// hear of it. Answers the project as it is then, with all of it lasting, as after a [commit](Transaction::commit).
+    ///
+    /// `None`, and nothing has happened, wherever that isn't so, and wherever a store can't tell: the use case then takes its transaction,
+    /// and finds out. No store needs this; it is what makes one fast that is asked over a wire.
+    ///
+    /// # Errors
+    /// Those of a transaction. [`StoreError::Unavailable`] may leave open whether it took place.
+    fn activate_at_once(&self, activation: &Activation<'_>) -> impl Future<Output = Result<Option<Project>, StoreError>> + Send {
+        let _ = activation;
+        future::ready(Ok(None))
+    }
 
     /// The same store, whose transactions end in one commit of the caller's: for use cases, which commit by themselves, when what they
     /// write must last together with something else.

@@ -5,8 +5,8 @@ use tracing::{info, warn};
 
 use crate::{
     Action, AuditEvent, Chain, Code, CodeHasher, CodeId, Context, Entitlement, EventType, Happening, Id, Limit, Named, PlainCode,
-    Project, ProjectId, RateDecision, Redemption, Refusal, Situation, StoreError, Target, TenantId, Usable, event::announce,
-    ports::*, quota_threshold,
+    Project, ProjectId, RateDecision, Redemption, Refusal, Situation, StoreError, SubscriptionState, Target, TenantAction,
+    TenantId, Usable, event::announce, ports::*, quota_threshold,
 };
 
 /// Which project to activate, and with what.
@@ -69,6 +69,9 @@ pub async fn activate_project<S: Store>(
     hasher: &dyn CodeHasher,
     request: &ActivateProject,
 ) -> Result<Project, ActivateError> {
+    if let Some(project) = at_once(store, cx, hasher, request).await? {
+        return Ok(project);
+    }
     let mut tried = Tried::default();
     let outcome = loop {
         // Each round more is one that a change of the subscription overtook.
@@ -80,6 +83,44 @@ pub async fn activate_project<S: Store>(
         note_refusal(store, cx, request, tried, refusal).await?;
     }
     outcome
+}
+
+/// Activates in one step, if the store can and nothing stands against it.
+async fn at_once<S: Store>(
+    store: &S,
+    cx: &Context<'_>,
+    hasher: &dyn CodeHasher,
+    request: &ActivateProject,
+) -> Result<Option<Project>, StoreError> {
+    let (with, by_text) = match &request.with {
+        ActivateWith::Code(text) => (ActivationBy::Digest(hasher.digest(text).digest), true),
+        ActivateWith::CodeId(id) => (ActivationBy::Id(*id), false),
+        ActivateWith::NextAvailable => (ActivationBy::NextAvailable, false),
+    };
+    let states = SubscriptionState::ALL.iter().copied().filter(|state| state.allows(TenantAction::ActivateProject));
+    let activation = Activation {
+        tenant: request.tenant,
+        project: request.project,
+        with,
+        within: request.guesses.filter(|_| by_text),
+        states: &states.collect::<Vec<_>>(),
+        redemption: Id::generate(cx.now, cx.entropy),
+        event: activated(cx, request),
+        now: cx.now,
+    };
+    let project = store.activate_at_once(&activation).await?;
+    if let Some(Project { activation_code_id: Some(code), .. }) = project {
+        note_success(request, code);
+    }
+    Ok(project)
+}
+
+fn activated(cx: &Context<'_>, request: &ActivateProject) -> AuditEvent {
+    AuditEvent::new(cx, Action::ProjectActivated, Some(request.tenant), Some(Target::Project(request.project)))
+}
+
+fn note_success(request: &ActivateProject, code: CodeId) {
+    info!(tenant.id = %request.tenant, project.id = %request.project, code.id = %code, "activated project");
 }
 
 /// Which code an attempt was made with, also where it is another tenant's: for operators' eyes.
@@ -149,15 +190,14 @@ async fn attempt<S: Store>(
     if !tx.confirm_entitlement(tenant, entitlement.version).await? {
         return Ok(None);
     }
-    let event = AuditEvent::new(cx, Action::ProjectActivated, Some(tenant), Some(Target::Project(id)));
-    tx.append_audit(&event.about_code(code_id).with("activation_code_id", code_id)).await?;
-    let activated = Happening::Project { event_type: EventType::ProjectActivated, project: &started, code: Some(code_id) };
-    announce(&mut tx, cx, tenant, entitlement.has_listeners, &activated).await?;
+    tx.append_audit(&activated(cx, request).about_code(code_id).with("activation_code_id", code_id)).await?;
+    let happened = Happening::Project { event_type: EventType::ProjectActivated, project: &started, code: Some(code_id) };
+    announce(&mut tx, cx, tenant, entitlement.has_listeners, &happened).await?;
     if let Some(percent) = quota_threshold(used, quota) {
         announce(&mut tx, cx, tenant, entitlement.has_listeners, &Happening::Quota { month, used, quota, percent }).await?;
     }
     tx.commit().await?;
-    info!(tenant.id = %tenant, project.id = %id, code.id = %code_id, "activated project");
+    note_success(request, code_id);
     Ok(Some(started))
 }
 

@@ -219,9 +219,9 @@ pub async fn import_codes<S: Store>(
     import.codes.sort_unstable_by_key(|code| *code.digest.as_bytes());
     match take_in(store, cx, tenant, &import).await {
         Err(ImportCodesError::Store(conflict @ StoreError::Conflict(_))) => {
-            // Another was first with one of the codes, since they were looked up.
+            // Another was first with one of the codes, since they were looked up. Asked in a transaction, which sees all that this one saw.
             import.unknown = import.seen.clone();
-            import.look_up(&mut store.reader(), true).await?;
+            import.look_up(&mut store.begin().await?, true).await?;
             match import.faults.is_empty() {
                 true => Err(conflict.into()),
                 false => Err(ImportCodesError::Refused(import.into_report())),

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
-    PrimaryKeyTrait,
+    ActiveModelBehavior, ActiveModelTrait, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait,
+    EnumIter, Iterable, PrimaryKeyTrait, Value,
 };
 use tenantry_domain::{Actor, AuditEvent, Id, TraceId};
 use uuid::Uuid;
@@ -56,6 +56,12 @@ impl From<&AuditEvent> for ActiveModel {
             created_at: Set(event.at.into()),
         }
     }
+}
+
+/// The event's values, in the order of the columns.
+pub(crate) fn values(event: &AuditEvent) -> impl Iterator<Item = Value> {
+    let row = ActiveModel::from(event);
+    Column::iter().filter_map(move |column| row.get(column).into_value())
 }
 
 impl Row for Model {
