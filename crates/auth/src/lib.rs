@@ -44,7 +44,10 @@ pub use {
     otp::PlainOtp,
     policy::{AuthPolicy, PolicyError},
     seal::SealError,
-    sessions::{AuthError, SignedIn, authenticate, refresh_session, revoke_session, sign_out, sign_out_everywhere},
+    sessions::{
+        AuthError, SignedIn, authenticate, authenticate_with_projects, refresh_session, revoke_session, sign_out,
+        sign_out_everywhere,
+    },
     sign_in::{NewSession, OtpRequested, RequestOtpError, VerifyOtpError, request_otp, verify_otp},
     token::{ApiKeyToken, BootstrapToken, OperatorSessionToken, PlainToken, SessionToken, TokenKind},
     webhook_secret::WebhookSecret,

@@ -1,6 +1,8 @@
 //! Sessions: what follows a sign-in, a tenant's or an operator's.
 
-use tenantry_domain::{Action, AuditEvent, Chain, Context, Id, StoreError, Timestamp, ports::*};
+use tenantry_domain::{
+    Action, AuditEvent, Chain, Context, Id, Page, PageRequest, Project, StoreError, Tenant, Timestamp, ports::*,
+};
 use tracing::{info, warn};
 
 use crate::{
@@ -42,7 +44,38 @@ pub async fn authenticate<S: Store, A: Account>(
 ) -> Result<SignedIn<A>, AuthError> {
     let token = PlainToken::<A::Token>::parse(token).map_err(|_| AuthError::Unauthenticated)?;
     let found = A::find_session(&mut store.reader(), &keys.token_candidates(&token)).await?;
-    let (mut session, account) = found.ok_or(AuthError::Unauthenticated)?;
+    let (session, account) = found.ok_or(AuthError::Unauthenticated)?;
+    admit(store, now, keys, policy, &token, session, account).await
+}
+
+/// [`authenticate`], and a page of the tenant's projects, in the same query.
+///
+/// # Errors
+/// See [`AuthError`].
+pub async fn authenticate_with_projects<S: Store>(
+    store: &S,
+    now: Timestamp,
+    keys: &KeyRing,
+    policy: &AuthPolicy,
+    token: &str,
+    page: PageRequest<Project>,
+) -> Result<(SignedIn<Tenant>, Page<Project>), AuthError> {
+    let token = PlainToken::parse(token).map_err(|_| AuthError::Unauthenticated)?;
+    let found = store.reader().session_and_projects(&keys.token_candidates(&token), page).await?;
+    let (session, tenant, projects) = found.ok_or(AuthError::Unauthenticated)?;
+    Ok((admit(store, now, keys, policy, &token, session, tenant).await?, projects))
+}
+
+/// Lets the account of a session in, if both count, and writes the session's activity where it is time to.
+async fn admit<S: Store, A: Account>(
+    store: &S,
+    now: Timestamp,
+    keys: &KeyRing,
+    policy: &AuthPolicy,
+    token: &PlainToken<A::Token>,
+    mut session: A::Session,
+    account: A,
+) -> Result<SignedIn<A>, AuthError> {
     if !session.is_live(now) || !account.may_sign_in() {
         return Err(AuthError::Unauthenticated);
     }
@@ -51,7 +84,7 @@ pub async fn authenticate<S: Store, A: Account>(
     let (last_activity, valid_until) = session.activity();
     if *last_activity <= now - AuthPolicy::TOUCH_INTERVAL {
         let unless_active_since = now - AuthPolicy::TOUCH_INTERVAL;
-        let rekeyed = keys.rekeyed(&token, found_by);
+        let rekeyed = keys.rekeyed(token, found_by);
         let touch = SessionTouch { now, unless_active_since, expires_at, rekeyed };
         // The request goes on where the write fails: the session was live when it was read.
         match write_touch::<S, A::Session>(store, id, touch).await {

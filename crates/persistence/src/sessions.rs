@@ -1,13 +1,20 @@
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryResult, QueryTrait, UpdateMany, sea_query::Expr};
-use tenantry_domain::{
-    Page, PageRequest, Session, SessionId, StoreError, Tenant, TenantId, Timestamp, TokenDigest,
-    ports::{SessionReads, SessionTouch, SessionWrites},
+use std::cmp::Reverse;
+
+use sea_orm::{
+    ColumnTrait, EntityTrait, FromQueryResult, IdenStatic as _, QueryFilter, QueryResult, QueryTrait, UpdateMany, Value,
+    sea_query::Expr,
 };
+use tenantry_domain::{
+    Page, PageRequest, Project, Session, SessionId, StoreError, Tenant, TenantId, Timestamp, TokenDigest,
+    ports::{ProjectReads as _, SessionReads, SessionTouch, SessionWrites},
+};
+use uuid::Uuid;
 
 use crate::{
     Handle,
     connection::{Connection, OpenTransaction},
     entities::{
+        projects::{self, ProjectRow},
         sessions::{ActiveModel, Column, Entity, Model},
         tenants,
     },
@@ -43,6 +50,84 @@ impl Row for SessionAndTenant {
     }
 }
 
+/// A row of [`session_and_projects`].
+enum Either {
+    Session(Box<(Session, Tenant)>),
+    Project(Box<Project>),
+}
+
+struct SessionOrProject(Result<SessionAndTenant, ProjectRow>);
+
+impl FromQueryResult for SessionOrProject {
+    fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, sea_orm::DbErr> {
+        let project: Option<Uuid> = row.try_get("", "p_id")?;
+        Ok(Self(match project {
+            None => Ok(SessionAndTenant::from_query_result(row, "")?),
+            Some(_) => Err(ProjectRow::from_query_result(row, "p_")?),
+        }))
+    }
+}
+
+impl Row for SessionOrProject {
+    type Value = Either;
+    const WHAT: &'static str = SessionAndTenant::WHAT;
+
+    fn into_value(self) -> Result<Self::Value, Corruption> {
+        Ok(match self.0 {
+            Ok(found) => Either::Session(Box::new(found.into_value()?)),
+            Err(project) => Either::Project(Box::new(project.into_value()?)),
+        })
+    }
+}
+
+/// [`SESSION_AND_TENANT`], and one project more than a page has, as rows of one answer. The projects' tenant is looked up once more, in
+/// place of a join: that is what leads to the index in the list's order.
+fn session_and_projects(digests: &[TokenDigest], page: PageRequest<Project>) -> (String, Vec<Value>) {
+    const SESSION: [&str; 21] = [
+        "id",
+        "tenant_id",
+        "token_digest",
+        "last_activity",
+        "expires_at",
+        "client_ip",
+        "user_agent",
+        "revoked_at",
+        "created_at",
+        "updated_at",
+        "t_id",
+        "t_slug",
+        "t_name",
+        "t_contact_email",
+        "t_logo_url",
+        "t_primary_color",
+        "t_domain",
+        "t_suspended_at",
+        "t_search_text",
+        "t_created_at",
+        "t_updated_at",
+    ];
+    let mut values: Vec<Value> = digests.iter().map(|digest| digest.as_bytes().to_vec().into()).collect();
+    let places = places(values.len());
+    let after = page.after.map_or_else(String::new, |after| {
+        values.push(after.uuid().into());
+        format!("AND id < ${}", values.len())
+    });
+    let names = projects::READ.map(|column| column.as_str().to_owned());
+    let no_project = names.each_ref().map(|name| format!("NULL AS p_{name}")).join(", ");
+    let project = names.each_ref().map(|name| format!("{name} AS p_{name}")).join(", ");
+    let no_session = SESSION.map(|name| format!("NULL AS {name}")).join(", ");
+    let session = SESSION_AND_TENANT.replacen("FROM", &format!(", {no_project} FROM"), 1);
+    let query = format!(
+        "{session} ({places}) UNION ALL SELECT * FROM (
+            SELECT {no_session}, {project} FROM llm_project_config
+            WHERE tenant_id = (SELECT tenant_id FROM tenant_sessions WHERE token_digest IN ({places}) LIMIT 1) {after}
+            ORDER BY llm_project_config.id DESC LIMIT {}
+        ) AS projects",
+        page.limit.get() + 1
+    );
+    (query, values)
+}
+
 impl<C: Connection> SessionReads for Handle<C> {
     async fn session_by_digests(&mut self, digests: &[TokenDigest]) -> Result<Option<(Session, Tenant)>, StoreError> {
         if digests.is_empty() {
@@ -51,6 +136,33 @@ impl<C: Connection> SessionReads for Handle<C> {
         let query = format!("{SESSION_AND_TENANT} ({})", places(digests.len()));
         let values = digests.iter().map(|digest| digest.as_bytes().to_vec().into());
         self.find::<SessionAndTenant>(self.sql(&query, values)).await
+    }
+
+    async fn session_and_projects(
+        &mut self,
+        digests: &[TokenDigest],
+        page: PageRequest<Project>,
+    ) -> Result<Option<(Session, Tenant, Page<Project>)>, StoreError> {
+        if digests.is_empty() {
+            return Ok(None);
+        }
+        let (query, values) = session_and_projects(digests, page);
+        let rows = self.list::<SessionOrProject>(self.sql(&query, values)).await?;
+        let (mut found, mut projects) = (None, Vec::new());
+        for row in rows {
+            match row {
+                Either::Session(session) => found = Some(*session),
+                Either::Project(project) => projects.push(*project),
+            }
+        }
+        let Some((session, tenant)) = found else { return Ok(None) };
+        // In the database's order; a union need not keep it.
+        projects.sort_unstable_by_key(|project| Reverse(project.id));
+        let mut projects = Page::from_surplus(projects, page.limit);
+        if page.count {
+            projects.total = Some(self.count_projects(tenant.id).await?);
+        }
+        Ok(Some((session, tenant, projects)))
     }
 
     async fn live_sessions_page(

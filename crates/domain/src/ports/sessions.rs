@@ -1,7 +1,7 @@
 use std::future::Future;
 
-use super::StoreError;
-use crate::{Page, PageRequest, Session, SessionId, Tenant, TenantId, Timestamp, TokenDigest};
+use super::{ProjectFilter, ProjectReads, StoreError};
+use crate::{Page, PageRequest, Project, Session, SessionId, Tenant, TenantId, Timestamp, TokenDigest};
 
 /// How a session's activity is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,23 @@ pub trait SessionReads {
         &mut self,
         digests: &[TokenDigest],
     ) -> impl Future<Output = Result<Option<(Session, Tenant)>, StoreError>> + Send;
+
+    /// [`session_by_digests`](Self::session_by_digests), and a page of the tenant's projects, newest first: what a tenant's first page is
+    /// made of. A store that is asked over a wire does it in one round trip.
+    fn session_and_projects(
+        &mut self,
+        digests: &[TokenDigest],
+        page: PageRequest<Project>,
+    ) -> impl Future<Output = Result<Option<(Session, Tenant, Page<Project>)>, StoreError>> + Send
+    where
+        Self: ProjectReads + Send,
+    {
+        async move {
+            let Some((session, tenant)) = self.session_by_digests(digests).await? else { return Ok(None) };
+            let projects = self.projects_page(tenant.id, &ProjectFilter::default(), page).await?;
+            Ok(Some((session, tenant, projects)))
+        }
+    }
 
     /// A tenant's sessions that are live at `now`, newest first.
     fn live_sessions_page(

@@ -5,4 +5,8 @@ mod operator;
 mod stranger;
 mod tenant;
 
-pub(crate) use {operator::Operator, stranger::Stranger, tenant::TenantSession};
+pub(crate) use {
+    operator::Operator,
+    stranger::Stranger,
+    tenant::{TenantDoor, TenantSession},
+};
