@@ -18,6 +18,8 @@ use tokio::{
     },
 };
 
+use crate::DatabaseUrl;
+
 const SSL_REQUEST: [u8; 4] = 80_877_103_u32.to_be_bytes();
 
 /// What a client did.
@@ -44,8 +46,9 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Listens on a port of its own, and passes every connection on to `database`.
-    pub async fn to(database: SocketAddr) -> Self {
+    /// Listens on a port of its own, and passes every connection on to the server of `database`.
+    pub async fn to(database: &DatabaseUrl) -> Self {
+        let database: SocketAddr = host_of(database).parse().expect("an address");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let seen = Arc::<Mutex<Traffic>>::default();
@@ -66,10 +69,20 @@ impl Wire {
         Self { address, seen }
     }
 
+    /// The address of a database, by way of this proxy.
+    pub fn url(&self, database: &DatabaseUrl) -> String {
+        let host = host_of(database);
+        database.as_str().replacen(host, &self.address.to_string(), 1)
+    }
+
     /// What was seen since the last call.
     pub fn take(&self) -> Traffic {
         std::mem::take(&mut *self.seen.lock().expect("no reader panics"))
     }
+}
+
+fn host_of(database: &DatabaseUrl) -> &str {
+    database.as_str().split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a URL of PostgreSQL")
 }
 
 async fn pass_on(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, seen: &Mutex<Traffic>) -> io::Result<()> {

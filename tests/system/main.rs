@@ -54,6 +54,7 @@ mod profile;
 mod readme;
 mod returns;
 mod roles;
+mod round_trips;
 mod secrets;
 mod sessions;
 mod sign_in;

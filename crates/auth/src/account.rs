@@ -1,9 +1,14 @@
 //! What tells those who sign in apart, tenants and operators, so that signing in is written once.
 
-use std::{borrow::Cow, fmt, future::Future};
+use std::{
+    borrow::Cow,
+    fmt,
+    future::{self, Future},
+};
 
 use tenantry_domain::{
-    Actor, Context, Email, Id, OtpAccount, OtpPurpose, StoreError, Target, Timestamp, TokenDigest, id::Kind, ports::*,
+    Actor, AuditEvent, ChallengeId, Context, Email, Id, OtpAccount, OtpPurpose, StoreError, Target, Timestamp, TokenDigest,
+    id::Kind, ports::*,
 };
 
 use crate::TokenKind;
@@ -53,6 +58,17 @@ pub trait Account: Kind + Clone + fmt::Debug + Send + Sync + 'static {
 
     /// The account, locked: whoever suspends or deletes it, or ends all its sessions, sees what this transaction does, or comes first.
     fn lock<T: Transaction>(tx: &mut T, id: Id<Self>) -> impl Future<Output = Result<Option<Self>, StoreError>> + Send;
+
+    /// The end of its sign-in in one step, as [`Store::sign_in_at_once`] does; `None` where that isn't to be had.
+    fn sign_in_at_once<S: Store>(
+        store: &S,
+        challenge: ChallengeId,
+        session: &Self::Session,
+        event: &AuditEvent,
+    ) -> impl Future<Output = Result<Option<Self>, StoreError>> + Send {
+        let _ = (store, challenge, session, event);
+        future::ready(Ok(None))
+    }
 
     /// The session that has one of these digests, and its account: one round trip.
     fn find_session<R: Reader>(

@@ -206,16 +206,21 @@ async fn sign_in<S: Store, A: Account>(
     user_agent: Option<&str>,
 ) -> Result<Option<NewSession<A>>, StoreError> {
     let Some(id) = challenge.account.and_then(A::id_of) else { return Ok(None) };
+    let new = NewlyMade::<A>::of(cx, keys, policy, id, user_agent);
+    if let Some(account) = A::sign_in_at_once(store, challenge.id, &new.session, &new.event).await? {
+        info!(account.id = %id, session.id = %new.session.id(), "signed in");
+        return Ok(Some(new.of_account(account)));
+    }
     let mut tx = store.begin().await?;
     // Locked, so that whoever suspends or deletes the account, or ends all its sessions, sees this one, or comes first.
     let Some(account) = A::lock(&mut tx, id).await?.filter(A::may_sign_in) else { return Ok(None) };
     if !tx.consume_challenge(challenge.id, cx.now).await? {
         return Ok(None);
     }
-    let signed_in = start_session(&mut tx, cx, keys, policy, account, user_agent).await?;
+    new.write(&mut tx).await?;
     tx.commit().await?;
-    info!(account.id = %id, session.id = %signed_in.session.id(), "signed in");
-    Ok(Some(signed_in))
+    info!(account.id = %id, session.id = %new.session.id(), "signed in");
+    Ok(Some(new.of_account(account)))
 }
 
 /// Makes a session of an account that may have one, and audits the sign-in.
@@ -227,18 +232,41 @@ pub(crate) async fn start_session<T: Transaction, A: Account>(
     account: A,
     user_agent: Option<&str>,
 ) -> Result<NewSession<A>, StoreError> {
-    let token = PlainToken::generate(cx.entropy);
-    let start = SessionStart {
-        token_digest: keys.token_digest(&token),
-        expires_at: policy.session_end(cx.now, cx.now),
-        user_agent: user_agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(200).collect()),
-    };
-    let session = A::Session::start(cx, account.id(), start);
-    session.insert(tx).await?;
-    let cx = Context { actor: session.actor(), ..cx.clone() };
-    let tenant = A::account(account.id()).tenant();
-    tx.append_audit(&AuditEvent::new(&cx, Action::SignInSucceeded, tenant, Some(A::Session::target(session.id())))).await?;
-    Ok(NewSession { token, session, account })
+    let new = NewlyMade::<A>::of(cx, keys, policy, account.id(), user_agent);
+    new.write(tx).await?;
+    Ok(new.of_account(account))
+}
+
+/// A session that isn't stored yet, and what will be said of it.
+struct NewlyMade<A: Account> {
+    token: PlainToken<A::Token>,
+    session: A::Session,
+    event: AuditEvent,
+}
+
+impl<A: Account> NewlyMade<A> {
+    fn of(cx: &Context<'_>, keys: &KeyRing, policy: &AuthPolicy, account: Id<A>, user_agent: Option<&str>) -> Self {
+        let token = PlainToken::generate(cx.entropy);
+        let start = SessionStart {
+            token_digest: keys.token_digest(&token),
+            expires_at: policy.session_end(cx.now, cx.now),
+            user_agent: user_agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(200).collect()),
+        };
+        let session = A::Session::start(cx, account, start);
+        let cx = Context { actor: session.actor(), ..cx.clone() };
+        let tenant = A::account(account).tenant();
+        let event = AuditEvent::new(&cx, Action::SignInSucceeded, tenant, Some(A::Session::target(session.id())));
+        Self { token, session, event }
+    }
+
+    async fn write<T: Transaction>(&self, tx: &mut T) -> Result<(), StoreError> {
+        self.session.insert(tx).await?;
+        tx.append_audit(&self.event).await
+    }
+
+    fn of_account(self, account: A) -> NewSession<A> {
+        NewSession { token: self.token, session: self.session, account }
+    }
 }
 
 async fn audit_failure<S: Store, A: Account>(

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use tenantry_domain::{
-    Actor, Context, Email, Id, OtpAccount, OtpPurpose, Session, SessionId, Slug, StoreError, Target, Tenant, TenantId, Timestamp,
-    TokenDigest, ports::*,
+    Actor, AuditEvent, ChallengeId, Context, Email, Id, OtpAccount, OtpPurpose, Session, SessionId, Slug, StoreError, Target,
+    Tenant, TenantId, Timestamp, TokenDigest, ports::*,
 };
 
 use crate::{
@@ -58,6 +58,15 @@ impl Account for Tenant {
     async fn lock<T: Transaction>(tx: &mut T, id: TenantId) -> Result<Option<Self>, StoreError> {
         tx.lock_tenant(id).await?;
         tx.tenant(id).await
+    }
+
+    async fn sign_in_at_once<S: Store>(
+        store: &S,
+        challenge: ChallengeId,
+        session: &Session,
+        event: &AuditEvent,
+    ) -> Result<Option<Self>, StoreError> {
+        store.sign_in_at_once(&SignIn { challenge, session, event, now: session.created_at }).await
     }
 
     async fn find_session<R: Reader>(reader: &mut R, digests: &[TokenDigest]) -> Result<Option<(Session, Self)>, StoreError> {

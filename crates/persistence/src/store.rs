@@ -2,8 +2,8 @@ use std::fmt;
 
 use sea_orm::{DbBackend, Statement};
 use tenantry_domain::{
-    Project, StoreError,
-    ports::{Activation, Parking, Store, Transaction},
+    Project, StoreError, Tenant,
+    ports::{Activation, Parking, SignIn, Store, Transaction},
 };
 
 use crate::{
@@ -88,6 +88,13 @@ impl Store for DatabaseStore {
             // It would be committed by itself.
             Some(_) => Ok(None),
             None => self.activate(activation).await,
+        }
+    }
+
+    async fn sign_in_at_once(&self, sign_in: &SignIn<'_>) -> Result<Option<Tenant>, StoreError> {
+        match self.parking {
+            Some(_) => Ok(None),
+            None => self.sign_in(sign_in).await,
         }
     }
 

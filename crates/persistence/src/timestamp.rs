@@ -11,10 +11,7 @@ use tenantry_domain::Timestamp;
 pub(crate) struct DbTime(DateTime<Utc>);
 
 impl DbTime {
-    /// A moment that lies before every [`Timestamp`], for where a statement's arrays have no room for nulls.
-    pub(crate) const BEFORE_ALL: Self = Self(DateTime::from_timestamp_nanos(-1_000));
-
-    /// The moment as the driver of PostgreSQL takes it.
+    /// The moment as PostgreSQL's driver takes it.
     pub(crate) const fn utc(self) -> DateTime<Utc> {
         self.0
     }

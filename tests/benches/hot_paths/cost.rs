@@ -43,10 +43,8 @@ impl Cost {
 
 /// Sends each kind of request a few times, one after the other, through a proxy that reads along.
 pub async fn costs(world: &World, rows: &Arc<Prepared>) -> Vec<Cost> {
-    let url = world.database_url().as_str();
-    let database = url.split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a URL of PostgreSQL");
-    let wire = Wire::to(database.parse().expect("an address")).await;
-    let url = url.replace(database, &wire.address.to_string());
+    let wire = Wire::to(world.database_url()).await;
+    let url = wire.url(world.database_url());
     let one_connection = world.builder().env("TENANTRY__DATABASE__MAX_CONNECTIONS", 1);
     let mut server = one_connection.env("TENANTRY__DATABASE__URL", &url).start().await;
 

@@ -10,8 +10,8 @@
 //! - **Conditional writes decide races.** A write that may lose says so with `false` or `None`; a read before it decides nothing.
 //! - **A failed statement leaves the transaction usable or fails it whole**, and a transaction that is dropped leaves no trace.
 
-mod activation;
 mod api_keys;
+mod at_once;
 mod audit;
 mod batches;
 mod bootstrap;
@@ -35,10 +35,10 @@ mod webhooks;
 
 use std::future::{self, Future};
 
-use crate::Project;
+use crate::{Project, Tenant};
 
-pub use activation::{Activation, ActivationBy};
 pub use api_keys::{ApiKeyReads, ApiKeyWrites};
+pub use at_once::{Activation, ActivationBy, SignIn};
 pub use audit::{ActorNames, AuditReads, AuditWrites};
 pub use batches::{BatchFilter, BatchReads, BatchWrites, RevokedCodes};
 pub use bootstrap::{BootstrapReads, BootstrapWrites};
@@ -88,6 +88,20 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// Those of a transaction. [`StoreError::Unavailable`] may leave open whether it took place.
     fn activate_at_once(&self, activation: &Activation<'_>) -> impl Future<Output = Result<Option<Project>, StoreError>> + Send {
         let _ = activation;
+        future::ready(Ok(None))
+    }
+
+    /// The end of a tenant's sign-in in one step: consumes the challenge, stores the session and appends the event, where the tenant is there
+    /// and isn't suspended, and the challenge is neither consumed nor expired. Whoever suspends the tenant, or ends all its sessions, sees
+    /// this one, or comes first. Answers the tenant, with all of it lasting.
+    ///
+    /// `None`, and nothing has happened, wherever that isn't so, and wherever a store can't tell, as for
+    /// [`activate_at_once`](Self::activate_at_once).
+    ///
+    /// # Errors
+    /// Those of a transaction. [`StoreError::Unavailable`] may leave open whether it took place.
+    fn sign_in_at_once(&self, sign_in: &SignIn<'_>) -> impl Future<Output = Result<Option<Tenant>, StoreError>> + Send {
+        let _ = sign_in;
         future::ready(Ok(None))
     }
 

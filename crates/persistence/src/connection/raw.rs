@@ -74,6 +74,16 @@ impl Raw {
         on_either!(self, statement, |query, connection| Ok(query.execute(&mut **connection).await?.rows_affected()))
     }
 
+    /// Sends rows to PostgreSQL by its COPY.
+    pub(crate) async fn copy_in(&mut self, copy: &'static str, rows: Vec<u8>) -> sqlx::Result<u64> {
+        let Self::Postgres(connection) = self else {
+            return Err(sqlx::Error::Protocol("only PostgreSQL has COPY".to_owned()));
+        };
+        let mut sink = connection.copy_in_raw(copy).await?;
+        sink.send(rows).await?;
+        sink.finish().await
+    }
+
     /// Runs commands, which have no values.
     pub(crate) async fn run(&mut self, commands: &'static str) -> sqlx::Result<()> {
         match self {

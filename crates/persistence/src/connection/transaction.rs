@@ -72,6 +72,11 @@ impl OpenTransaction {
         Ok(part)
     }
 
+    /// Sends rows to PostgreSQL by its COPY.
+    pub(crate) async fn copy_in(&mut self, copy: &'static str, rows: Vec<u8>) -> sqlx::Result<u64> {
+        self.lease.lock().await.raw().await?.copy_in(copy, rows).await
+    }
+
     /// Makes it last, or a part of what is around it.
     pub(crate) async fn commit(mut self) -> sqlx::Result<()> {
         let mut held = self.lease.lock().await;

@@ -1,6 +1,6 @@
 use sea_orm::{
-    ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
-    PrimaryKeyTrait,
+    ActiveModelBehavior, ActiveModelTrait, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait,
+    EnumIter, Iterable, PrimaryKeyTrait, Value,
 };
 use tenantry_domain::{Id, Session, TokenDigest};
 use uuid::Uuid;
@@ -46,6 +46,12 @@ impl From<&Session> for ActiveModel {
             updated_at: Set(session.created_at.into()),
         }
     }
+}
+
+/// The session's values, in the order of the columns.
+pub(crate) fn values(session: &Session) -> impl Iterator<Item = Value> {
+    let row = ActiveModel::from(session);
+    Column::iter().filter_map(move |column| row.get(column).into_value())
 }
 
 impl Row for Model {

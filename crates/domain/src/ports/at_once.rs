@@ -1,4 +1,8 @@
-use crate::{AuditEvent, CodeDigest, CodeId, Limit, ProjectId, RedemptionId, SubscriptionState, TenantId, Timestamp};
+//! What a store may do in one step, where a use case takes several.
+
+use crate::{
+    AuditEvent, ChallengeId, CodeDigest, CodeId, Limit, ProjectId, RedemptionId, Session, SubscriptionState, TenantId, Timestamp,
+};
 
 /// An activation that nothing is known against, for [`Store::activate_at_once`](super::Store::activate_at_once).
 #[derive(Clone, Debug)]
@@ -30,4 +34,17 @@ pub enum ActivationBy {
     Id(CodeId),
     /// Whichever [`consume_next_code`](super::CodeWrites::consume_next_code) would take.
     NextAvailable,
+}
+
+/// A sign-in whose password was right, for [`Store::sign_in_at_once`](super::Store::sign_in_at_once).
+#[derive(Clone, Debug)]
+pub struct SignIn<'a> {
+    /// The challenge that is consumed.
+    pub challenge: ChallengeId,
+    /// The tenant's new session.
+    pub session: &'a Session,
+    /// Its event.
+    pub event: &'a AuditEvent,
+    /// When.
+    pub now: Timestamp,
 }
