@@ -307,10 +307,8 @@ on_both_databases! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pages_names_are_one_read() {
     let world = World::postgres().await;
-    let url = world.database_url().as_str();
-    let database = url.rsplit('@').next().unwrap().split('/').next().unwrap();
-    let wire = Wire::to(database.parse().expect("an address")).await;
-    let through = url.replace(database, &wire.address.to_string());
+    let wire = Wire::to(world.database_url()).await;
+    let through = wire.url(world.database_url());
     let server = world.builder().env("TENANTRY__DATABASE__URL", through).start().await;
     let admin = world.admin(&server);
     let plan = admin.create_plan("Basic", 10).await;

@@ -26,8 +26,11 @@ impl Bench {
         assert_eq!(world.kind(), DatabaseKind::Postgres);
         let wire = Wire::to(world.database_url()).await;
         let url = wire.url(world.database_url());
-        let server =
-            world.builder().env("TENANTRY__DATABASE__URL", url).env("TENANTRY__DATABASE__MAX_CONNECTIONS", 2).start().await;
+        let settings = [("URL", url), ("MAX_CONNECTIONS", "2".to_owned())];
+        let builder = settings
+            .iter()
+            .fold(world.builder(), |builder, (name, value)| builder.env(&format!("TENANTRY__DATABASE__{name}"), value));
+        let server = builder.env("TENANTRY__OTP__REQUESTS_PER_ACCOUNT_BURST", 100).start().await;
         let acme = world.tenant(&server, "acme").await;
         let admin = world.admin(&server);
         let codes = format!("/api/admin/tenants/{}/codes", acme.tenant["id"].as_str().unwrap());
@@ -68,6 +71,14 @@ impl Bench {
     }
 }
 
+/// What came before the first commit, and it: what follows is the mailer, who was woken. Each of its statements was a round trip.
+fn until_commit(mut traffic: Traffic) -> Traffic {
+    let own = traffic.statements.iter().position(|statement| statement == "COMMIT").unwrap() + 1;
+    traffic.round_trips -= traffic.statements.len() - own;
+    traffic.statements.truncate(own);
+    traffic
+}
+
 fn costs(what: &str, traffic: &Traffic, statements: usize, commits: usize, round_trips: usize) {
     let seen = (traffic.statements.len(), traffic.commits(), traffic.round_trips);
     assert_eq!(seen, (statements, commits, round_trips), "{what}: {:#?}", traffic.statements);
@@ -92,27 +103,31 @@ async fn a_hot_path_makes_as_many_round_trips_as_it_is_said_to() {
     let hook = json!({ "url": "https://hooks.example.com/", "events": ["tenant.created"] });
     bench.admin.post("/api/admin/webhooks", &hook).await.expect(201);
     let stepwise = bench.activations(|_| json!({})).await;
-    costs("an activation that webhooks could hear of", &stepwise, 14, 1, 14);
+    costs("an activation that webhooks could hear of", &stepwise, 13, 1, 13);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sign_in_makes_as_many_round_trips_as_it_is_said_to() {
     let bench = Bench::new().await;
     let (api, mail) = (bench.acme.api.anonymous(), bench.world.mail());
-    let mut challenges = Vec::new();
-    let asked = bench.least(async || challenges.push(api.ask_for_otp("acme").await)).await;
-    costs("a password that is asked for", &asked, 0, 0, 0);
-
-    // The last one that was asked for is the one that counts.
-    let mut answered = Vec::new();
-    for _ in 0..PROBES {
-        let challenge = api.ask_for_otp("acme").await;
-        let letter = mail.next_to(&bench.acme.email).await;
+    let (mut asked, mut answered) = (Vec::new(), Vec::new());
+    for number in 0..PROBES {
+        let email = &bench.acme.email;
+        // The one at the tenant's sign-in, and those of the rounds before.
+        let before = mail.wait_for(email, 1 + number, Duration::from_secs(30)).await.len();
+        tokio::time::sleep(QUIET).await;
         bench.wire.take();
-        api.verify_otp(&challenge, otp_in(&letter.text).unwrap()).await.expect(200);
+        let challenge = api.ask_for_otp("acme").await;
+        asked.push(until_commit(bench.wire.take()));
+        let letters = mail.wait_for(email, before + 1, Duration::from_secs(30)).await;
+        tokio::time::sleep(QUIET).await;
+        bench.wire.take();
+        api.verify_otp(&challenge, otp_in(&letters[before].text).unwrap()).await.expect(200);
         tokio::time::sleep(QUIET).await;
         answered.push(bench.wire.take());
     }
-    let answered = answered.into_iter().min_by_key(|traffic| traffic.round_trips).unwrap();
-    costs("a password that is right", &answered, 0, 0, 0);
+    let least = |seen: Vec<Traffic>| seen.into_iter().min_by_key(|traffic| traffic.round_trips).unwrap();
+    costs("a password that is asked for", &least(asked), 10, 1, 10);
+    // The claim and its commit, before anything is compared; then one statement that is committed by itself.
+    costs("a password that is right", &least(answered), 7, 1, 7);
 }

@@ -118,8 +118,8 @@ fn session_and_projects(digests: &[TokenDigest], page: PageRequest<Project>) -> 
     let no_session = SESSION.map(|name| format!("NULL AS {name}")).join(", ");
     let session = SESSION_AND_TENANT.replacen("FROM", &format!(", {no_project} FROM"), 1);
     let query = format!(
-        "{session} ({places}) UNION ALL SELECT * FROM (
-            SELECT {no_session}, {project} FROM llm_project_config
+        "{session} ({places}) UNION ALL SELECT {no_session}, projects.* FROM (
+            SELECT {project} FROM llm_project_config
             WHERE tenant_id = (SELECT tenant_id FROM tenant_sessions WHERE token_digest IN ({places}) LIMIT 1) {after}
             ORDER BY llm_project_config.id DESC LIMIT {}
         ) AS projects",
