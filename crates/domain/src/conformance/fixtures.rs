@@ -2,7 +2,7 @@
 
 use time::Duration;
 
-use super::world::{World, first_page, noon};
+use super::world::{World, first_page, later, noon};
 use crate::{
     ActivateError, ActivateProject, ActivateWith, AuditFilter, Branding, Cause, ClientName, Code, CodeId, CodeOrder, Delivery,
     Email, KeyId, LONGEST_TTL, NewTenant, OtpAccount, OtpChallenge, OtpMac, OtpPurpose, OtpStrength, OutboxMessage, PlainCode,
@@ -156,7 +156,8 @@ impl<S: Store> World<S> {
 
     /// A project that stands so, without a code.
     pub async fn project_in(&self, tenant: TenantId, status: ProjectStatus) -> ProjectId {
-        let project = self.new_project(Some(tenant), &format!("project-{}", self.number()), noon());
+        // Before noon, so that what happens at noon happens later.
+        let project = self.new_project(Some(tenant), &format!("project-{}", self.number()), later(-1));
         let project = Project { status, ..project };
         self.insert_project(&project).await;
         project.id

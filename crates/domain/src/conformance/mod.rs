@@ -29,6 +29,7 @@ mod world;
 
 pub mod activation;
 pub mod api_keys;
+pub mod at_once;
 pub mod audit;
 pub mod batches;
 pub mod bootstrap;

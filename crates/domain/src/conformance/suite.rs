@@ -108,6 +108,15 @@ macro_rules! conformance_rules {
                 an_api_key_that_has_ended_is_not_used,
                 a_rekeyed_api_key_is_found_by_its_new_digest_alone,
             }
+            at_once {
+                one_step_leaves_what_the_steps_leave,
+                racing_steps_of_both_kinds_share_a_codes_uses,
+                racing_steps_of_both_kinds_share_no_next_code,
+                racing_repeats_of_both_kinds_take_one_use,
+                racing_steps_of_both_kinds_stay_within_the_quota,
+                one_step_is_refused_by_all_that_refuses_the_steps,
+                one_step_signs_in_once,
+            }
             audit {
                 an_event_is_read_as_it_was_written,
                 a_page_has_the_events_of_its_tenant,

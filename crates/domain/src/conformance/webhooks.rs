@@ -19,7 +19,7 @@ fn all_events() -> EventTypes {
 
 impl<S: Store> World<S> {
     /// A webhook that isn't stored: it wants everything.
-    fn new_webhook(&self, owner: WebhookOwner, at: Timestamp) -> Webhook {
+    pub(super) fn new_webhook(&self, owner: WebhookOwner, at: Timestamp) -> Webhook {
         Webhook {
             id: self.id(at),
             owner,
