@@ -131,6 +131,11 @@ impl PostgresCluster {
         self.until_ready().await.unwrap_or_else(|logs| panic!("PostgreSQL does not start again:\n{logs}"));
     }
 
+    /// What PostgreSQL has written into its log.
+    pub async fn logs(&self) -> String {
+        self.process.lock().await.logs()
+    }
+
     /// Everything that a database of any cluster holds, as the text of `pg_dump`.
     pub fn dump(url: &DatabaseUrl) -> String {
         let output = Command::new(Programs::find().0.join("pg_dump")).arg(url.as_str()).output().expect("pg_dump runs");

@@ -53,7 +53,10 @@ fn filled_in(path: &str) -> String {
     ];
     let kind = kinds.iter().find(|(start, _)| path.starts_with(start)).map_or("x", |(_, kind)| kind);
     let nobodys = |kind: &str| format!("{kind}_018bcfe568007000800000000000000a");
-    path.replace("{id}", &nobodys(kind)).replace("{delivery}", &nobodys("msg")).replace("{token}", "tnb_x")
+    path.replace("{id}", &nobodys(kind))
+        .replace("{delivery}", &nobodys("msg"))
+        .replace("{session}", &nobodys("ses"))
+        .replace("{token}", "tnb_x")
 }
 
 /// What was answered, by status; every answer was looked at.

@@ -31,6 +31,7 @@ mod export;
 mod foreign_hosts;
 mod generated_client;
 mod headers;
+mod hot_plans;
 mod housekeeping;
 mod http_contract;
 mod idempotency;

@@ -1,0 +1,134 @@
+//! How the hot paths' statements are planned: none of them walks a table that grows, however PostgreSQL sees it. The plans are those that ran,
+//! as PostgreSQL's `auto_explain` writes them into its log; those of triggers and foreign keys among them.
+
+use serde_json::json;
+use tenantry_tests::{PostgresCluster, World, database, otp_in};
+
+const ROWS: usize = 20_000;
+
+/// What grows with use, and stands in statements of a tenant's.
+const GROWING: [&str; 11] = [
+    "activation_codes",
+    "llm_project_config",
+    "tenant_sessions",
+    "tenants",
+    "subscriptions",
+    "redemptions",
+    "usage_months",
+    "audit_events",
+    "otp_challenges",
+    "outbox",
+    "rate_buckets",
+];
+
+/// More often than PostgreSQL takes to turn to a plan that knows no values.
+const TIMES: usize = 8;
+
+/// Rows of strangers, so that walking a table is more than looking a row up.
+async fn fill(world: &World) {
+    let many = |insert: &str| insert.replace("{rows}", &format!("generate_series(1, {ROWS}) AS n"));
+    let times = "'2026-03-01', '2026-03-01'";
+    for insert in [
+        format!("INSERT INTO plans (id, name, monthly_run_quota, created_at, updated_at) VALUES (md5('plan')::uuid, 'Old', 10, {times})"),
+        format!(
+            "INSERT INTO tenants (id, slug, name, contact_email, created_at, updated_at)
+            SELECT md5('t' || n)::uuid, 'old-' || n, 'Old ' || n, 'old@tenant.example', {times} FROM {{rows}}"
+        ),
+        format!(
+            "INSERT INTO subscriptions (id, tenant_id, plan_id, state, current_period_start, current_period_end, created_at, updated_at)
+            SELECT md5('s' || n)::uuid, md5('t' || n)::uuid, md5('plan')::uuid, 'active', {times}, {times} FROM {{rows}}"
+        ),
+        format!(
+            "INSERT INTO activation_codes (id, tenant_id, code_digest, key_id, hint, batch_id, created_at, updated_at)
+            SELECT md5('c' || n)::uuid, md5('t' || n)::uuid, sha256(n::text::bytea), 'k', 'ABCD', md5('b')::uuid, {times} FROM {{rows}}"
+        ),
+        format!(
+            "INSERT INTO llm_project_config (id, project_id, tenant_id, client_name, project_status, created_at, updated_at)
+            SELECT md5('p' || n)::uuid, 'old', md5('t' || n)::uuid, 'Client', 'pending', {times} FROM {{rows}}"
+        ),
+        format!(
+            "INSERT INTO tenant_sessions (id, tenant_id, token_digest, last_activity, expires_at, created_at, updated_at)
+            SELECT md5('e' || n)::uuid, md5('t' || n)::uuid, sha256(('e' || n)::bytea), {times}, {times} FROM {{rows}}"
+        ),
+        "INSERT INTO redemptions (id, tenant_id, activation_code_id, project_id, redeemed_at)
+            SELECT md5('r' || n)::uuid, md5('t' || n)::uuid, md5('c' || n)::uuid, md5('p' || n)::uuid, '2026-03-01' FROM {rows}"
+            .to_owned(),
+        "INSERT INTO usage_months (tenant_id, year, month, activations, updated_at)
+            SELECT md5('t' || n)::uuid, 2026, 3, 1, '2026-03-01' FROM {rows}"
+            .to_owned(),
+        "INSERT INTO audit_events (id, tenant_id, actor_kind, action, details, created_at)
+            SELECT md5('a' || n)::uuid, md5('t' || n)::uuid, 'system', 'project.activated', '{}', '2026-03-01' FROM {rows}"
+            .to_owned(),
+        "INSERT INTO otp_challenges (id, tenant_id, code_mac, key_id, purpose, strength, attempts, expires_at, created_at)
+            SELECT md5('o' || n)::uuid, md5('t' || n)::uuid, sha256('o'), 'k', 'tenant_sign_in', 'six_digits', 1, '2026-03-01', '2026-03-01'
+            FROM {rows}"
+            .to_owned(),
+        "INSERT INTO outbox (id, topic, key_id, available_at, settled_at, outcome, created_at)
+            SELECT md5('m' || n)::uuid, 'mail.otp', 'k', '2026-03-01', '2026-03-01', 'sent', '2026-03-01' FROM {rows}"
+            .to_owned(),
+        "INSERT INTO rate_buckets (bucket, tat) SELECT sha256(n::text::bytea), 0 FROM {rows}".to_owned(),
+        "ANALYZE".to_owned(),
+    ] {
+        let done = database::execute(world.database_url(), &many(&insert)).await;
+        done.unwrap_or_else(|failure| panic!("{insert}: {failure}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_hot_path_walks_a_table_that_grows() {
+    let cluster = PostgresCluster::start().await;
+    let world = World::on(&cluster).await;
+    fill(&world).await;
+    let name = world.database_url().as_str().rsplit('/').next().unwrap().to_owned();
+    for setting in [
+        "session_preload_libraries = 'auto_explain'",
+        "auto_explain.log_min_duration = 0",
+        "auto_explain.log_nested_statements = on",
+    ] {
+        database::execute(world.database_url(), &format!("ALTER DATABASE {name} SET {setting}")).await.unwrap();
+    }
+    let server = world.builder().env("TENANTRY__OTP__REQUESTS_PER_ACCOUNT_BURST", 100).start().await;
+    let acme = world.tenant(&server, "acme").await;
+    let admin = world.admin(&server);
+    let codes = format!("/api/admin/tenants/{}/codes", acme.tenant["id"].as_str().unwrap());
+    admin.post(&codes, &json!({ "count": 2 * TIMES })).await.expect(201);
+    let mut projects = Vec::new();
+    for number in 0..2 * TIMES {
+        projects.push(acme.api.create_project(&format!("Client {number}")).await["id"].as_str().unwrap().to_owned());
+    }
+    for (code, project) in acme.codes.iter().zip(&projects).take(TIMES) {
+        acme.api.activate(project, &json!({ "code": code })).await.expect(200);
+    }
+    for number in 0..TIMES {
+        acme.api.get("/api/tenant/projects").await.expect(200);
+        acme.api.get("/api/tenant/codes").await.expect(200);
+        acme.api.activate(&projects[TIMES + number], &json!({})).await.expect(200);
+        // The one at the tenant's sign-in, and those of the rounds before.
+        let before = world.mail().wait_for(&acme.email, 1 + number, std::time::Duration::from_secs(30)).await.len();
+        let challenge = acme.api.anonymous().ask_for_otp("acme").await;
+        let letters = world.mail().wait_for(&acme.email, before + 1, std::time::Duration::from_secs(30)).await;
+        acme.api.anonymous().verify_otp(&challenge, otp_in(&letters[before].text).unwrap()).await.expect(200);
+    }
+    // Somebody listens: the steps one by one.
+    let hook = json!({ "url": "https://hooks.example.com/", "events": ["tenant.created"] });
+    admin.post("/api/admin/webhooks", &hook).await.expect(201);
+    for _ in 0..TIMES {
+        let project = acme.api.create_project("Client with a listener").await;
+        acme.api.activate(project["id"].as_str().unwrap(), &json!({})).await.expect(200);
+    }
+    let log = cluster.logs().await;
+    assert!(
+        log.contains("Index Scan using activation_codes_digest"),
+        "the plans are not in the log:\n{}",
+        log.lines().take(40).collect::<Vec<_>>().join("\n")
+    );
+    for table in GROWING {
+        let walk = format!("Seq Scan on {table}");
+        let walks =
+            |line: &&str| line.split_once(&walk).is_some_and(|(_, rest)| rest.starts_with([' ', '\n']) || rest.is_empty());
+        if let Some((number, _)) = log.lines().enumerate().find(|(_, line)| walks(line)) {
+            let around: Vec<_> = log.lines().skip(number.saturating_sub(60)).take(80).collect();
+            panic!("a statement walks {table}:\n{}", around.join("\n"));
+        }
+    }
+}
