@@ -39,7 +39,7 @@ impl<S: Store> World<S> {
         project: ProjectId,
         with: ActivateWith,
     ) -> Result<Project, ActivateError> {
-        if turn % 2 == 0 {
+        if turn.is_multiple_of(2) {
             return self.activate(tenant, project, with, later(1)).await;
         }
         let request = ActivateProject { tenant, project, with, guesses: None };
@@ -119,7 +119,7 @@ pub async fn racing_steps_of_both_kinds_share_a_codes_uses<S: Store>(store: S) {
     let tenant = world.tenant().await;
     for uses in [1, 5] {
         let (code, projects) = (world.code(tenant, uses).await, world.projects(tenant, RACERS).await);
-        let with = |racer: usize| if racer % 3 == 0 { code.by_id() } else { code.by_text() };
+        let with = |racer: usize| if racer.is_multiple_of(3) { code.by_id() } else { code.by_text() };
         let answers =
             race(RACERS, async |racer| world.activate_by_turns(racer, tenant, projects[racer], with(racer)).await).await;
         assert_eq!(answers.iter().flatten().count(), uses as usize, "{answers:?}");

@@ -226,3 +226,6 @@ impl Drop for Turn {
 fn told(failure: &sqlx::Error) -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::other(crate::error::Cause::of_driver(failure)))
 }
+
+#[cfg(test)]
+mod tests;
