@@ -69,6 +69,7 @@ impl managed::Manager for Opener {
 
 impl Pool {
     /// A pool that is empty as yet. Call it inside the runtime that its connections are to belong to.
+    #[expect(clippy::expect_used, reason = "a pool that has a runtime for its time-outs is always built")]
     pub(crate) fn new(source: Source, most: usize, patience: Duration) -> Self {
         let (backend, runtime) = (source.backend(), RuntimeHandle::current());
         let pool = managed::Pool::builder(Opener { source, runtime: runtime.clone() })
@@ -206,6 +207,7 @@ impl Lent {
         drop(self.kept.take().map(Object::take));
     }
 
+    #[expect(clippy::expect_used, reason = "it is taken by what consumes or drops the lease alone")]
     fn kept(&mut self) -> &mut Kept {
         self.kept.as_mut().expect("it is there until it is given back")
     }
