@@ -5,7 +5,7 @@ use tokio::sync::Mutex;
 
 use super::{Connection, Raw, pool::Lent, writer::Turn};
 
-/// A transaction, or a part of one that can be undone by itself. Dropped without [`commit`](Self::commit), it leaves no trace.
+/// A transaction, or a part of one that can be undone by itself. Dropped without being committed, it leaves no trace.
 pub struct OpenTransaction {
     lease: Arc<Mutex<Held>>,
     backend: DbBackend,
