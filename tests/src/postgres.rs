@@ -115,6 +115,16 @@ impl PostgresCluster {
         self.create(template).await
     }
 
+    /// A new database that has what another of this cluster's has, to which nobody is connected.
+    pub async fn copy_of(&self, url: &DatabaseUrl) -> DatabaseUrl {
+        self.create(url.0.rsplit('/').next().expect("a URL ends with the database's name")).await
+    }
+
+    /// The path of one of PostgreSQL's programs, such as `psql`.
+    pub fn program(name: &str) -> PathBuf {
+        Programs::find().0.join(name)
+    }
+
     /// Shuts PostgreSQL down in good order (its "fast" mode): clients lose their connections, nothing has to be recovered.
     pub async fn stop(&self) {
         self.process.lock().await.end(Signal::Int, PATIENCE).await;

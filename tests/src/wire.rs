@@ -1,7 +1,8 @@
-//! A look at the wire between the server and PostgreSQL: which statements a request runs, and how often it waits for an answer.
+//! A look at the wire between the server and PostgreSQL: which statements a request runs, with which values, what each comes to, and how
+//! often the server waits for an answer.
 //!
-//! A proxy passes the bytes on and reads the client's half of the protocol. In its extended form a statement is parsed once under a name
-//! and bound by that name from then on; a `Sync` is where the client waits.
+//! A proxy passes the bytes on and reads along. In the protocol's extended form a statement is parsed once under a name and bound by that
+//! name from then on; a `Sync` is where the client waits.
 
 use std::{
     collections::HashMap,
@@ -11,7 +12,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, copy},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -27,8 +28,21 @@ const SSL_REQUEST: [u8; 4] = 80_877_103_u32.to_be_bytes();
 pub struct Traffic {
     /// The statements that ran, in order, in one line each.
     pub statements: Vec<String>,
+    /// The values of each.
+    pub values: Vec<Vec<Bound>>,
+    /// The rows that each answered or wrote.
+    pub rows: Vec<u64>,
     /// How often the client waited for an answer.
     pub round_trips: usize,
+}
+
+/// A value of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The number of PostgreSQL's type; 0 where the client doesn't say.
+    pub kind: u32,
+    /// In the binary form of that type; `None` is null.
+    pub bytes: Option<Vec<u8>>,
 }
 
 impl Traffic {
@@ -56,14 +70,9 @@ impl Wire {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(database).await.expect("PostgreSQL accepts");
-                for stream in [&client, &server] {
-                    stream.set_nodelay(true).expect("an open connection");
-                }
-                let ((from_client, mut to_client), (mut from_server, to_server)) = (client.into_split(), server.into_split());
                 let seen = Arc::clone(&shared);
-                tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });
                 // It ends with an error when either side hangs up.
-                tokio::spawn(async move { pass_on(from_client, to_server, &seen).await.ok() });
+                tokio::spawn(async move { connect(client, server, seen).await.ok() });
             }
         });
         Self { address, seen }
@@ -85,31 +94,44 @@ fn host_of(database: &DatabaseUrl) -> &str {
     database.as_str().split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a URL of PostgreSQL")
 }
 
-async fn pass_on(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, seen: &Mutex<Traffic>) -> io::Result<()> {
-    // What comes before the first typed message: perhaps a question for TLS, then the start-up.
-    loop {
-        let body = message(&mut client, None, &mut server).await?;
-        if body != SSL_REQUEST {
-            break;
-        }
+async fn connect(mut client: TcpStream, mut server: TcpStream, seen: Arc<Mutex<Traffic>>) -> io::Result<()> {
+    for stream in [&client, &server] {
+        stream.set_nodelay(true)?;
     }
+    // What comes before the first typed message: perhaps a question for TLS, which is answered by a letter, then the start-up.
+    while message(&mut client, None, &mut server).await? == SSL_REQUEST {
+        let letter = server.read_u8().await?;
+        client.write_u8(letter).await?;
+    }
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    let shared = Arc::clone(&seen);
+    tokio::spawn(async move { read_answers(from_server, to_client, &shared).await.ok() });
+    read_questions(from_client, to_server, &seen).await
+}
+
+async fn read_questions(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, seen: &Mutex<Traffic>) -> io::Result<()> {
     let mut prepared = HashMap::new();
     loop {
         let kind = client.read_u8().await?;
         let body = message(&mut client, Some(kind), &mut server).await?;
         let mut seen = seen.lock().expect("no reader panics");
-        let mut texts = body.split(|&byte| byte == 0).map(|text| String::from_utf8_lossy(text).into_owned());
+        let mut rest = body.as_slice();
         match kind {
             b'Q' => {
-                seen.statements.push(one_line(&texts.next().unwrap_or_default()));
+                seen.statements.push(one_line(&text(&mut rest)));
+                seen.values.push(Vec::new());
                 seen.round_trips += 1;
             }
             b'P' => {
-                prepared.insert(texts.next(), one_line(&texts.next().unwrap_or_default()));
+                let (name, sql) = (text(&mut rest), one_line(&text(&mut rest)));
+                let kinds: Vec<u32> = (0..short(&mut rest)).map(|_| long(&mut rest)).collect();
+                prepared.insert(name, (sql, kinds));
             }
             b'B' => {
-                let statement = prepared.get(&texts.nth(1)).cloned();
-                seen.statements.push(statement.unwrap_or_default());
+                let (_portal, name) = (text(&mut rest), text(&mut rest));
+                let (sql, kinds) = prepared.get(&name).cloned().unwrap_or_default();
+                seen.statements.push(sql);
+                seen.values.push(bound(rest, &kinds));
             }
             b'S' => seen.round_trips += 1,
             _ => {}
@@ -117,14 +139,75 @@ async fn pass_on(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, seen: &M
     }
 }
 
-/// Passes a message on, and gives its body.
-async fn message(client: &mut OwnedReadHalf, kind: Option<u8>, server: &mut OwnedWriteHalf) -> io::Result<Vec<u8>> {
-    let length = client.read_u32().await?;
-    let mut body = vec![0; (length as usize).saturating_sub(4)];
-    client.read_exact(&mut body).await?;
-    let bytes: Vec<u8> = kind.into_iter().chain(length.to_be_bytes()).chain(body.iter().copied()).collect();
-    server.write_all(&bytes).await?;
+async fn read_answers(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, seen: &Mutex<Traffic>) -> io::Result<()> {
+    loop {
+        let kind = server.read_u8().await?;
+        // What is complete is noted before the client hears of it.
+        let body = read_message(&mut server).await?;
+        if kind == b'C' {
+            let tag = text(&mut body.as_slice());
+            let rows = tag.rsplit(' ').next().and_then(|rows| rows.parse().ok());
+            seen.lock().expect("no reader panics").rows.push(rows.unwrap_or_default());
+        }
+        write_message(Some(kind), &body, &mut client).await?;
+    }
+}
+
+/// The values of a `Bind`, behind its two names. sqlx sends all of them in the binary form.
+fn bound(mut rest: &[u8], kinds: &[u32]) -> Vec<Bound> {
+    for _ in 0..short(&mut rest) {
+        short(&mut rest);
+    }
+    let count = usize::from(short(&mut rest));
+    let value = |place: usize| {
+        // A length of -1 is that of a null.
+        let length = usize::try_from(long(&mut rest).cast_signed()).ok();
+        let bytes = length.map(|length| {
+            let (bytes, after) = rest.split_at(length);
+            rest = after;
+            bytes.to_vec()
+        });
+        Bound { kind: kinds.get(place).copied().unwrap_or_default(), bytes }
+    };
+    (0..count).map(value).collect()
+}
+
+async fn message<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(from: &mut R, kind: Option<u8>, to: &mut W) -> io::Result<Vec<u8>> {
+    let body = read_message(from).await?;
+    write_message(kind, &body, to).await?;
     Ok(body)
+}
+
+async fn read_message<R: AsyncRead + Unpin>(from: &mut R) -> io::Result<Vec<u8>> {
+    let length = from.read_u32().await?;
+    let mut body = vec![0; (length as usize).saturating_sub(4)];
+    from.read_exact(&mut body).await?;
+    Ok(body)
+}
+
+async fn write_message<W: AsyncWrite + Unpin>(kind: Option<u8>, body: &[u8], to: &mut W) -> io::Result<()> {
+    let length = u32::try_from(body.len() + 4).expect("a message is short");
+    let bytes: Vec<u8> = kind.into_iter().chain(length.to_be_bytes()).chain(body.iter().copied()).collect();
+    to.write_all(&bytes).await
+}
+
+fn text(rest: &mut &[u8]) -> String {
+    let end = rest.iter().position(|&byte| byte == 0).unwrap_or(rest.len());
+    let text = String::from_utf8_lossy(&rest[..end]).into_owned();
+    *rest = rest.get(end + 1..).unwrap_or_default();
+    text
+}
+
+fn short(rest: &mut &[u8]) -> u16 {
+    let (number, after) = rest.split_first_chunk().expect("a number of two bytes");
+    *rest = after;
+    u16::from_be_bytes(*number)
+}
+
+fn long(rest: &mut &[u8]) -> u32 {
+    let (number, after) = rest.split_first_chunk().expect("a number of four bytes");
+    *rest = after;
+    u32::from_be_bytes(*number)
 }
 
 /// A statement's text with every run of white space as one blank.
