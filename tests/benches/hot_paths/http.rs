@@ -59,6 +59,11 @@ pub fn get(path: &str, token: &str) -> Vec<u8> {
         .into_bytes()
 }
 
+/// A GET of a console's page, with a session's cookie.
+pub fn get_page(path: &str, cookie: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: bench\r\nuser-agent: {USER_AGENT}\r\ncookie: {cookie}\r\n\r\n").into_bytes()
+}
+
 /// A POST of JSON, with a session's token or without.
 pub fn post(path: &str, token: Option<&str>, json: &str) -> Vec<u8> {
     let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();

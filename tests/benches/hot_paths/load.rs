@@ -1,4 +1,4 @@
-//! The closed loop: callers that each send the next request when the last one is answered, and what they found.
+//! Callers, and what they found: in a closed loop, where each sends the next request when the last one is answered, or at a fixed rate.
 
 use std::{
     future::Future,
@@ -18,6 +18,15 @@ pub trait Caller: Send + 'static {
     fn call(&mut self, item: usize) -> impl Future<Output = Result<(), String>> + Send;
 }
 
+/// How much a round does, and how fast.
+#[derive(Clone, Debug)]
+pub struct Round {
+    pub work: Work,
+    /// Calls a second that fall due, whatever became of those before. A call's time then begins when it is due, so that a stall counts for
+    /// all who would have come meanwhile. `None`: a closed loop.
+    pub rate: Option<f64>,
+}
+
 /// How much a round does.
 #[derive(Clone, Debug)]
 pub enum Work {
@@ -30,6 +39,7 @@ pub enum Work {
 /// What one round, or the median of several, found.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
+    pub calls: usize,
     /// Calls a second.
     pub rate: f64,
     /// Half of the calls took less.
@@ -42,8 +52,17 @@ pub struct Figures {
     pub first_error: Option<String>,
 }
 
+impl Figures {
+    /// Of calls that took so long and came so often.
+    pub fn of(mut took: Vec<Duration>, rate: f64) -> Self {
+        took.sort_unstable();
+        let at = |part: usize| took.get(took.len() * part / 100).copied().unwrap_or_default();
+        Self { calls: took.len(), rate, p50: at(50), p99: at(99), ..Self::default() }
+    }
+}
+
 /// Lets the callers work, and gives them back for the next round.
-pub async fn round<C: Caller>(callers: Vec<C>, work: Work) -> (Vec<C>, Figures) {
+pub async fn round<C: Caller>(callers: Vec<C>, Round { work, rate }: Round) -> (Vec<C>, Figures) {
     let first = if let Work::Items(items) = &work { items.start } else { 0 };
     let next = Arc::new(AtomicUsize::new(first));
     let started = Instant::now();
@@ -54,14 +73,16 @@ pub async fn round<C: Caller>(callers: Vec<C>, work: Work) -> (Vec<C>, Figures) 
             let mut tally = Tally::default();
             loop {
                 let item = next.fetch_add(1, Ordering::Relaxed);
+                let due = rate.map(|rate| Duration::from_secs_f64((item - first) as f64 / rate));
                 let ended = match &work {
                     Work::Items(items) => item >= items.end,
-                    Work::For(time) => started.elapsed() >= *time,
+                    Work::For(time) => due.unwrap_or_else(|| started.elapsed()) >= *time,
                 };
                 if ended {
                     return (caller, tally);
                 }
-                let sent = Instant::now();
+                let sent = due.map_or_else(Instant::now, |due| started + due);
+                tokio::time::sleep_until(sent.into()).await;
                 let outcome = caller.call(item).await;
                 tally.took.push(sent.elapsed());
                 tally.errors.extend(outcome.err());
@@ -86,22 +107,17 @@ struct Tally {
 }
 
 impl Tally {
-    fn figures(mut self, elapsed: Duration) -> Figures {
-        self.took.sort_unstable();
-        let at = |part: usize| self.took.get(self.took.len() * part / 100).copied().unwrap_or_default();
-        Figures {
-            rate: self.took.len() as f64 / elapsed.as_secs_f64(),
-            p50: at(50),
-            p99: at(99),
-            errors: self.errors.len(),
-            first_error: self.errors.into_iter().next(),
-        }
+    fn figures(self, elapsed: Duration) -> Figures {
+        let rate = self.took.len() as f64 / elapsed.as_secs_f64();
+        let errors = self.errors.len();
+        Figures { errors, first_error: self.errors.into_iter().next(), ..Figures::of(self.took, rate) }
     }
 }
 
-/// The median of each figure; errors are all errors.
+/// The median of each figure; calls and errors are all.
 pub fn median_of(rounds: &[Figures]) -> Figures {
     Figures {
+        calls: rounds.iter().map(|figures| figures.calls).sum(),
         rate: median(rounds.iter().map(|figures| figures.rate)),
         p50: median(rounds.iter().map(|figures| figures.p50)),
         p99: median(rounds.iter().map(|figures| figures.p99)),

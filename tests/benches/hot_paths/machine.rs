@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use tenantry_domain::{Clock as _, SystemClock};
 use tenantry_tests::World;
 
-use crate::Options;
+use crate::options::Options;
 
 /// The head of the report: what, and how it is.
 pub type Head = Vec<(&'static str, String)>;
@@ -16,32 +16,31 @@ pub async fn head(options: &Options, sqlite: &World, postgres: &World) -> Head {
     let load = load.split(' ').next().unwrap_or_default();
     let build = if cfg!(debug_assertions) { "DEBUG build, worthless as a measure" } else { "release build" };
     let settings = options.settings.iter().map(|(name, value)| format!(", but {name}={value}")).collect::<String>();
-    let Options { connections, seconds, rows, rounds, .. } = options;
     vec![
         ("date", SystemClock.now().to_string()),
         ("commit", commit()),
         ("processor", format!("{} x {}", cores(), field("/proc/cpuinfo", "model name"))),
         ("memory", field("/proc/meminfo", "MemTotal")),
+        ("kernel", fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()),
         ("load before the start", load.to_owned()),
         ("databases in", file_system(&std::env::temp_dir())),
         ("PostgreSQL", postgres_version(postgres).await),
-        ("SQLite", sqlite_version(sqlite).await),
-        ("server", format!("{build}, default settings{settings}; its log goes as JSON into a pipe that is read")),
+        ("SQLite", format!("{}, WAL, synchronous=FULL", sqlite_version(sqlite).await)),
         (
-            "load",
+            "server",
             format!(
-                "closed loop, {connections} connections, generator and databases on the same cores; {rounds} rounds of each side by \
-                 turns, medians; a round of reads takes {seconds} s, one of writes {rows} requests"
+                "{build}, default settings{settings}, without limits of rates; its log goes as JSON into a pipe that is read"
             ),
         ),
-        (
-            "driver",
-            format!(
-                "sqlx without a pool, the server's statements and transactions in the benchmark's own process; on PostgreSQL \
-                 {connections} connections, on SQLite {connections} that read and one that writes (WAL, synchronous=FULL, BEGIN IMMEDIATE)"
-            ),
-        ),
+        ("release profile", release_profile()),
     ]
+}
+
+/// The settings of Cargo.toml's release profile.
+fn release_profile() -> String {
+    const MANIFEST: &str = include_str!("../../../Cargo.toml");
+    let settings = MANIFEST.split_once("[profile.release]\n").map_or("", |(_, rest)| rest);
+    settings.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 async fn postgres_version(world: &World) -> String {

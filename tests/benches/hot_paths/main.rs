@@ -1,91 +1,107 @@
-//! The hot paths of the server, beside the same statements run by the bare driver.
+//! The hot paths of the server, beside what the database gives to the same statements.
 //!
 //! `scripts/bench` runs it, or `cargo bench -p tenantry-tests`. It starts the release build of `tenantry-server` on SQLite and on a
-//! PostgreSQL of its own, and lets callers in a closed loop send three requests: a session check with a page of projects, the
-//! verification of a one-time password, an activation. In the same run, by turns, the same number of callers run the same statements
-//! through sqlx on rows made alike. Compare the ratios: absolute figures are the machine's.
+//! PostgreSQL of its own, fills both, and lets callers send what the server is asked most: a session check with a page of projects, a
+//! sign-in, an activation, a console's page, and an issue of many codes. By turns with it, in the same run, pgbench runs the same statements
+//! on PostgreSQL, as they were seen on the wire, and the bare driver on SQLite. Compare the ratios: absolute figures are the machine's.
 
-mod cost;
-mod driver;
+mod bare;
+mod bulk;
+mod compare;
+mod fill;
+mod growth;
 mod http;
 mod load;
 mod machine;
 mod measure;
 mod operation;
+mod options;
+mod page;
+mod pgbench;
 mod prepare;
-mod process;
+mod probe;
 mod report;
-mod script;
+mod report_growth;
+mod report_json;
 mod sql;
+mod start;
+mod template;
+mod usage;
+mod value;
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{fs, process::ExitCode};
 
-use clap::Parser;
 use tenantry_tests::World;
 
-use crate::{load::median, report::Report};
-
-/// Measures the server's hot paths beside the same statements by the bare driver.
-#[derive(Parser)]
-#[command(name = "hot_paths")]
-pub struct Options {
-    /// How many callers there are at once.
-    #[arg(long, default_value_t = 16)]
-    connections: usize,
-    /// How long a round of reads takes.
-    #[arg(long, default_value_t = 3.0)]
-    seconds: f64,
-    /// How many requests a round of writes has.
-    #[arg(long, default_value_t = 5_000)]
-    rows: usize,
-    /// How many rounds each side has, by turns.
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
-    /// A setting of the server that isn't to be the default; may be repeated.
-    #[arg(long = "set", value_name = "TENANTRY__NAME=VALUE", value_parser = setting)]
-    settings: Vec<(String, String)>,
-    /// Writes the figures to a file as JSON, too; a relative path begins at the tests' folder.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// What cargo says when it means to measure.
-    #[arg(long, hide = true)]
-    bench: bool,
-}
-
-fn setting(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once('=').ok_or("there is no `=`")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
+use crate::{load::median, options::Options, report::Report, report_growth::GrowthReport};
 
 /// Cold starts, of which the median is told.
 const COLD_STARTS: usize = 10;
 
 #[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::asked();
     if !options.bench {
         // `cargo test --all-targets` runs benchmarks, too.
         eprintln!("hot_paths measures under `cargo bench`");
         return ExitCode::SUCCESS;
     }
-    let report = run(&options).await;
-    println!("{}", report.markdown());
+    let (markdown, json, complaints) = if options.growth.is_empty() {
+        let report = run(&options).await;
+        if let Some(file) = &options.readme {
+            page::write_between(&Options::path(file), "bench", &report.short());
+        }
+        (report.markdown(), report.json(), report.complaints())
+    } else {
+        let report = grow(&options).await;
+        (report.markdown(), report.json(), report.complaints())
+    };
+    println!("{markdown}");
     if let Some(file) = &options.json {
-        fs::write(file, format!("{:#}\n", report.json())).expect("the file for JSON can be written");
+        fs::write(Options::path(file), format!("{json:#}\n")).expect("the file for JSON can be written");
     }
-    let complaints = report.complaints();
     for complaint in &complaints {
         println!("**Not valid.** {complaint}\n");
     }
-    if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if !complaints.is_empty() {
+        return ExitCode::FAILURE;
+    }
+    if let Some(file) = &options.markdown {
+        let part = if options.growth.is_empty() { "hot paths" } else { "growth" };
+        page::write_part(&Options::path(file), part, &markdown);
+    }
+    ExitCode::SUCCESS
 }
 
 async fn run(options: &Options) -> Report {
     let (sqlite, postgres) = (World::sqlite().await, World::postgres().await);
+    let head = head(options, &sqlite, &postgres).await;
+    let cold_starts: Vec<_> = (0..COLD_STARTS).map(|_| start::cold_start(&sqlite)).collect();
+    let (on_postgres, templates) = measure::measure(&postgres, options, None).await;
+    let (on_sqlite, templates) = measure::measure(&sqlite, options, Some(templates)).await;
+    Report {
+        head,
+        load: report::load(options),
+        measured: vec![on_postgres, on_sqlite],
+        templates,
+        cold_start: median(cold_starts.into_iter()),
+        cold_starts: COLD_STARTS,
+        program: start::program_size(),
+    }
+}
+
+async fn grow(options: &Options) -> GrowthReport {
+    let head = head(options, &World::sqlite().await, &World::postgres().await).await;
+    let mut grown = Vec::new();
+    for &size in &options.growth {
+        grown.push(growth::grow(&World::postgres().await, size).await);
+        grown.push(growth::grow(&World::sqlite().await, size).await);
+    }
+    GrowthReport { head, grown }
+}
+
+async fn head(options: &Options, sqlite: &World, postgres: &World) -> machine::Head {
     // SQLite's file is there once a server has made it.
     sqlite.server().await.terminate().await;
-    let head = machine::head(options, &sqlite, &postgres).await;
-    let measured = vec![measure::measure(&sqlite, options).await, measure::measure(&postgres, options).await];
-    let cold_starts: Vec<_> = (0..COLD_STARTS).map(|_| process::cold_start(&sqlite)).collect();
-    Report { head, measured, cold_start: median(cold_starts.into_iter()), cold_starts: COLD_STARTS }
+    machine::head(options, sqlite, postgres).await
 }

@@ -1,136 +1,121 @@
-//! One database: its rows, its server, and every operation in rounds of server, driver, server, driver.
+//! One database: its rows, its server, and what both came to.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
-use serde_json::Value;
-use tenantry_tests::{DatabaseKind, World, database};
+use tempfile::TempDir;
+use tenantry_auth::KeyRing;
+use tenantry_tests::{DatabaseKind, DatabaseUrl, PostgresCluster, World};
 
 use crate::{
-    Options,
-    cost::{self, Cost, address_of},
-    driver::{PostgresCaller, SqliteCaller},
-    http::Connection,
-    load::{Caller, Figures, Work, median_of, round},
-    operation::{HttpCaller, Operation},
-    prepare::{Prepared, prepare},
-    process::ServerProcess,
+    compare::{Bench, WARM_UP},
+    fill::{Sizes, fill},
+    load::Figures,
+    operation::Operation,
+    options::Options,
+    pgbench::CHECKED,
+    prepare::{prepare, project_row},
+    probe::{address_of, probe, unlimited},
+    template::Template,
+    usage::{Processors, Usage},
 };
 
 /// After its start a server is left alone for so long before its memory is called idle.
 const SETTLED: Duration = Duration::from_secs(3);
-/// Calls, or milliseconds, of the round that warms each side up and isn't counted.
-const WARM_UP: usize = 300;
+
+/// What each operation runs.
+pub type Templates = Vec<(Operation, Template)>;
 
 /// What was found on one database.
 pub struct Measured {
     pub kind: DatabaseKind,
     pub pairs: Vec<Pair>,
-    /// On PostgreSQL: what its wire showed.
-    pub costs: Vec<Cost>,
+    pub bulk: Bulk,
     /// The server's memory before its first request, in KiB.
     pub idle: u64,
-    /// The most that it had, in KiB.
-    pub peak: u64,
 }
 
-/// Server and driver at the same work.
+/// Server and limit at the same work.
 pub struct Pair {
     pub operation: Operation,
     pub server: Figures,
-    pub driver: Figures,
+    pub limit: Figures,
+    /// The server at a fixed rate.
+    pub steady: Figures,
+    pub steady_rate: f64,
+    /// For 1,000 calls of the server, and of the limit.
+    pub processors: Processors,
+    pub limit_processors: Processors,
+    /// The most memory that the server had, in KiB.
+    pub peak: u64,
 }
 
-/// Measures every operation on a world's database.
-pub async fn measure(world: &World, options: &Options) -> Measured {
-    // The first server makes the key ring, and SQLite's schema.
-    world.server().await.terminate().await;
-    let items = cost::ITEMS + 2 * (WARM_UP + options.rounds * options.rows);
-    let url = world.database_url().as_str();
-    let rows = Arc::new(prepare(url, &world.keys_file(), items).await);
-    let costs = match world.kind() {
-        DatabaseKind::Sqlite => Vec::new(),
-        DatabaseKind::Postgres => {
-            // As autovacuum would, a minute later.
-            database::execute(world.database_url(), "ANALYZE").await.expect("PostgreSQL counts its rows");
-            database::execute(world.database_url(), "CHECKPOINT").await.expect("PostgreSQL writes its pages");
-            cost::costs(world, &rows).await
-        }
-    };
+/// Codes issued at once, in rows a second.
+#[derive(Default)]
+pub struct Bulk {
+    pub count: usize,
+    pub server: f64,
+    pub limit: f64,
+    pub processors: Processors,
+    pub peak: u64,
+    pub errors: Vec<String>,
+}
 
-    let builder = options.settings.iter().fold(world.builder(), |builder, (name, value)| builder.env(name, value));
+/// Starts a server of a world, which makes the key ring, and on SQLite the schema, and reads the ring.
+pub async fn made_keys(world: &World) -> KeyRing {
+    world.server().await.terminate().await;
+    KeyRing::parse(&fs::read_to_string(world.keys_file()).expect("the server's key ring")).expect("a key ring")
+}
+
+/// Measures every operation on a world's database. On PostgreSQL it learns what they run; on SQLite it has to be told.
+pub async fn measure(world: &World, options: &Options, learned: Option<Templates>) -> (Measured, Templates) {
+    let keys = made_keys(world).await;
+    let items = CHECKED + 2 + WARM_UP + (options.rounds + 1) * options.rows;
+    let Options { tenants, sessions, projects, codes, .. } = *options;
+    assert!(
+        project_row(items, tenants) < projects.min(codes),
+        "{items} activations need more projects and codes, or fewer tenants"
+    );
+    let url = world.database_url().as_str();
+    eprintln!("{:?}: fills the database", world.kind());
+    fill(world.kind(), url, &keys, Sizes { tenants, sessions, projects, codes, challenges: items, ended: 0 }).await;
+    let rows = Arc::new(prepare(url, &keys, tenants, items).await);
+    let templates = match learned {
+        Some(templates) => templates,
+        None => probe(world, &rows).await,
+    };
+    let copies = tempfile::tempdir().expect("a temporary folder");
+    let copy = copy_of(world, &copies).await;
+
+    let mails = tempfile::tempdir().expect("a temporary folder");
+    // Mail goes where it costs least: a mail server on the same processors would be measured, too.
+    let builder = unlimited(world).env("TENANTRY__MAIL__URL", format!("file://{}", mails.path().display()));
+    let builder = options.settings.iter().fold(builder, |builder, (name, value)| builder.env(name, value));
     let mut server = builder.start().await;
     tokio::time::sleep(SETTLED).await;
-    let process = ServerProcess::of(world);
-    let idle = process.resident();
-    let bench = Bench { address: address_of(&server), rows, options };
+    let usage = Usage::of(world).await;
+    let idle = usage.resident();
+    let bench = Bench { world, server: &server, address: address_of(&server), copy, usage, rows, options };
     bench.check_page().await;
     let mut pairs = Vec::new();
-    for operation in Operation::ALL {
+    for (operation, template) in &templates {
         eprintln!("{:?}: {}", world.kind(), operation.name());
-        let script = operation.script(world.kind(), &bench.rows);
-        pairs.push(match world.kind() {
-            DatabaseKind::Sqlite => {
-                bench.compare(operation, SqliteCaller::several(url, options.connections, &script).await).await
-            }
-            DatabaseKind::Postgres => {
-                bench.compare(operation, PostgresCaller::several(url, options.connections, &script).await).await
-            }
-        });
+        pairs.push(bench.compare(*operation, template).await);
     }
-    let peak = process.peak();
+    eprintln!("{:?}: {} codes at once", world.kind(), options.bulk);
+    let bulk = bench.compare_bulk().await;
     server.terminate().await;
-    Measured { kind: world.kind(), pairs, costs, idle, peak }
+    (Measured { kind: world.kind(), pairs, bulk, idle }, templates)
 }
 
-struct Bench<'a> {
-    address: std::net::SocketAddr,
-    rows: Arc<Prepared>,
-    options: &'a Options,
-}
-
-impl Bench<'_> {
-    async fn compare<D: Caller>(&self, operation: Operation, mut driver: Vec<D>) -> Pair {
-        let mut items = Items { next: cost::ITEMS };
-        let last = if operation.consumes() { self.rows.sign_ins.len() } else { self.rows.readers.len() };
-        let requests = Arc::new((0..last).map(|item| operation.request(&self.rows, item)).collect::<Vec<_>>());
-        let mut pair = (Vec::new(), Vec::new());
-        for number in 0..=self.options.rounds {
-            let mut work = || match (operation.consumes(), number) {
-                (true, 0) => Work::Items(items.take(WARM_UP)),
-                (true, _) => Work::Items(items.take(self.options.rows)),
-                (false, 0) => Work::For(Duration::from_millis(WARM_UP as u64)),
-                (false, _) => Work::For(Duration::from_secs_f64(self.options.seconds)),
-            };
-            // New connections each time: the server closes those that were idle while the driver ran.
-            let callers = HttpCaller::several(self.address, self.options.connections, &requests).await;
-            let (_, server_figures) = round(callers, work()).await;
-            let (callers, driver_figures) = round(driver, work()).await;
-            driver = callers;
-            if number > 0 {
-                pair.0.push(server_figures);
-                pair.1.push(driver_figures);
-            }
+/// The limit's database. Nobody is connected to the server's.
+async fn copy_of(world: &World, folder: &TempDir) -> DatabaseUrl {
+    match world.kind() {
+        DatabaseKind::Postgres => PostgresCluster::shared().await.copy_of(world.database_url()).await,
+        DatabaseKind::Sqlite => {
+            let file = folder.path().join("limit.db");
+            // The log was folded in when the last connection closed.
+            fs::copy(world.database_url().as_str().trim_start_matches("sqlite://"), &file).expect("a copy");
+            DatabaseUrl::sqlite(&file)
         }
-        Pair { operation, server: median_of(&pair.0), driver: median_of(&pair.1) }
-    }
-
-    /// That a page is what it is taken for.
-    async fn check_page(&self) {
-        let mut connection = Connection::open(self.address).await.expect("the server accepts");
-        let reply = connection.send(&Operation::Page.request(&self.rows, 0)).await.expect("an answer");
-        let page: Value = serde_json::from_slice(reply.body).expect("JSON");
-        assert_eq!(page["items"].as_array().map(Vec::len), Some(20), "{page}");
-    }
-}
-
-struct Items {
-    next: usize,
-}
-
-impl Items {
-    fn take(&mut self, count: usize) -> Range<usize> {
-        let first = self.next;
-        self.next += count;
-        first..self.next
     }
 }

@@ -1,153 +1,202 @@
-//! The tables, as Markdown and as JSON.
+//! The tables.
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tenantry_tests::DatabaseKind;
 
 use crate::{
-    cost::Cost,
     load::Figures,
     machine::Head,
-    measure::{Measured, Pair},
+    measure::{Bulk, Measured, Pair, Templates},
+    options::Options,
 };
 
 /// Everything that a run found.
 pub struct Report {
     pub head: Head,
+    pub load: String,
     pub measured: Vec<Measured>,
+    /// What each operation runs on PostgreSQL.
+    pub templates: Templates,
     pub cold_start: Duration,
     pub cold_starts: usize,
+    /// In bytes, as it was built and stripped.
+    pub program: (u64, Option<u64>),
+}
+
+/// How the figures came about.
+pub fn load(options: &Options) -> String {
+    let Options { connections, seconds, rows, rounds, codes, projects, sessions, tenants, .. } = options;
+    format!(
+        "There were {codes} codes, {projects} projects and {sessions} sessions of {tenants} tenants before. In a closed loop {connections} \
+         callers each send the next request when the last one is answered; generator, server and database share the processors. The limit \
+         is the same statements without a server, with as many callers, on a copy of the database, by turns with it: on PostgreSQL by \
+         pgbench in its prepared mode, as the wire showed them; on SQLite by the bare driver, {connections} connections that read and one \
+         that writes, a transaction each turn. Medians of {rounds} rounds; a round of reads takes {seconds} s, one of writes {rows} \
+         requests. Sign-ins are counted with the mail that they send, into a file. Processor time is in seconds for 1,000 requests, or \
+         1,000 codes.\n"
+    )
 }
 
 impl Report {
-    /// What makes figures invalid: requests that failed, and a driver that does other work than the server.
+    /// What makes figures invalid: requests that failed, and statements of the limit that don't come to what the server's do.
     pub fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
-        for measured in &self.measured {
-            for Pair { operation, server, driver } in &measured.pairs {
-                for (side, Figures { errors, first_error, .. }) in [("server", server), ("driver", driver)] {
-                    if let Some(first) = first_error {
-                        let (database, operation) = (name(measured.kind), operation.name());
-                        complaints.push(format!("{database}, {operation}: {errors} errors of the {side}, the first: {first}"));
+        for Measured { kind, pairs, bulk, .. } in &self.measured {
+            let database = name(*kind);
+            for Pair { operation, server, limit, steady, .. } in pairs {
+                for (side, figures) in [("server", server), ("limit", limit), ("server at a fixed rate", steady)] {
+                    if let Figures { errors, first_error: Some(first), .. } = figures {
+                        complaints
+                            .push(format!("{database}, {}: {errors} errors of the {side}, the first: {first}", operation.name()));
                     }
                 }
             }
-            for cost in measured.costs.iter().filter(|cost| !cost.is_same_work()) {
-                complaints.push(format!(
-                    "PostgreSQL, {}: the driver's statements, or their order, are not the server's any more; bring benches/hot_paths/sql.rs \
-                     and script.rs up to date.{}",
-                    cost.operation.name(),
-                    cost.difference()
-                ));
-            }
+            complaints.extend(bulk.errors.iter().map(|error| format!("{database}, {BULK}: {error}")));
         }
         complaints
     }
 
     /// The report for people.
     pub fn markdown(&self) -> String {
-        let mut text: String = self.head.iter().map(|(what, how)| format!("- {what}: {how}\n")).collect();
-        text += "\n| database | request | server, requests/s | p50, ms | p99, ms | errors | driver, the same/s | p50, ms | p99, ms \
-                 | server / driver |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|\n";
-        for measured in &self.measured {
-            for pair in &measured.pairs {
-                let Pair { operation, server, driver } = pair;
+        let mut text = list(&self.head);
+        text += &format!("\n{}", self.load);
+        text += "\n| database | request | server, a second | p50, ms | p99, ms | limit, a second | p50, ms | p99, ms | server / limit | \
+                 server's processors, s | database's | database's, limit | most memory, MB |\n\
+                 |---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+        for Measured { kind, pairs, bulk, .. } in &self.measured {
+            let (database, apart) = (name(*kind), |seconds: f64| processors(*kind, seconds));
+            for pair in pairs {
+                let Pair { operation, server, limit, processors: took, limit_processors, peak, .. } = pair;
                 text += &format!(
-                    "| {} | {} | {:.0} | {} | {} | {} | {:.0} | {} | {} | {:.2} |\n",
-                    name(measured.kind),
+                    "| {database} | {} | {:.0} | {} | {} | {:.0} | {} | {} | {:.2} | {:.3} | {} | {} | {:.1} |\n",
                     operation.name(),
                     server.rate,
                     ms(server.p50),
                     ms(server.p99),
-                    server.errors + driver.errors,
-                    driver.rate,
-                    ms(driver.p50),
-                    ms(driver.p99),
-                    server.rate / driver.rate,
+                    limit.rate,
+                    ms(limit.p50),
+                    ms(limit.p99),
+                    server.rate / limit.rate,
+                    took.server,
+                    apart(took.database),
+                    apart(limit_processors.database),
+                    mb(*peak),
                 );
             }
-        }
-        text += "\n| one request on PostgreSQL | statements, BEGIN and COMMIT among them | commits | round trips | round trips of the \
-                 driver | same statements |\n|---|--:|--:|--:|--:|---|\n";
-        for cost in self.measured.iter().flat_map(|measured| &measured.costs) {
-            let Cost { operation, server, driver } = cost;
+            let Bulk { count, server, limit, processors: took, peak, .. } = bulk;
             text += &format!(
-                "| {} | {} | {} | {} | {} | {} |\n",
-                operation.name(),
-                server.statements.len(),
-                server.commits(),
-                server.round_trips,
-                driver.round_trips,
-                if cost.is_same_work() { "yes" } else { "**no**" },
+                "| {database} | {BULK}, {count} | {server:.0} codes | | | {limit:.0} codes | | | {:.2} | {:.4} | {} | | {:.1} |\n",
+                server / limit,
+                took.server,
+                apart(took.database),
+                mb(*peak),
             );
         }
-        text += "\n| server process | idle, MB | most under this load, MB | cold start to ready, ms |\n|---|--:|--:|--:|\n";
-        for measured in &self.measured {
-            let cold_start = match measured.kind {
-                DatabaseKind::Sqlite => format!("{} (median of {})", ms(self.cold_start), self.cold_starts),
-                DatabaseKind::Postgres => "not measured".to_owned(),
-            };
-            text +=
-                &format!("| {} | {:.1} | {:.1} | {cold_start} |\n", name(measured.kind), mb(measured.idle), mb(measured.peak));
+        [text, self.steady(), self.wire(), self.start()].concat()
+    }
+
+    /// Latencies where requests come at their own time.
+    fn steady(&self) -> String {
+        let mut text =
+            "\nAt a fixed rate a request's time begins when it is due, so that a stall counts for all that would have come \
+                        meanwhile:\n\n| database | request | requests a second | p50, ms | p99, ms |\n|---|---|--:|--:|--:|\n"
+                .to_owned();
+        for Measured { kind, pairs, .. } in &self.measured {
+            for Pair { operation, steady, steady_rate, .. } in pairs {
+                let (p50, p99) = (ms(steady.p50), ms(steady.p99));
+                text += &format!("| {} | {} | {steady_rate:.0} | {p50} | {p99} |\n", name(*kind), operation.name());
+            }
         }
         text
     }
 
-    /// The report for programs.
-    pub fn json(&self) -> Value {
-        let head: serde_json::Map<_, _> = self.head.iter().map(|(what, how)| ((*what).to_owned(), how.as_str().into())).collect();
-        let requests = self.measured.iter().flat_map(|measured| {
-            measured.pairs.iter().map(|Pair { operation, server, driver }| {
-                json!({
-                    "database": name(measured.kind),
-                    "request": operation.name(),
-                    "server": figures(server),
-                    "driver": figures(driver),
-                    "ratio": server.rate / driver.rate,
-                })
-            })
-        });
-        let costs = self.measured.iter().flat_map(|measured| &measured.costs).map(|cost| {
-            json!({
-                "request": cost.operation.name(),
-                "statements": cost.server.statements,
-                "commits": cost.server.commits(),
-                "round_trips": cost.server.round_trips,
-                "driver_round_trips": cost.driver.round_trips,
-                "same_statements": cost.is_same_work(),
-            })
-        });
-        let memory = self
-            .measured
-            .iter()
-            .map(|measured| json!({ "database": name(measured.kind), "idle_kib": measured.idle, "peak_kib": measured.peak }));
-        json!({
-            "head": head,
-            "requests": requests.collect::<Vec<_>>(),
-            "postgres_wire": costs.collect::<Vec<_>>(),
-            "memory": memory.collect::<Vec<_>>(),
-            "sqlite_cold_start_ms": self.cold_start.as_secs_f64() * 1000.0,
-        })
+    fn wire(&self) -> String {
+        let mut text = "\n| one request on PostgreSQL | statements, BEGIN and COMMIT among them | commits | round trips |\n\
+                        |---|--:|--:|--:|\n"
+            .to_owned();
+        for (operation, template) in &self.templates {
+            let (statements, commits, round_trips) = (template.statements.len(), template.commits, template.round_trips);
+            text += &format!("| {} | {statements} | {commits} | {round_trips} |\n", operation.name());
+        }
+        text
+    }
+
+    fn start(&self) -> String {
+        let mut text = "\n| server | idle, MB | most, MB |\n|---|--:|--:|\n".to_owned();
+        for measured in &self.measured {
+            text += &format!("| on {} | {:.1} | {:.1} |\n", name(measured.kind), mb(measured.idle), mb(most(measured)));
+        }
+        let (built, stripped) = self.program;
+        let stripped = stripped.map(|size| format!(", {:.1} MB stripped", size as f64 / 1e6)).unwrap_or_default();
+        text += &format!(
+            "\nFrom its start to the first 200 of `/health/ready`, on an existing SQLite file: {} ms, the median of {}. The program has {:.1} \
+             MB{stripped}.\n",
+            ms(self.cold_start),
+            self.cold_starts,
+            built as f64 / 1e6,
+        );
+        text
+    }
+
+    /// What README.md says.
+    pub fn short(&self) -> String {
+        let mut text = "| server / limit |".to_owned();
+        for measured in &self.measured {
+            text += &format!(" {} |", name(measured.kind));
+        }
+        text += "\n|---|--:|--:|\n";
+        let ratios = |pair: usize| self.measured.iter().map(move |measured| &measured.pairs[pair]);
+        for (place, (operation, _)) in self.templates.iter().enumerate() {
+            let cells = ratios(place).map(|pair| format!(" {:.2} |", pair.server.rate / pair.limit.rate));
+            text += &format!("| {} |{}\n", operation.name(), cells.collect::<String>());
+        }
+        let cells = self.measured.iter().map(|measured| format!(" {:.2} |", measured.bulk.server / measured.bulk.limit));
+        text += &format!("| {BULK} |{}\n", cells.collect::<String>());
+        let of = |kind| self.measured.iter().find(|measured| measured.kind == kind).expect("both are measured");
+        let sqlite = of(DatabaseKind::Sqlite);
+        text += &format!(
+            "\nOn SQLite an idle server holds {:.1} MB, and {:.1} MB at the most under this load; it is ready {} ms after its start.\n",
+            mb(sqlite.idle),
+            mb(most(sqlite)),
+            ms(self.cold_start),
+        );
+        text
     }
 }
 
-fn figures(figures: &Figures) -> Value {
-    let Figures { rate, p50, p99, errors, .. } = figures;
-    json!({ "per_second": rate, "p50_ms": p50.as_secs_f64() * 1000.0, "p99_ms": p99.as_secs_f64() * 1000.0, "errors": errors })
+const BULK: &str = "codes issued at once";
+
+/// The most memory that the server had, whatever it did.
+fn most(measured: &Measured) -> u64 {
+    measured.pairs.iter().map(|pair| pair.peak).chain([measured.bulk.peak]).max().unwrap_or_default()
 }
 
-fn name(kind: DatabaseKind) -> &'static str {
+/// What a database takes by itself; SQLite is a part of the server.
+pub fn apart(kind: DatabaseKind, seconds: f64) -> Option<f64> {
+    (kind == DatabaseKind::Postgres).then_some(seconds)
+}
+
+fn processors(kind: DatabaseKind, seconds: f64) -> String {
+    apart(kind, seconds).map(|seconds| format!("{seconds:.3}")).unwrap_or_default()
+}
+
+/// The head as a list.
+pub fn list(head: &Head) -> String {
+    head.iter().map(|(what, how)| format!("- {what}: {how}\n")).collect()
+}
+
+pub fn name(kind: DatabaseKind) -> &'static str {
     match kind {
         DatabaseKind::Sqlite => "SQLite",
         DatabaseKind::Postgres => "PostgreSQL",
     }
 }
 
-fn ms(duration: Duration) -> String {
-    format!("{:.2}", duration.as_secs_f64() * 1000.0)
+pub fn ms(duration: Duration) -> String {
+    format!("{:.2}", duration.as_secs_f64() * 1_000.0)
 }
 
 fn mb(kib: u64) -> f64 {
-    kib as f64 / 1024.0
+    kib as f64 / 1_024.0
 }

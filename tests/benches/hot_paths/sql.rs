@@ -1,120 +1,83 @@
-//! The server's statements, as they came over the wire from crates/persistence. The benchmark reads the wire again in each run, and says
-//! so when these are no longer what the server sends.
+//! What the server runs on SQLite, told from what it runs on PostgreSQL, whose wire can be read: the same, less the locks. Only an activation
+//! and the end of a sign-in are put together otherwise there, and many codes are written otherwise. Whoever changes `activation.rs`, `sign_in.rs`
+//! or `code_inserts.rs` of `crates/persistence` changes this, too.
 
-pub const SESSION_AND_TENANT: &str = "
-    SELECT s.id, s.tenant_id, s.token_digest, s.last_activity, s.expires_at, s.client_ip, s.user_agent, s.revoked_at,
-        s.created_at, s.updated_at,
-        t.id AS t_id, t.slug AS t_slug, t.name AS t_name, t.contact_email AS t_contact_email, t.logo_url AS t_logo_url,
-        t.primary_color AS t_primary_color, t.domain AS t_domain, t.suspended_at AS t_suspended_at, '' AS t_search_text,
-        t.created_at AS t_created_at, t.updated_at AS t_updated_at
-    FROM tenant_sessions s JOIN tenants t ON t.id = s.tenant_id
-    WHERE s.token_digest IN ($1)";
-
-pub const PAGE_OF_PROJECTS: &str = r#"
-    SELECT "llm_project_config"."id", "llm_project_config"."project_id", "llm_project_config"."tenant_id",
-        "llm_project_config"."activation_code_id", "llm_project_config"."client_name", "llm_project_config"."description",
-        "llm_project_config"."objectives", "llm_project_config"."priority", "llm_project_config"."project_status",
-        "llm_project_config"."started_at", "llm_project_config"."completed_at", "llm_project_config"."created_by",
-        "llm_project_config"."created_at", "llm_project_config"."updated_at"
-    FROM "llm_project_config" WHERE "llm_project_config"."tenant_id" = $1 ORDER BY "llm_project_config"."id" DESC LIMIT 21"#;
-
-pub const CHALLENGE: &str = r#"
-    SELECT "otp_challenges"."id", "otp_challenges"."tenant_id", "otp_challenges"."operator_id", "otp_challenges"."code_mac",
-        "otp_challenges"."key_id", "otp_challenges"."purpose", "otp_challenges"."strength", "otp_challenges"."attempts",
-        "otp_challenges"."expires_at", "otp_challenges"."consumed_at", "otp_challenges"."created_at"
-    FROM "otp_challenges" WHERE "otp_challenges"."id" = $1 AND "otp_challenges"."purpose" = $2"#;
-
-/// On PostgreSQL alone.
-pub const LOCK_TENANT: &str = "SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE";
-
-pub const FAILURES: &str = "
-    SELECT CAST(COALESCE(SUM(attempts - CASE WHEN consumed_at IS NULL OR attempts = 0 THEN 0 ELSE 1 END), 0) AS bigint)
-    FROM otp_challenges WHERE tenant_id = $1 AND created_at >= $2 AND attempts > 0 AND strength = 'six_digits'";
-
-pub const CLAIM_ATTEMPT: &str = r#"
-    UPDATE "otp_challenges" SET "attempts" = "attempts" + $1
-    WHERE "otp_challenges"."id" = $2 AND "otp_challenges"."consumed_at" IS NULL AND "otp_challenges"."expires_at" > $3
-        AND "otp_challenges"."attempts" < $4
-    RETURNING "id", "tenant_id", "operator_id", "code_mac", "key_id", "purpose", "strength", "attempts", "expires_at",
-        "consumed_at", "created_at""#;
-
-pub const TENANT: &str = r#"
-    SELECT "tenants"."id", "tenants"."slug", "tenants"."name", "tenants"."contact_email", "tenants"."logo_url",
-        "tenants"."primary_color", "tenants"."domain", "tenants"."suspended_at", "tenants"."search_text",
-        "tenants"."created_at", "tenants"."updated_at"
-    FROM "tenants" WHERE "tenants"."id" = $1"#;
-
-pub const CONSUME_CHALLENGE: &str = r#"
-    UPDATE "otp_challenges" SET "consumed_at" = $1
-    WHERE "otp_challenges"."id" = $2 AND "otp_challenges"."consumed_at" IS NULL AND "otp_challenges"."expires_at" > $3"#;
-
-pub const INSERT_SESSION: &str = r#"
-    INSERT INTO "tenant_sessions" ("id", "tenant_id", "token_digest", "last_activity", "expires_at", "client_ip",
-        "user_agent", "revoked_at", "created_at", "updated_at")
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#;
-
-pub const INSERT_AUDIT: &str = r#"
-    INSERT INTO "audit_events" ("id", "tenant_id", "actor_kind", "actor_name", "action", "target", "client_ip",
-        "request_id", "details", "created_at")
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#;
-
-macro_rules! entitlement {
-    () => {
-        "
-    SELECT s.state, p.monthly_run_quota, t.suspended_at
-    FROM tenants t JOIN subscriptions s ON s.tenant_id = t.id JOIN plans p ON p.id = s.plan_id
-    WHERE t.id = $1"
+/// The server's statement on SQLite; `None` where it runs none.
+pub fn on_sqlite(sql: &str) -> Option<String> {
+    if sql.starts_with(ENTITLED) {
+        return Some(activation(sql));
+    }
+    if sql.starts_with(ACCOUNT) {
+        return Some(sign_in(sql));
+    }
+    // Writers take turns: there is nothing to lock.
+    let (plain, is_locking) = match sql.find(" FOR ") {
+        Some(place) => (&sql[..place], true),
+        None => (sql, false),
     };
+    let locks_only = is_locking && plain.starts_with("SELECT id FROM ");
+    (!locks_only).then(|| plain.to_owned())
 }
 
-pub const ENTITLEMENT: &str = entitlement!();
+const ENTITLED: &str = "WITH entitled AS MATERIALIZED (";
 
-/// On PostgreSQL alone.
-pub const HOLD_TENANT: &str = concat!(entitlement!(), " FOR KEY SHARE OF t");
-
-macro_rules! project {
-    () => {
-        r#"
-    SELECT "llm_project_config"."id", "llm_project_config"."project_id", "llm_project_config"."tenant_id",
-        "llm_project_config"."activation_code_id", "llm_project_config"."client_name", "llm_project_config"."description",
-        "llm_project_config"."objectives", "llm_project_config"."priority", "llm_project_config"."project_status",
-        "llm_project_config"."started_at", "llm_project_config"."completed_at", "llm_project_config"."created_by",
-        "llm_project_config"."created_at", "llm_project_config"."updated_at"
-    FROM "llm_project_config" WHERE "llm_project_config"."id" = $1 AND "llm_project_config"."tenant_id" = $2"#
-    };
+/// The parts that both databases have in common, and the values' places, are those of the wire.
+fn activation(sql: &str) -> String {
+    let entitled = between(sql, ENTITLED, " FOR KEY SHARE OF t)");
+    let active = between(sql, "WHERE c.code_digest = $3 AND ", " FOR NO KEY UPDATE OF c)");
+    let columns = between(sql, "INSERT INTO audit_events (", ")");
+    let values = between(sql, "INSERT INTO audit_events (", " FROM started)");
+    let values = values.split_once(" SELECT ").map_or("", |(_, values)| values);
+    let values = values
+        .replace("replace(started.activation_code_id::text, '-', '')", "lower(hex(activation_code_id))")
+        .replace("started.activation_code_id", "activation_code_id");
+    let answered = between(sql, "SELECT started.id", ", 1 / (").replace("started.", "");
+    let code = format!("(SELECT c.id FROM activation_codes c WHERE c.code_digest = $3 AND {active})");
+    format!(
+        "UPDATE llm_project_config
+        SET project_status = 'active', activation_code_id = {code}, started_at = $4, updated_at = $4
+        WHERE id = $2 AND tenant_id = $1 AND project_status = 'pending' AND updated_at < $4 AND {code} IS NOT NULL
+            AND EXISTS (SELECT 1 FROM ({entitled}) AS entitled WHERE quota > COALESCE(
+                (SELECT u.activations FROM usage_months u WHERE u.tenant_id = $1 AND u.year = $5 AND u.month = $6), 0));
+        UPDATE activation_codes SET use_count = use_count + 1, used_at = $4, updated_at = $4
+        WHERE changes() = 1 AND id = (SELECT activation_code_id FROM llm_project_config WHERE id = $2);
+        INSERT INTO usage_months (tenant_id, year, month, activations, updated_at)
+        SELECT $1, $5, $6, 1, $4 WHERE changes() = 1
+        ON CONFLICT (tenant_id, year, month) DO UPDATE SET activations = activations + 1, updated_at = excluded.updated_at;
+        INSERT INTO redemptions (id, tenant_id, activation_code_id, project_id, redeemed_at)
+        SELECT $9, $1, activation_code_id, id, $4 FROM llm_project_config WHERE changes() = 1 AND id = $2;
+        INSERT INTO audit_events ({columns}) SELECT {values} FROM llm_project_config WHERE changes() = 1 AND llm_project_config.id = $2;
+        SELECT id{answered} FROM llm_project_config WHERE changes() = 1 AND id = $2"
+    )
 }
 
-pub const PROJECT: &str = project!();
+/// Codes on SQLite: the tenant, the batch, the moment, identifiers and digests in one blob, and the rest as JSON.
+pub const INSERT_CODES: &str = "
+    INSERT INTO activation_codes
+        (tenant_id, batch_id, created_at, updated_at, id, code_digest, key_id, hint, label, max_uses, expires_at)
+    SELECT $1, $2, $3, $3, substr($4, key * 48 + 1, 16), substr($4, key * 48 + 17, 32),
+        value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
+    FROM json_each($5)";
 
-/// On PostgreSQL alone.
-pub const LOCK_PROJECT: &str = concat!(project!(), " FOR NO KEY UPDATE");
+const ACCOUNT: &str = "WITH account AS MATERIALIZED (";
 
-pub const CODE: &str = r#"
-    SELECT "activation_codes"."id", "activation_codes"."tenant_id", "activation_codes"."code_digest",
-        "activation_codes"."key_id", "activation_codes"."hint", "activation_codes"."label", "activation_codes"."max_uses",
-        "activation_codes"."use_count", "activation_codes"."expires_at", "activation_codes"."used_at",
-        "activation_codes"."revoked_at", "activation_codes"."batch_id", "activation_codes"."created_at",
-        "activation_codes"."updated_at"
-    FROM "activation_codes" WHERE "activation_codes"."code_digest" IN ($1)"#;
+fn sign_in(sql: &str) -> String {
+    let tenant = between(sql, "SELECT ", " FROM tenants");
+    let session = between(sql, "INSERT INTO tenant_sessions ", " FROM consumed)");
+    let event = between(sql, "INSERT INTO audit_events ", " FROM consumed)");
+    format!(
+        "UPDATE otp_challenges SET consumed_at = $3
+        WHERE id = $2 AND tenant_id = $1 AND consumed_at IS NULL AND expires_at > $3
+            AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = $1 AND t.suspended_at IS NULL);
+        INSERT INTO tenant_sessions {session} WHERE changes() = 1;
+        INSERT INTO audit_events {event} WHERE changes() = 1;
+        SELECT {tenant} FROM tenants WHERE changes() = 1 AND id = $1"
+    )
+}
 
-pub const CONSUME_CODE: &str = r#"
-    UPDATE "activation_codes" SET "use_count" = "use_count" + $1, "used_at" = $2, "updated_at" = $3
-    WHERE "activation_codes"."id" = $4 AND "activation_codes"."tenant_id" = $5 AND "activation_codes"."revoked_at" IS NULL
-        AND ("activation_codes"."expires_at" IS NULL OR "activation_codes"."expires_at" > $6) AND "use_count" < "max_uses""#;
-
-pub const START_PROJECT: &str = r#"
-    UPDATE "llm_project_config" SET "project_status" = $1, "updated_at" = $2, "activation_code_id" = $3, "started_at" = $4
-    WHERE "llm_project_config"."id" = $5 AND "llm_project_config"."tenant_id" = $6
-        AND "llm_project_config"."project_status" = $7
-    RETURNING "id", "project_id", "tenant_id", "activation_code_id", "client_name", "description", "objectives", "priority",
-        "project_status", "started_at", "completed_at", "created_by", "created_at", "updated_at""#;
-
-pub const INSERT_REDEMPTION: &str = r#"
-    INSERT INTO "redemptions" ("id", "tenant_id", "activation_code_id", "project_id", "redeemed_at", "returned_at")
-    VALUES ($1, $2, $3, $4, $5, $6)"#;
-
-pub const COUNT_ACTIVATION: &str = r#"
-    INSERT INTO "usage_months" ("tenant_id", "year", "month", "activations", "updated_at") VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT ("tenant_id", "year", "month")
-    DO UPDATE SET "activations" = "usage_months"."activations" + $6, "updated_at" = "excluded"."updated_at"
-    WHERE "usage_months"."activations" < $7"#;
+fn between<'a>(sql: &'a str, start: &str, end: &str) -> &'a str {
+    let found = sql.split_once(start).and_then(|(_, rest)| rest.split_once(end));
+    found
+        .map(|(part, _)| part)
+        .unwrap_or_else(|| panic!("there is no `{start} .. {end}`: bring benches/hot_paths/sql.rs up to date\n{sql}"))
+}

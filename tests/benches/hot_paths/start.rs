@@ -1,11 +1,10 @@
-//! The server as the operating system sees it: its memory, and how long it takes to be ready.
+//! How long a server takes to be ready, and how large its program is.
 
 use std::{
     ffi::OsStr,
     fs,
     io::{self, BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
-    os::unix::ffi::OsStrExt as _,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -15,42 +14,14 @@ use tenantry_tests::{World, binaries};
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A running server's process.
-pub struct ServerProcess {
-    pid: u32,
-}
-
-impl ServerProcess {
-    /// The one that runs with this world's key ring; the harness keeps it behind a shell.
-    pub fn of(world: &World) -> Self {
-        let program = fs::canonicalize(binaries::server()).expect("the server's program");
-        let keys = world.keys_file();
-        let setting = [b"TENANTRY__KEYS__FILE=", keys.as_os_str().as_bytes()].concat();
-        let is_it = |pid: &u32| {
-            let runs_it = fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            runs_it && environment.split(|&byte| byte == 0).any(|variable| variable == setting)
-        };
-        let processes = fs::read_dir("/proc").expect("Linux's /proc").flatten();
-        let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        Self { pid: pids.find(is_it).expect("a server of this world runs") }
-    }
-
-    /// Its memory now, in KiB.
-    pub fn resident(&self) -> u64 {
-        self.status("VmRSS:")
-    }
-
-    /// The most memory that it ever had, in KiB.
-    pub fn peak(&self) -> u64 {
-        self.status("VmHWM:")
-    }
-
-    fn status(&self, name: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("the server runs");
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux tells it");
-        line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number of KiB")
-    }
+/// The program's size in bytes as it was built, and without the names that a backtrace shows; the latter where there is a `strip`.
+pub fn program_size() -> (u64, Option<u64>) {
+    let size = |path: &std::path::Path| fs::metadata(path).map(|file| file.len());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let stripped = folder.path().join("stripped");
+    let strip = Command::new("strip").arg("-o").arg(&stripped).arg(binaries::server()).status();
+    let stripped = strip.ok().filter(std::process::ExitStatus::success).and_then(|_| size(&stripped).ok());
+    (size(&binaries::server()).expect("the server's program"), stripped)
 }
 
 /// From the spawn of a server on a world's SQLite database, which is there, to the first 200 of /health/ready.

@@ -1,0 +1,70 @@
+//! What became of requests as the database grew.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::{
+    growth::{Grown, KINDS},
+    machine::Head,
+    report::{list, ms, name},
+};
+
+/// Everything that a run found.
+pub struct GrowthReport {
+    pub head: Head,
+    pub grown: Vec<Grown>,
+}
+
+impl GrowthReport {
+    /// What makes figures invalid.
+    pub fn complaints(&self) -> Vec<String> {
+        let of = |grown: &Grown| {
+            let place = format!("{} with {}", name(grown.kind), grown.size);
+            grown.errors.iter().map(|error| format!("{place}: {error}")).collect::<Vec<_>>()
+        };
+        self.grown.iter().flat_map(of).collect()
+    }
+
+    /// The report for people.
+    pub fn markdown(&self) -> String {
+        let mut text = list(&self.head);
+        text += "\nOne caller; half of its requests took less. In brackets: how often as long as with the fewest rows. There are so many \
+                 codes, so many projects and so many sessions, and a hundredth of it tenants. The housekeeping deletes 1,000 sessions.\n";
+        text += &format!("\n| database | rows | {} |\n|---|--:{}|\n", KINDS.join(", ms | ") + ", ms", "|--:".repeat(KINDS.len()));
+        for grown in &self.grown {
+            let smallest = self.smallest(grown);
+            let took = grown.took.iter().zip(smallest.took);
+            let cells = took.map(|(took, least)| format!("{} ({:.2})", ms(*took), ratio(*took, least)));
+            text += &format!("| {} | {} | {} |\n", name(grown.kind), grown.size, cells.collect::<Vec<_>>().join(" | "));
+        }
+        text
+    }
+
+    /// The report for programs.
+    pub fn json(&self) -> Value {
+        let grown = self.grown.iter().map(|grown| {
+            let smallest = self.smallest(grown);
+            let took = KINDS.iter().zip(grown.took).zip(smallest.took).map(|((kind, took), least)| {
+                json!({ "request": kind, "p50_ms": took.as_secs_f64() * 1_000.0, "to_the_smallest": ratio(took, least) })
+            });
+            json!({
+                "database": name(grown.kind),
+                "rows": grown.size,
+                "requests": took.collect::<Vec<_>>(),
+                "filled_in_seconds": grown.filled.as_secs_f64(),
+            })
+        });
+        let head: serde_json::Map<_, _> = self.head.iter().map(|(what, how)| ((*what).to_owned(), how.as_str().into())).collect();
+        json!({ "head": head, "growth": grown.collect::<Vec<_>>() })
+    }
+
+    fn smallest(&self, of: &Grown) -> &Grown {
+        let same = self.grown.iter().filter(|grown| grown.kind == of.kind);
+        same.min_by_key(|grown| grown.size).expect("there is one at least")
+    }
+}
+
+fn ratio(took: Duration, least: Duration) -> f64 {
+    took.as_secs_f64() / least.as_secs_f64()
+}
