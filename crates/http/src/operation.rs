@@ -45,8 +45,11 @@ pub(crate) struct Operation {
     pub route: Route,
     pub access: Access,
     pub occasion: Option<Occasion>,
-    pub doc: Doc,
+    /// What it is said to be, in the order in which it is said. Carried out by who makes the document, and not by every worker that serves.
+    said: Vec<Saying>,
 }
+
+type Saying = Box<dyn FnOnce(&mut Doc)>;
 
 /// What the document says of an operation.
 #[derive(Default)]
@@ -83,11 +86,23 @@ pub(crate) fn delete(path: &'static str, route: Route) -> Operation {
 impl Operation {
     /// Until an operation says otherwise, it is for a scope that is only an owner's: forgetting to say so opens nothing.
     fn new(method: Method, path: &'static str, route: Route) -> Self {
-        let doc = Doc {
-            refusals: [ErrorCode::BadRequest, ErrorCode::ValidationFailed, ErrorCode::Internal, ErrorCode::Unavailable].into(),
-            ..Doc::default()
-        };
-        Self { method, path, route, access: Access::Operator(Scope::OperatorsWrite), occasion: None, doc }
+        let operation =
+            Self { method, path, route, access: Access::Operator(Scope::OperatorsWrite), occasion: None, said: Vec::new() };
+        operation.refuses(&[ErrorCode::BadRequest, ErrorCode::ValidationFailed, ErrorCode::Internal, ErrorCode::Unavailable])
+    }
+
+    /// What the document says of it.
+    pub fn doc(&mut self) -> Doc {
+        let mut doc = Doc::default();
+        for say in self.said.drain(..) {
+            say(&mut doc);
+        }
+        doc
+    }
+
+    fn say(mut self, say: impl FnOnce(&mut Doc) + 'static) -> Self {
+        self.said.push(Box::new(say));
+        self
     }
 
     /// How its requests come out is counted.
@@ -126,10 +141,8 @@ impl Operation {
     }
 
     /// What it does, in a few words that also name it in clients (`List plans` is `list_plans`), and in some more.
-    pub fn says(mut self, summary: &'static str, description: &'static str) -> Self {
-        self.doc.summary = summary;
-        self.doc.description = description;
-        self
+    pub fn says(self, summary: &'static str, description: &'static str) -> Self {
+        self.say(move |doc| (doc.summary, doc.description) = (summary, description))
     }
 
     /// The kind of the path's `{id}`.
@@ -138,29 +151,31 @@ impl Operation {
     }
 
     /// A parameter of the path.
-    pub fn path_parameter<T: ToSchema>(mut self, name: &str) -> Self {
-        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
-        let schema = self.schema::<T>();
-        self.doc.parameters.push(parameter.schema(Some(schema)).build());
-        self.refuses(&[ErrorCode::NotFound])
+    pub fn path_parameter<T: ToSchema>(self, name: &'static str) -> Self {
+        let says = self.say(move |doc| {
+            let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
+            let schema = doc.schema::<T>();
+            doc.parameters.push(parameter.schema(Some(schema)).build());
+        });
+        says.refuses(&[ErrorCode::NotFound])
     }
 
     /// The parameters of the query.
-    pub fn query<Q: IntoParams>(mut self) -> Self {
-        self.doc.parameters.extend(Q::into_params(|| Some(ParameterIn::Query)));
-        self
+    pub fn query<Q: IntoParams>(self) -> Self {
+        self.say(|doc| doc.parameters.extend(Q::into_params(|| Some(ParameterIn::Query))))
     }
 
     /// A header that may be sent.
-    pub fn header(self, name: &str, says: &str) -> Self {
-        self.header_as(name, says, String::schema())
+    pub fn header(self, name: &'static str, says: &'static str) -> Self {
+        self.header_as::<String>(name, says)
     }
 
     /// The same, with what its value may be.
-    fn header_as(mut self, name: &str, says: &str, schema: RefOr<Schema>) -> Self {
-        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).description(Some(says));
-        self.doc.parameters.push(parameter.required(Required::False).schema(Some(schema)).build());
-        self
+    fn header_as<T: PartialSchema>(self, name: &'static str, says: &'static str) -> Self {
+        self.say(move |doc| {
+            let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).description(Some(says));
+            doc.parameters.push(parameter.required(Required::False).schema(Some(T::schema())).build());
+        })
     }
 
     /// The JSON that is sent.
@@ -174,63 +189,69 @@ impl Operation {
     }
 
     /// A body of another media type than JSON.
-    pub fn takes<B: ToSchema>(mut self, media_type: &str, required: Required) -> Self {
-        let content = ContentBuilder::new().schema(Some(self.schema::<B>())).build();
-        self.doc.body = Some(RequestBodyBuilder::new().content(media_type, content).required(Some(required)).build());
-        self.refuses(&[ErrorCode::PayloadTooLarge, ErrorCode::UnsupportedMediaType, ErrorCode::RequestTimeout])
+    pub fn takes<B: ToSchema>(self, media_type: &'static str, required: Required) -> Self {
+        let says = self.say(move |doc| {
+            let content = ContentBuilder::new().schema(Some(doc.schema::<B>())).build();
+            doc.body = Some(RequestBodyBuilder::new().content(media_type, content).required(Some(required)).build());
+        });
+        says.refuses(&[ErrorCode::PayloadTooLarge, ErrorCode::UnsupportedMediaType, ErrorCode::RequestTimeout])
     }
 
     /// The JSON that is answered with this status.
-    pub fn answers<T: ToSchema>(mut self, status: StatusCode) -> Self {
-        let content = ContentBuilder::new().schema(Some(self.schema::<T>())).build();
-        let mut response = success(status).content("application/json", content);
-        if status == StatusCode::CREATED && !self.path.contains("/api/tenant/auth/") {
-            response = response.header("Location", text_header("Where what was made is, if it has an address."));
-        }
-        self.doc.answers.push((status, response.build()));
-        self
+    pub fn answers<T: ToSchema>(self, status: StatusCode) -> Self {
+        let located = status == StatusCode::CREATED && !self.path.contains("/api/tenant/auth/");
+        self.say(move |doc| {
+            let content = ContentBuilder::new().schema(Some(doc.schema::<T>())).build();
+            let mut response = success(status).content("application/json", content);
+            if located {
+                response = response.header("Location", text_header("Where what was made is, if it has an address."));
+            }
+            doc.answers.push((status, response.build()));
+        })
     }
 
     /// The last answer also as CSV, for a request whose `Accept` asks for `text/csv`.
-    pub fn or_csv(mut self) -> Self {
-        if let Some((_, response)) = self.doc.answers.last_mut() {
-            response.content.insert("text/csv".to_owned(), RefOr::T(text_content()));
-        }
-        self
+    pub fn or_csv(self) -> Self {
+        self.say(|doc| {
+            if let Some((_, response)) = doc.answers.last_mut() {
+                response.content.insert("text/csv".to_owned(), RefOr::T(text_content()));
+            }
+        })
     }
 
     /// CSV that is answered.
-    pub fn answers_csv(mut self) -> Self {
-        let response = success(StatusCode::OK).content("text/csv", text_content()).build();
-        self.doc.answers.push((StatusCode::OK, response));
-        self
+    pub fn answers_csv(self) -> Self {
+        self.say(|doc| {
+            let response = success(StatusCode::OK).content("text/csv", text_content()).build();
+            doc.answers.push((StatusCode::OK, response));
+        })
     }
 
     /// An answer without a body.
-    pub fn answers_nothing(mut self) -> Self {
-        self.doc.answers.push((StatusCode::NO_CONTENT, success(StatusCode::NO_CONTENT).build()));
-        self
+    pub fn answers_nothing(self) -> Self {
+        self.say(|doc| doc.answers.push((StatusCode::NO_CONTENT, success(StatusCode::NO_CONTENT).build())))
     }
 
     /// A header of the last answer that was named.
-    pub fn with_header(mut self, name: &str, says: &str) -> Self {
-        if let Some((_, response)) = self.doc.answers.last_mut() {
-            response.headers.insert(name.to_owned(), RefOr::T(text_header(says)));
-        }
-        self
+    pub fn with_header(self, name: &'static str, says: &'static str) -> Self {
+        self.say(move |doc| doc.with_header(name, says))
     }
 
     /// It has a version: the answer carries an `ETag`, and `If-None-Match` is heeded.
     pub fn versioned(self) -> Self {
-        let mut versioned = self.with_header("ETag", "The version that was answered.");
-        versioned.doc.answers.push((StatusCode::NOT_MODIFIED, success(StatusCode::NOT_MODIFIED).build()));
+        let versioned = self.with_header("ETag", "The version that was answered.");
+        let versioned =
+            versioned.say(|doc| doc.answers.push((StatusCode::NOT_MODIFIED, success(StatusCode::NOT_MODIFIED).build())));
         versioned.header("If-None-Match", "An `ETag`: answers 304 without a body while that is still the version.")
     }
 
     /// It is an edit that `If-Match` can make conditional; an answer of 200 carries the new `ETag`.
     pub fn conditional(self) -> Self {
-        let shown = self.doc.answers.last().is_some_and(|(status, _)| *status == StatusCode::OK);
-        let edit = if shown { self.with_header("ETag", "The version that the edit made.") } else { self };
+        let edit = self.say(|doc| {
+            if doc.answers.last().is_some_and(|(status, _)| *status == StatusCode::OK) {
+                doc.with_header("ETag", "The version that the edit made.");
+            }
+        });
         edit.header("If-Match", "An `ETag`: the edit takes place only while that is still the version, else 412.")
             .refuses(&[ErrorCode::PreconditionFailed])
     }
@@ -239,26 +260,32 @@ impl Operation {
     pub fn idempotent(self) -> Self {
         let replays =
             self.with_header("Idempotency-Replayed", "`true`: the answer that this `Idempotency-Key` was given before.");
-        replays.header_as(
+        replays.header_as::<schema::IdempotencyKey>(
             "Idempotency-Key",
             "1 to 255 visible ASCII characters. The first answer of success is kept for 24 hours and replayed for the same request, with \
             `Idempotency-Replayed: true`.",
-            schema::IdempotencyKey::schema(),
         )
         .refuses(&[ErrorCode::IdempotencyMismatch, ErrorCode::IdempotencyInFlight])
     }
 
     /// Errors that it may answer beside those that all of its kind have.
-    pub fn refuses(mut self, codes: &[ErrorCode]) -> Self {
-        self.doc.refusals.extend(codes);
-        self
+    pub fn refuses(self, codes: &'static [ErrorCode]) -> Self {
+        self.say(move |doc| doc.refusals.extend(codes))
+    }
+}
+
+impl Doc {
+    fn with_header(&mut self, name: &str, says: &str) {
+        if let Some((_, response)) = self.answers.last_mut() {
+            response.headers.insert(name.to_owned(), RefOr::T(text_header(says)));
+        }
     }
 
     /// A reference to a schema, which the document then holds.
     fn schema<T: ToSchema>(&mut self) -> RefOr<Schema> {
         let name = T::name();
-        T::schemas(&mut self.doc.schemas);
-        self.doc.schemas.push((name.to_string(), T::schema()));
+        T::schemas(&mut self.schemas);
+        self.schemas.push((name.to_string(), T::schema()));
         RefOr::Ref(Ref::from_schema_name(name))
     }
 }

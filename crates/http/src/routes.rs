@@ -2,10 +2,13 @@
 //!
 //! Each endpoint file names its operations; here stands which files there are, and under which heading the document shows them.
 
-use std::{collections::HashMap, future::ready};
+use std::{
+    collections::{BTreeMap, HashMap},
+    future::ready,
+};
 
 use actix_web::{
-    HttpResponse, Resource, Route, guard,
+    HttpResponse, Resource, Route, Scope, guard,
     http::Method,
     web::{self, ServiceConfig},
 };
@@ -80,18 +83,52 @@ pub(crate) fn configure<S: Store>(config: &mut ServiceConfig) {
 }
 
 /// Registers operations, by their paths.
-pub(crate) fn register(config: &mut ServiceConfig, mut operations: Vec<Operation>) {
-    // A brace sorts behind every letter: a path with a word in a place comes before one with a parameter there, and is found first.
-    operations.sort_by_key(|operation| operation.path);
-    let mut rest = operations.into_iter().peekable();
-    while let Some(first) = rest.next() {
-        let path = first.path;
-        let mut methods = vec![first];
-        while let Some(next) = rest.next_if(|operation| operation.path == path) {
-            methods.push(next);
-        }
-        config.service(resource(path, methods));
+pub(crate) fn register(config: &mut ServiceConfig, operations: Vec<Operation>) {
+    for node in nodes(operations.into_iter().map(|operation| (operation.path, operation)).collect()) {
+        match node {
+            Node::Path(path, operations) => config.service(resource(path, operations)),
+            Node::Under(head, nodes) => config.service(scope(head, nodes)),
+        };
     }
+}
+
+/// A part of the tree of paths. actix holds a request against each entry of a list, and against those with a parameter by an expression; in
+/// one list of all operations that took as long as everything else that a short request does.
+enum Node {
+    /// What is left of a path, and its operations.
+    Path(&'static str, Vec<Operation>),
+    /// Those that begin with these words.
+    Under(&'static str, Vec<Node>),
+}
+
+/// Groups operations by the first segment of what is left of their paths.
+fn nodes(operations: Vec<(&'static str, Operation)>) -> Vec<Node> {
+    // A brace sorts behind every letter: a path with a word in a place comes before one with a parameter there, and is found first.
+    let mut heads = BTreeMap::<_, BTreeMap<_, Vec<_>>>::new();
+    for (rest, operation) in operations {
+        let end = rest.get(1..).and_then(|behind| behind.find('/')).map_or(rest.len(), |end| end + 1);
+        heads.entry(&rest[..end]).or_default().entry(rest).or_default().push(operation);
+    }
+    let mut nodes_of_all = Vec::new();
+    for (head, paths) in heads {
+        if head.is_empty() || head.contains('{') || paths.len() == 1 {
+            nodes_of_all.extend(paths.into_iter().map(|(rest, operations)| Node::Path(rest, operations)));
+            continue;
+        }
+        let below = paths.into_iter().flat_map(|(rest, operations)| {
+            let rest = &rest[head.len()..];
+            operations.into_iter().map(move |operation| (rest, operation))
+        });
+        nodes_of_all.push(Node::Under(head, nodes(below.collect())));
+    }
+    nodes_of_all
+}
+
+fn scope(head: &str, nodes: Vec<Node>) -> Scope {
+    nodes.into_iter().fold(web::scope(head), |above, node| match node {
+        Node::Path(path, operations) => above.service(resource(path, operations)),
+        Node::Under(head, nodes) => above.service(scope(head, nodes)),
+    })
 }
 
 /// What the operations of a path are called when they are counted.
