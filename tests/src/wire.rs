@@ -111,17 +111,15 @@ async fn connect(mut client: TcpStream, mut server: TcpStream, seen: Arc<Mutex<T
 
 async fn read_questions(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, seen: &Mutex<Traffic>) -> io::Result<()> {
     let mut prepared = HashMap::new();
+    // What was bound since the last round trip: noted with it, so that whoever looks sees both or neither.
+    let mut bound_since = Vec::new();
     loop {
         let kind = client.read_u8().await?;
-        let body = message(&mut client, Some(kind), &mut server).await?;
-        let mut seen = seen.lock().expect("no reader panics");
+        // What is asked is noted before PostgreSQL hears of it.
+        let body = read_message(&mut client).await?;
         let mut rest = body.as_slice();
         match kind {
-            b'Q' => {
-                seen.statements.push(one_line(&text(&mut rest)));
-                seen.values.push(Vec::new());
-                seen.round_trips += 1;
-            }
+            b'Q' => bound_since.push((one_line(&text(&mut rest)), Vec::new())),
             b'P' => {
                 let (name, sql) = (text(&mut rest), one_line(&text(&mut rest)));
                 let kinds: Vec<u32> = (0..short(&mut rest)).map(|_| long(&mut rest)).collect();
@@ -130,12 +128,19 @@ async fn read_questions(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, s
             b'B' => {
                 let (_portal, name) = (text(&mut rest), text(&mut rest));
                 let (sql, kinds) = prepared.get(&name).cloned().unwrap_or_default();
-                seen.statements.push(sql);
-                seen.values.push(bound(rest, &kinds));
+                bound_since.push((sql, bound(rest, &kinds)));
             }
-            b'S' => seen.round_trips += 1,
             _ => {}
         }
+        if matches!(kind, b'Q' | b'S') {
+            let mut seen = seen.lock().expect("no reader panics");
+            for (statement, values) in bound_since.drain(..) {
+                seen.statements.push(statement);
+                seen.values.push(values);
+            }
+            seen.round_trips += 1;
+        }
+        write_message(Some(kind), &body, &mut server).await?;
     }
 }
 

@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use crate::{
     DatabaseStore,
-    connection::Connection as _,
     entities::{
         audit_events,
         projects::{self, ProjectRow},
@@ -35,10 +34,7 @@ const NO_CODE: CodeId = Id::from_uuid(Uuid::nil());
 impl DatabaseStore {
     pub(crate) async fn activate(&self, activation: &Activation<'_>) -> Result<Option<Project>, StoreError> {
         let statement = statement(self.backend(), activation);
-        let row = match self.backend() {
-            DbBackend::Postgres => self.connections().reader().fetch_one(statement).await,
-            _ => self.connections().write_or_undo(statement).await,
-        };
+        let row = self.connections().at_once(statement).await;
         match row {
             Ok(row) => row.map(|row| read_row::<ProjectRow>(&row)).transpose(),
             // The month was counted, and then the subscription had changed.

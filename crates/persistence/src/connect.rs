@@ -58,14 +58,13 @@ impl Connections {
         }
     }
 
-    /// The row that a statement answers once it is committed; where there is none, nothing was written.
-    pub(crate) async fn write_or_undo(&self, statement: Statement) -> sqlx::Result<Option<QueryResult>> {
-        let mut tx = self.begin().await?;
-        let row = tx.fetch_one(statement).await?;
-        if row.is_some() {
-            tx.commit().await?;
+    /// The row of a statement that writes everything or nothing, on SQLite of a script of such: once it is committed, and where there is none,
+    /// nothing was written.
+    pub(crate) async fn at_once(&self, statement: Statement) -> sqlx::Result<Option<QueryResult>> {
+        match self {
+            Self::Sqlite { writer, .. } => writer.script(statement).await,
+            Self::Postgres(pool) => Pooled(pool.clone()).fetch_one(statement).await,
         }
-        Ok(row)
     }
 
     /// Begins a transaction that reads everything as it is in one moment, and keeps nobody waiting.

@@ -5,7 +5,6 @@ use tenantry_domain::{StoreError, Tenant, ports::SignIn};
 
 use crate::{
     DatabaseStore,
-    connection::Connection as _,
     entities::{audit_events, sessions, tenants},
     error::driver_failure,
     handle::read_row,
@@ -21,13 +20,11 @@ impl DatabaseStore {
             vec![sign_in.session.tenant_id.uuid().into(), sign_in.challenge.uuid().into(), DbTime::from(sign_in.now).into()];
         values.extend(sessions::values(sign_in.session));
         values.extend(audit_events::values(sign_in.event));
-        let row = match self.backend() {
-            DbBackend::Postgres => {
-                let statement = Statement::from_sql_and_values(DbBackend::Postgres, postgres(), values);
-                self.connections().reader().fetch_one(statement).await
-            }
-            backend => self.connections().write_or_undo(Statement::from_sql_and_values(backend, sqlite(), values)).await,
+        let sql = match self.backend() {
+            DbBackend::Postgres => postgres(),
+            _ => sqlite(),
         };
+        let row = self.connections().at_once(Statement::from_sql_and_values(self.backend(), sql, values)).await;
         let row = row.map_err(|failure| driver_failure("sign-in", &failure))?;
         row.map(|row| read_row::<tenants::Model>(&row)).transpose()
     }

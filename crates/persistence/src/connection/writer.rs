@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::DbBackend;
+use sea_orm::{DbBackend, QueryResult, Statement};
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio::{
     runtime::Handle as RuntimeHandle,
@@ -68,6 +68,24 @@ impl Writer {
         Ok(OpenTransaction::outermost(DbBackend::Sqlite, Lease::Turn(turn)))
     }
 
+    /// A turn that is one script, whose row says that it wrote all that it was to write; without a row it has written nothing. Answers the row once
+    /// it is committed. The script goes to the driver's thread and back once, and keeps the others waiting for no longer.
+    pub(crate) async fn script(&self, mut script: Statement) -> sqlx::Result<Option<QueryResult>> {
+        let desk = time::timeout(self.patience, Arc::clone(&self.desk).lock_owned()).await;
+        let desk = desk.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        let mut turn = Turn { desk: Some(desk), writer: self.clone(), stage: Stage::Beginning };
+        turn.desk_mut()?.begin_group().await?;
+        turn.stage = Stage::Ending;
+        script.sql = format!("SAVEPOINT turn; {}; RELEASE turn", script.sql);
+        let row = turn.raw()?.fetch_all(&script).await?.pop();
+        let Some(row) = row else {
+            turn.end_without_a_trace().await;
+            return Ok(None);
+        };
+        turn.ended().await?;
+        Ok(Some(row))
+    }
+
     /// Whether the writer's connection is open, and whether nobody uses it.
     pub(crate) fn figures(&self) -> [bool; 2] {
         match self.desk.try_lock() {
@@ -89,6 +107,11 @@ impl Writer {
 
 impl Desk {
     async fn begin_turn(&mut self) -> sqlx::Result<()> {
+        self.begin_group().await?.run("SAVEPOINT turn").await
+    }
+
+    /// Sees to it that a group is under way.
+    async fn begin_group(&mut self) -> sqlx::Result<&mut Raw> {
         if self.closed {
             return Err(sqlx::Error::PoolClosed);
         }
@@ -105,7 +128,7 @@ impl Desk {
             // A deferred transaction asks for its turn to write at its first write, and fails where another process came between.
             raw.run("BEGIN IMMEDIATE").await?;
         }
-        raw.run("SAVEPOINT turn").await
+        Ok(raw)
     }
 
     /// Commits the group that is under way, and tells those who wait for it.
@@ -168,6 +191,21 @@ impl Turn {
     pub(crate) async fn commit(mut self) -> sqlx::Result<()> {
         self.stage = Stage::Ending;
         self.raw()?.run("RELEASE turn").await?;
+        self.ended().await
+    }
+
+    /// Leaves a turn in which nothing was written.
+    async fn end_without_a_trace(mut self) {
+        if let Ok(desk) = self.desk_mut()
+            && desk.group.as_ref().is_some_and(|group| group.since.is_none())
+        {
+            desk.end_group().await;
+        }
+        self.stage = Stage::Ended;
+    }
+
+    /// Waits until the group of a turn that has ended is committed.
+    async fn ended(mut self) -> sqlx::Result<()> {
         let committed = self.end()?;
         drop(self);
         match committed.await {

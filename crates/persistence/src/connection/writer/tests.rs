@@ -152,3 +152,27 @@ async fn a_client_that_goes_away_in_its_turn_keeps_nobody_waiting() {
     let things = bench.things().await;
     assert!((7..=14).contains(&things), "{things}");
 }
+
+#[tokio::test]
+async fn a_script_that_fails_in_its_middle_leaves_nothing() {
+    let bench = Bench::new().await;
+    let script = async |name: &str, broken: &str| {
+        let text = format!(
+            "INSERT INTO things VALUES ('{name}', NULL); INSERT INTO things SELECT '{name} too', NULL {broken}; SELECT 1 WHERE changes() = 1"
+        );
+        bench.writer.script(Statement::from_string(DbBackend::Sqlite, text)).await
+    };
+    let turns = (0..20).map(async |number| match number % 4 {
+        // A breach of the primary key.
+        0 => assert!(script(&number.to_string(), "UNION ALL SELECT 'twice', NULL UNION ALL SELECT 'twice', NULL").await.is_err()),
+        1 => {
+            let nothing = Statement::from_string(DbBackend::Sqlite, "SELECT 1 WHERE false");
+            assert!(bench.writer.script(nothing).await.unwrap().is_none());
+        }
+        _ => assert!(script(&number.to_string(), "").await.unwrap().is_some()),
+    });
+    join_all(turns).await;
+    assert_eq!(bench.things().await, 20);
+    let begin = async { Raw::open(&Source::Sqlite(options(&bench.folder))).await.unwrap().run("BEGIN IMMEDIATE").await };
+    begin.await.unwrap();
+}
