@@ -12,7 +12,7 @@ use tokio::time;
 
 use crate::{
     ConnectError, Options, PoolFigures,
-    connection::{Connection as _, OpenTransaction, Pool, Pooled, Source, Writer},
+    connection::{OpenTransaction, Pool, Pooled, Source, Writer},
     error::Cause,
 };
 
@@ -63,7 +63,7 @@ impl Connections {
     pub(crate) async fn at_once(&self, statement: Statement) -> sqlx::Result<Option<QueryResult>> {
         match self {
             Self::Sqlite { writer, .. } => writer.script(statement).await,
-            Self::Postgres(pool) => Pooled(pool.clone()).fetch_one(statement).await,
+            Self::Postgres(pool) => pool.write(&statement).await,
         }
     }
 

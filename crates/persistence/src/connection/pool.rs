@@ -110,6 +110,16 @@ impl Pool {
         Ok(Lent { kept: Some(kept), runtime: self.runtime.clone() })
     }
 
+    /// The row of a statement that writes. Where the connection is lost it isn't asked again: it may have been carried out.
+    pub(crate) async fn write(&self, statement: &Statement) -> sqlx::Result<Option<QueryResult>> {
+        let mut lent = self.lend().await?;
+        let row = lent.raw().fetch_one(statement).await;
+        if !row.as_ref().is_err_and(is_lost) {
+            lent.done();
+        }
+        row
+    }
+
     /// Begins a transaction by a statement.
     pub(crate) async fn begin(&self, begin: &'static str) -> sqlx::Result<OpenTransaction> {
         let begun = self.begin_once(begin).await;
