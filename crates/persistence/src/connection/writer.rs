@@ -58,11 +58,16 @@ impl Writer {
         Self { desk: Arc::new(Mutex::new(desk)), patience, runtime: RuntimeHandle::current() }
     }
 
-    /// Waits for a turn, and begins it.
-    pub(crate) async fn begin(&self) -> sqlx::Result<OpenTransaction> {
+    /// Waits for a turn.
+    async fn turn(&self) -> sqlx::Result<Turn> {
         let desk = time::timeout(self.patience, Arc::clone(&self.desk).lock_owned()).await;
         let desk = desk.map_err(|_| sqlx::Error::PoolTimedOut)?;
-        let mut turn = Turn { desk: Some(desk), writer: self.clone(), stage: Stage::Beginning };
+        Ok(Turn { desk: Some(desk), writer: self.clone(), stage: Stage::Beginning })
+    }
+
+    /// Waits for a turn, and begins it.
+    pub(crate) async fn begin(&self) -> sqlx::Result<OpenTransaction> {
+        let mut turn = self.turn().await?;
         turn.desk_mut()?.begin_turn().await?;
         turn.stage = Stage::Writing;
         Ok(OpenTransaction::outermost(DbBackend::Sqlite, Lease::Turn(turn)))
@@ -71,9 +76,7 @@ impl Writer {
     /// A turn that is one script, whose row says that it wrote all that it was to write; without a row it has written nothing. Answers the row once
     /// it is committed. The script goes to the driver's thread and back once, and keeps the others waiting for no longer.
     pub(crate) async fn script(&self, mut script: Statement) -> sqlx::Result<Option<QueryResult>> {
-        let desk = time::timeout(self.patience, Arc::clone(&self.desk).lock_owned()).await;
-        let desk = desk.map_err(|_| sqlx::Error::PoolTimedOut)?;
-        let mut turn = Turn { desk: Some(desk), writer: self.clone(), stage: Stage::Beginning };
+        let mut turn = self.turn().await?;
         turn.desk_mut()?.begin_group().await?;
         turn.stage = Stage::Ending;
         script.sql = format!("SAVEPOINT turn; {}; RELEASE turn", script.sql);
