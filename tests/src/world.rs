@@ -7,13 +7,14 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    api::Api,
+    api::{Api, otp_in},
     database,
     mail_server::MailServer,
     postgres::{DatabaseUrl, PostgresCluster},
@@ -139,6 +140,22 @@ impl World {
         let email = format!("{slug}@tenant.example");
         let (tenant, codes) = admin.create_tenant(slug, plan_id, &email).await;
         SignedIn { api: server.api().sign_in(slug, &email, &self.mail).await, tenant, codes, email }
+    }
+
+    /// Creates that many tenants, asks a password for each and reads it from its mail: each a challenge and its password.
+    pub async fn asked_passwords(&self, server: &Server, prefix: &str, count: usize) -> Vec<(String, String)> {
+        let admin = self.admin(server);
+        let plan = admin.create_plan(&format!("Plan of {prefix}"), 10).await;
+        let mut asked = Vec::new();
+        for number in 0..count {
+            let slug = format!("{prefix}-{number}");
+            let email = format!("{slug}@tenant.example");
+            admin.create_tenant(&slug, plan["id"].as_str().expect("a plan has an id"), &email).await;
+            let challenge = server.api().ask_for_otp(&slug).await;
+            let mails = self.mail.wait_for(&email, 1, Duration::from_secs(30)).await;
+            asked.push((challenge, otp_in(&mails[0].text).expect("the mail holds a password").to_owned()));
+        }
+        asked
     }
 
     /// The mail server that every server of this world sends through.

@@ -86,6 +86,15 @@ on_both_databases! {
         assert!(!page.text().await.expect("a page").contains(token), "a page never holds the token");
         let again = client.sign_in(&world, "acme", &acme.email, cookie).await;
         assert_ne!(pair(&again), cookie, "each sign-in has a token of its own");
+        // Whoever has its own session planted in another's browser doesn't come into that one's account by it.
+        let beta = world.tenant(&server, "beta").await;
+        let owns = client.sign_in(&world, "beta", &beta.email, pair(&again)).await;
+        assert_ne!(pair(&owns), pair(&again));
+        for (session, account) in [(pair(&again), "acme"), (pair(&owns), "beta")] {
+            let bearer = session.split('=').nth(1).expect("a token");
+            let who = server.api().with_bearer(bearer).get("/api/tenant/profile").await.expect(200).body;
+            assert_eq!(who["slug"], account);
+        }
 
         let left = client.form("/tenant/sign-out", cookie, &[]).await;
         assert_eq!(left.status(), 303);

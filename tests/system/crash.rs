@@ -62,6 +62,46 @@ on_both_databases! {
         }
     }
 
+    /// Attack 27, where the database goes with its server: an answer is a session that lasts, or there is none.
+    async fn a_server_killed_amid_verifications_leaves_whole_sessions_or_none(world: World) {
+        const TENANTS: usize = 6;
+        let mut server = world.server().await;
+        let mut answered = 0;
+        for round in 0..effort(2, 40) {
+            let verifications = world.asked_passwords(&server, &format!("tenant-{round}"), TENANTS).await;
+            let mut racers = JoinSet::new();
+            let (sender, mut first) = tokio::sync::mpsc::unbounded_channel();
+            for (challenge, otp) in verifications.clone() {
+                let (api, sender) = (server.api(), sender.clone());
+                racers.spawn(async move {
+                    let request = api.request(reqwest::Method::POST, "/api/tenant/auth/otp/verify");
+                    let reply = api.try_send(request.json(&json!({ "challenge_id": challenge, "otp_code": otp }))).await.ok();
+                    sender.send(()).ok();
+                    (challenge, otp, reply)
+                });
+            }
+            first.recv().await;
+            server.kill9().await;
+            let replies = racers.join_all().await;
+            server.restart().await;
+            for (challenge, otp, reply) in replies {
+                if let Some(reply) = reply {
+                    answered += 1;
+                    let token = reply.expect(200).text_at("/session_token");
+                    server.api().with_bearer(&token).get("/api/tenant/auth/session").await.expect(200);
+                } else {
+                    // Its password signs in now, unless the commit was made and its answer lost: then nobody has the token.
+                    let again = server.api().verify_otp(&challenge, &otp).await;
+                    assert!(matches!(again.status, 200 | 401), "{again:?}");
+                }
+            }
+            let with_one = world.rows("SELECT max(created_at) AS latest FROM tenant_sessions GROUP BY tenant_id").await.len();
+            assert_eq!(with_one, (round + 1) * TENANTS, "each password made a session");
+            assert_eq!(world.rows("SELECT created_at FROM tenant_sessions").await.len(), with_one, "and one alone");
+        }
+        assert!(answered > 0);
+    }
+
     async fn a_server_that_is_asked_to_end_says_so_before_it_takes_no_more(world: World) {
         let mut server = world.builder().env("TENANTRY__HTTP__DRAIN_SECONDS", 2).start().await;
         server.signal(tenantry_tests::Signal::Term);

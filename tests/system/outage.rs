@@ -70,22 +70,12 @@ async fn a_database_killed_amid_verifications_leaves_whole_sessions_or_none() {
     let cluster = PostgresCluster::start().await;
     let world = World::on(&cluster).await;
     let servers = world.servers().await;
-    let admin = world.admin(&servers[0]);
-    let plan = admin.create_plan("Starter", 10).await["id"].as_str().unwrap().to_owned();
     for statement in SLOW_COMMITS {
         database::execute(world.database_url(), statement).await.unwrap();
     }
     let mut answers = BTreeMap::new();
     for round in 0..effort(3, 40) {
-        let mut verifications = Vec::new();
-        for number in 0..TENANTS {
-            let slug = format!("tenant-{round}-{number}");
-            let email = format!("{slug}@tenant.example");
-            admin.create_tenant(&slug, &plan, &email).await;
-            let challenge = servers[0].api().ask_for_otp(&slug).await;
-            let mails = world.mail().wait_for(&email, 1, Duration::from_secs(30)).await;
-            verifications.push((challenge, otp_in(&mails[0].text).unwrap().to_owned()));
-        }
+        let verifications = world.asked_passwords(&servers[0], &format!("tenant-{round}"), TENANTS).await;
         let mut racers = JoinSet::new();
         for (number, (challenge, otp)) in verifications.iter().cloned().enumerate() {
             let api = servers[number % servers.len()].api();

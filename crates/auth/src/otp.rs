@@ -113,6 +113,20 @@ mod tests {
         }
     }
 
+    /// 2^32 isn't a multiple of a million: what is left over at the top would favour small numbers, and is drawn again.
+    #[test]
+    fn what_would_favour_small_numbers_is_drawn_again() {
+        struct TheseDraws(std::sync::Mutex<Vec<u32>>);
+        impl Entropy for TheseDraws {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.copy_from_slice(&self.0.lock().unwrap().remove(0).to_le_bytes());
+            }
+        }
+        let draws = TheseDraws(vec![u32::MAX, 4_294_000_000, 4_293_999_999].into());
+        assert_eq!(PlainOtp::six_digits(&draws).as_bytes(), b"999999");
+        assert_eq!(draws.0.lock().unwrap().len(), 0);
+    }
+
     #[test]
     fn what_is_shown_parses_back() {
         let entropy = SeededEntropy::new(1);
