@@ -36,6 +36,7 @@ mod housekeeping;
 mod http_contract;
 mod idempotency;
 mod import;
+mod interleaved;
 mod keys;
 mod legacy;
 mod limits;
