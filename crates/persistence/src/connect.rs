@@ -160,9 +160,7 @@ async fn postgres(options: &Options) -> Result<Connections, ConnectError> {
 
     let settings = session_settings(options.acquire_timeout);
     let most = usize::try_from(options.max_connections).unwrap_or(usize::MAX).max(1);
-    let pool = Pool::new(Source::Postgres(connection, settings), most, options.acquire_timeout);
-    pool.warm_up();
-    Ok(Connections::Postgres(pool))
+    Ok(Connections::Postgres(Pool::new(Source::Postgres(connection, settings), most, options.acquire_timeout)))
 }
 
 /// A call that waits for a lock answers in time, and a server that vanishes in a transaction doesn't keep its locks for ever.

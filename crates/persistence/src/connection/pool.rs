@@ -1,11 +1,14 @@
-use std::time::{Duration, Instant};
-
-use deadpool::{
-    Runtime,
-    managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts},
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
 };
+
 use sea_orm::{DbBackend, QueryResult, Statement};
-use tokio::runtime::Handle as RuntimeHandle;
+use tokio::{
+    runtime::{Handle as RuntimeHandle, Id as RuntimeId},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
 
 use super::{Connection, OpenTransaction, Raw, Source, transaction::Lease};
 
@@ -14,23 +17,47 @@ use super::{Connection, OpenTransaction, Raw, Source, transaction::Lease};
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 
 /// Connections that are lent out, each to one user at a time.
+///
+/// A socket belongs to the runtime that opened it, and whoever waits for it elsewhere is woken across threads, twice for each statement. Each
+/// web worker is a runtime of its own, so it is lent the connections that it opened, and others only when there may be no more.
 #[derive(Clone)]
 pub(crate) struct Pool {
-    pool: managed::Pool<Opener>,
-    backend: DbBackend,
+    shared: Arc<Shared>,
+    patience: Duration,
     runtime: RuntimeHandle,
 }
 
-pub(crate) struct Opener {
+struct Shared {
     source: Source,
-    runtime: RuntimeHandle,
+    most: usize,
+    /// One for each connection that may be in use. Fair: who comes first is served first.
+    permits: Arc<Semaphore>,
+    shelf: Mutex<Shelf>,
 }
 
-/// A connection in a pool.
-pub(crate) struct Kept {
+/// Those that nobody uses; the last was used last, and is what the processor's caches know, on both ends.
+struct Shelf {
+    idle: Vec<Kept>,
+    /// With those in use.
+    open: usize,
+}
+
+/// An open connection.
+struct Kept {
     raw: Raw,
+    home: Home,
     used: Instant,
     state: State,
+}
+
+/// The runtime that a socket belongs to, and whether the thread that opened it is still there: a worker's ends with its runtime.
+struct Home {
+    runtime: Option<RuntimeId>,
+    thread: Weak<()>,
+}
+
+thread_local! {
+    static THREAD: Arc<()> = Arc::default();
 }
 
 /// What a connection is left in by who used it last.
@@ -44,70 +71,96 @@ enum State {
     InTransaction,
 }
 
-impl managed::Manager for Opener {
-    type Type = Kept;
-    type Error = sqlx::Error;
-
-    async fn create(&self) -> sqlx::Result<Kept> {
-        // A socket belongs to the runtime that opened it, and a web worker's may end before the requests of others do.
-        let source = self.source.clone();
-        let opened = self.runtime.spawn(async move { Raw::open(&source).await }).await;
-        let raw = opened.unwrap_or(Err(sqlx::Error::WorkerCrashed))?;
-        Ok(Kept { raw, used: Instant::now(), state: State::Clean })
+impl Shared {
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        // Nothing that is done with it can stop halfway.
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn recycle(&self, kept: &mut Kept, _: &Metrics) -> RecycleResult<sqlx::Error> {
-        if kept.state != State::Clean {
-            return Err(RecycleError::message("it was left in the middle of something"));
+    /// The runtime that a socket would belong to. SQLite's connections have threads of their own, and are at home anywhere.
+    fn here(&self) -> Option<RuntimeId> {
+        match self.source.backend() {
+            DbBackend::Postgres => RuntimeHandle::try_current().ok().map(|runtime| runtime.id()),
+            _ => None,
         }
-        if kept.used.elapsed() >= PING_AFTER_IDLE {
-            kept.raw.ping().await?;
+    }
+
+    /// An idle connection for a user here, or the place for a new one.
+    fn choose(self: &Arc<Self>) -> Result<Kept, Place> {
+        let here = self.here();
+        let mut shelf = self.shelf();
+        let at_home = shelf.idle.iter().rposition(|kept| kept.home.runtime == here);
+        let chosen = at_home.or_else(|| (shelf.open >= self.most).then(|| shelf.idle.len().checked_sub(1)).flatten());
+        if let Some(chosen) = chosen {
+            return Ok(shelf.idle.remove(chosen));
         }
-        Ok(())
+        shelf.open += 1;
+        Err(Place(Arc::clone(self)))
+    }
+}
+
+/// The place of a connection among those that are open. It is free again when this is dropped.
+struct Place(Arc<Shared>);
+
+impl Place {
+    async fn open(&self) -> sqlx::Result<Kept> {
+        let raw = Raw::open(&self.0.source).await?;
+        let home = Home { runtime: self.0.here(), thread: THREAD.with(Arc::downgrade) };
+        Ok(Kept { raw, home, used: Instant::now(), state: State::Clean })
+    }
+}
+
+impl Place {
+    /// Puts a connection on the shelf, where it keeps its place.
+    fn give_back(self, kept: Kept) {
+        let mut shelf = self.0.shelf();
+        // The place is given up below.
+        shelf.open += 1;
+        shelf.idle.push(kept);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.shelf().open -= 1;
     }
 }
 
 impl Pool {
-    /// A pool that is empty as yet. Call it inside the runtime that its connections are to belong to.
-    #[expect(clippy::expect_used, reason = "a pool that has a runtime for its time-outs is always built")]
+    /// A pool that is empty as yet. Call it inside the runtime that is to look after its connections.
     pub(crate) fn new(source: Source, most: usize, patience: Duration) -> Self {
-        let (backend, runtime) = (source.backend(), RuntimeHandle::current());
-        let pool = managed::Pool::builder(Opener { source, runtime: runtime.clone() })
-            .max_size(most)
-            // The one used last is the one that the processor's caches know, on both ends.
-            .queue_mode(QueueMode::Lifo)
-            .timeouts(Timeouts { wait: Some(patience), create: Some(patience), recycle: Some(patience) })
-            .runtime(Runtime::Tokio1)
-            .build()
-            .expect("a pool with a runtime can be built");
-        Self { pool, backend, runtime }
+        let permits = Arc::new(Semaphore::new(most));
+        let shelf = Mutex::new(Shelf { idle: Vec::new(), open: 0 });
+        Self { shared: Arc::new(Shared { source, most, permits, shelf }), patience, runtime: RuntimeHandle::current() }
     }
 
-    /// Opens all connections that there can be, in the background.
-    pub(crate) fn warm_up(&self) {
-        let pool = self.pool.clone();
-        self.runtime.spawn(async move {
-            // Those that it holds must keep nobody waiting, so it doesn't wait either.
-            let at_once = Timeouts { wait: Some(Duration::ZERO), ..pool.timeouts() };
-            let mut lent = Vec::new();
-            // Where the database can't be reached, those who ask for a connection are told.
-            while let Ok(kept) = pool.timeout_get(&at_once).await {
-                lent.push(kept);
-            }
-        });
-    }
-
-    pub(crate) const fn backend(&self) -> DbBackend {
-        self.backend
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.shared.source.backend()
     }
 
     pub(crate) async fn lend(&self) -> sqlx::Result<Lent> {
-        let kept = self.pool.get().await.map_err(|failure| match failure {
-            PoolError::Backend(failure) => failure,
-            PoolError::Closed => sqlx::Error::PoolClosed,
-            _ => sqlx::Error::PoolTimedOut,
-        })?;
-        Ok(Lent { kept: Some(kept), runtime: self.runtime.clone() })
+        let lent = time::timeout(self.patience, self.lend_in_time()).await;
+        lent.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+
+    async fn lend_in_time(&self) -> sqlx::Result<Lent> {
+        let permit = Arc::clone(&self.shared.permits).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        loop {
+            let (place, kept) = match self.shared.choose() {
+                Err(place) => {
+                    let kept = place.open().await?;
+                    (place, kept)
+                }
+                Ok(mut kept) => {
+                    let place = Place(Arc::clone(&self.shared));
+                    if !kept.is_fit().await {
+                        continue;
+                    }
+                    (place, kept)
+                }
+            };
+            return Ok(Lent { kept: Some(kept), place: Some(place), permit: Some(permit), runtime: self.runtime.clone() });
+        }
     }
 
     /// The row of a statement that writes. Where the connection is lost it isn't asked again: it may have been carried out.
@@ -136,39 +189,44 @@ impl Pool {
     async fn begin_once(&self, begin: &'static str) -> sqlx::Result<OpenTransaction> {
         let mut lent = self.lend().await?;
         lent.begin(begin).await?;
-        Ok(OpenTransaction::outermost(self.backend, Lease::Lent(lent)))
+        Ok(OpenTransaction::outermost(self.backend(), Lease::Lent(lent)))
     }
 
     /// Forgets the connections that nobody uses: where one was lost, they were too.
     fn forget_idle(&self) {
-        self.pool.retain(|_, _| false);
+        let mut shelf = self.shared.shelf();
+        shelf.open -= shelf.idle.len();
+        shelf.idle.clear();
     }
 
     /// How many connections there can be, are open, and are open without a user.
     pub(crate) fn figures(&self) -> [usize; 3] {
-        let status = self.pool.status();
-        [status.max_size, status.size, status.available]
+        let shelf = self.shared.shelf();
+        [self.shared.most, shelf.open, shelf.idle.len()]
     }
 
     /// Closes all connections, once their users give them back.
     pub(crate) async fn close(&self) {
-        let most = self.pool.status().max_size;
-        let mut all = Vec::new();
-        while all.len() < most {
-            let status = self.pool.status();
-            // Those that aren't open needn't be opened for this.
-            if status.size == all.len() {
-                break;
-            }
-            match self.pool.get().await {
-                Ok(kept) => all.push(kept),
-                Err(_) => break,
-            }
+        let all = u32::try_from(self.shared.most).unwrap_or(u32::MAX);
+        let given_back = time::timeout(self.patience, self.shared.permits.acquire_many(all)).await;
+        self.shared.permits.close();
+        drop(given_back);
+        let idle = {
+            let mut shelf = self.shared.shelf();
+            shelf.open -= shelf.idle.len();
+            std::mem::take(&mut shelf.idle)
+        };
+        for kept in idle {
+            kept.raw.close().await;
         }
-        self.pool.close();
-        for kept in all {
-            Object::take(kept).raw.close().await;
-        }
+    }
+}
+
+impl Kept {
+    /// Whether it can be lent: its socket is looked after, and the other end was there a moment ago, or is now.
+    async fn is_fit(&mut self) -> bool {
+        let looked_after = self.home.runtime.is_none() || self.home.thread.strong_count() > 0;
+        looked_after && (self.used.elapsed() < PING_AFTER_IDLE || self.raw.ping().await.is_ok())
     }
 }
 
@@ -184,7 +242,9 @@ fn is_lost(failure: &sqlx::Error) -> bool {
 
 /// A connection that is lent out. It goes back when it is dropped; where that is in the middle of something, once that is undone.
 pub(crate) struct Lent {
-    kept: Option<Object<Opener>>,
+    kept: Option<Kept>,
+    place: Option<Place>,
+    permit: Option<OwnedSemaphorePermit>,
     runtime: RuntimeHandle,
 }
 
@@ -214,7 +274,7 @@ impl Lent {
 
     /// Throws the connection away.
     fn lost(mut self) {
-        drop(self.kept.take().map(Object::take));
+        self.kept = None;
     }
 
     #[expect(clippy::expect_used, reason = "it is taken by what consumes or drops the lease alone")]
@@ -225,8 +285,9 @@ impl Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let Some(mut kept) = self.kept.take() else { return };
+        let (Some(mut kept), Some(place), permit) = (self.kept.take(), self.place.take(), self.permit.take()) else { return };
         if kept.state == State::Clean {
+            place.give_back(kept);
             return;
         }
         // Whoever it was is gone, by an error or with its client: the locks of its transaction are let go now, and not when somebody comes.
@@ -238,7 +299,9 @@ impl Drop for Lent {
             if undone.is_ok() {
                 kept.state = State::Clean;
                 kept.used = Instant::now();
+                place.give_back(kept);
             }
+            drop(permit);
         });
     }
 }
@@ -287,3 +350,6 @@ impl Connection for Pooled {
         written
     }
 }
+
+#[cfg(test)]
+mod tests;
