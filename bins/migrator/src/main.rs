@@ -2,13 +2,18 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 called wrongly.
 
+mod manual;
+
 use std::{
     error::Error,
+    fs,
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 use tenantry_migration::{SchemaStatus, StepState};
 
 /// Takes a Tenantry database up or down, and tells where it stands.
@@ -18,6 +23,10 @@ struct Arguments {
     /// The database: `sqlite://path/to/tenantry.db` or `postgres://user:password@host:5432/database`
     #[arg(long, global = true, env = "TENANTRY__DATABASE__URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
+
+    /// A file with the database's URL, in the place of --database-url
+    #[arg(long, global = true, env = "TENANTRY__DATABASE__URL_FILE", value_name = "FILE", conflicts_with = "database_url")]
+    database_url_file: Option<PathBuf>,
 
     /// Where the database is used; only `development` means anything here
     #[arg(long, global = true, env = "TENANTRY__ENVIRONMENT", default_value = "production", value_name = "NAME")]
@@ -41,14 +50,37 @@ enum Command {
     Status,
     /// Drop every table and apply every step; only with --environment development
     Fresh,
+    /// Write this program's manual pages, in roff, into a folder
+    Man {
+        /// The folder; it is made if it isn't there
+        folder: PathBuf,
+    },
+    /// Print a script that completes this program's command line in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let Some(url) = arguments.database_url else {
-        complain("no database: give --database-url or set TENANTRY__DATABASE__URL");
-        return ExitCode::from(2);
+    if let Some(written) = manual::written(&arguments.command) {
+        return ended(written.map_err(Into::into));
+    }
+    let url = match (arguments.database_url, arguments.database_url_file) {
+        (Some(url), _) => url,
+        (None, Some(file)) => match fs::read_to_string(&file) {
+            Ok(url) => url.trim().to_owned(),
+            Err(failure) => {
+                complain(&format!("can't read the database's URL in {}: {failure}", file.display()));
+                return ExitCode::FAILURE;
+            }
+        },
+        (None, None) => {
+            complain("no database: give --database-url or --database-url-file, or set TENANTRY__DATABASE__URL or .._URL_FILE");
+            return ExitCode::from(2);
+        }
     };
     if matches!(arguments.command, Command::Fresh) && arguments.environment != "development" {
         complain(
@@ -57,7 +89,11 @@ async fn main() -> ExitCode {
         );
         return ExitCode::from(2);
     }
-    match run(&url, &arguments.command).await {
+    ended(run(&url, &arguments.command).await)
+}
+
+fn ended(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             complain(&chain(failure.as_ref()));
@@ -74,6 +110,7 @@ async fn run(url: &str, command: &Command) -> Result<(), Box<dyn Error>> {
         }
         Command::Status => table(&tenantry_migration::status(url).await?),
         Command::Fresh => changed("applied", "", &tenantry_migration::fresh(url).await?),
+        Command::Man { .. } | Command::Completions { .. } => String::new(),
     };
     io::stdout().write_all(report.as_bytes())?;
     Ok(())

@@ -65,6 +65,17 @@ pub enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Asks the server of this configuration, on this machine, whether it is ready. Ends with status 1 if it isn't.
+    Health {
+        /// Only whether it answers, whatever its database does.
+        #[arg(long)]
+        live: bool,
+    },
+    /// Writes this program's manual pages, in roff, into a folder.
+    Man {
+        /// The folder; it is made if it isn't there.
+        folder: PathBuf,
+    },
     /// Prints a script that completes this program's command line in a shell.
     Completions {
         /// The shell.
@@ -148,7 +159,9 @@ mod tests {
 
         for shell in Shell::value_variants() {
             let script = String::from_utf8(completions(*shell)).unwrap();
-            for verb in ["api-key", "bootstrap-link", "config", "keys", "doctor", "completions", "--database-url"] {
+            for verb in
+                ["api-key", "bootstrap-link", "config", "keys", "doctor", "health", "man", "completions", "--database-url"]
+            {
                 assert!(script.contains(verb.trim_start_matches('-')), "{shell} doesn't know {verb}");
             }
         }

@@ -62,8 +62,7 @@ pub fn read(path: &Path, environment: Environment) -> Result<Zeroizing<String>, 
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(KeysError::Missing { path: path.to_owned() }),
         file => file.map_err(unreadable)?,
     };
-    let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    if let Some(mode) = exposed(&file.metadata().map_err(unreadable)?) {
         let exposed = KeysError::Exposed { path: path.to_owned(), mode };
         if environment == Environment::Production {
             return Err(exposed);
@@ -71,6 +70,19 @@ pub fn read(path: &Path, environment: Environment) -> Result<Zeroizing<String>, 
         warn!("{exposed}");
     }
     io::read_to_string(file).map(Zeroizing::new).map_err(unreadable)
+}
+
+/// The mode of a file that others than the server and root can read; `None` where it is well kept.
+pub fn exposed(metadata: &fs::Metadata) -> Option<u32> {
+    // Who this process is: nobody owns its entry but its user.
+    let us = fs::metadata("/proc/self").map_or(0, |entry| entry.uid());
+    let mode = metadata.permissions().mode() & 0o777;
+    (!well_kept(mode, metadata.uid(), us)).then_some(mode)
+}
+
+/// A file of root's may be readable by a group, where the server isn't root: so does systemd hand credentials over, and Kubernetes secrets.
+const fn well_kept(mode: u32, owner: u32, us: u32) -> bool {
+    mode & 0o077 == 0 || (mode & 0o037 == 0 && owner == 0 && us != 0)
 }
 
 /// Puts another text in the place of a key ring's, complete and lasting or not at all: readable by its owner alone, who stays the same.
@@ -198,6 +210,23 @@ mod tests {
             fs::write(&path, text).unwrap();
             assert!(matches!(refusal(), KeysError::Unusable { .. }), "{text}");
             assert!(load(&path, Environment::Development, &SystemEntropy).is_err());
+        }
+    }
+
+    #[test]
+    fn a_group_reads_what_root_gave_it_and_nothing_else() {
+        for (mode, owner, us, kept) in [
+            (0o600, 7, 7, true),
+            (0o400, 0, 0, true),
+            (0o440, 0, 7, true),
+            (0o640, 0, 7, true),
+            (0o440, 7, 7, false),
+            (0o440, 0, 0, false),
+            (0o444, 0, 7, false),
+            (0o460, 0, 7, false),
+            (0o604, 0, 7, false),
+        ] {
+            assert_eq!(well_kept(mode, owner, us), kept, "{mode:o}, of {owner}, read by {us}");
         }
     }
 

@@ -7,15 +7,18 @@ mod database;
 mod demo;
 mod doctor;
 mod greeting;
+mod health;
 mod housekeeping;
 mod key_rotation;
 mod keys;
 mod logging;
 mod mail;
+mod manual;
 mod metrics;
 mod observer;
 mod operator_key;
 mod serve;
+mod service_manager;
 mod telemetry;
 mod terminal;
 mod webhooks;
@@ -92,6 +95,11 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Some(Verb::Health { live }) => {
+            let path = if live { health::LIVE } else { health::READY };
+            actix_web::rt::System::new().block_on(health::check(&load(cli.settings)?, path))?;
+        }
+        Some(Verb::Man { folder }) => manual::write_pages(&folder)?,
         Some(Verb::Completions { shell }) => terminal::say(String::from_utf8_lossy(&cli::completions(shell)).trim_end()),
     }
     Ok(ExitCode::SUCCESS)

@@ -28,6 +28,7 @@ use crate::{
     metrics::{self, Metrics},
     observer::RequestObserver,
     operator_key::OperatorKeys,
+    service_manager::{ServiceManager, Told},
     terminal,
     webhooks::{CallRules, Caller, CallerError, Notifier, RunningNotifier, SystemResolver},
 };
@@ -152,6 +153,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
     let server = tenantry_http::serve(state, config.http.settings(), listener).map_err(ServeError::Http)?;
     let handle = server.handle();
     let mut serving = rt::spawn(server);
+    let told = Told::start(ServiceManager::of_this_process(), reachable(address));
 
     let link_address = link.as_ref().map(|link| (bootstrap_link::address(&public_url, link), link.link.expires_at));
     let greeting = Greeting {
@@ -173,6 +175,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         ended = &mut serving => ended,
         () = signals.next() => {
             info!("stopping: the requests at hand are finished");
+            told.stopping();
             health.drain();
             tokio::select! {
                 () = sleep(config.http.drain) => stop(&handle, &mut signals).await,
@@ -181,6 +184,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
             serving.await
         }
     };
+    told.end();
     housekeeper.stop().await;
     tokio::join!(mailer.stop(), notifier.stop());
     if let Some(server) = metrics_server {

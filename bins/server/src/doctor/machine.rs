@@ -62,9 +62,9 @@ pub fn check_key_file(config: &Config, report: &mut Report) {
     const NAME: &str = "key_file";
 
     let path = &config.keys_file;
-    match others_may(path) {
-        Err(error) => report.failed(NAME, unreadable(path, &error)),
-        Ok(None) => report.failed(
+    match fs::metadata(path).map(|metadata| keys::exposed(&metadata)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => report.failed(NAME, unreadable(path, &error)),
+        Err(_) => report.failed(
             NAME,
             Complaint::new(
                 format!("there is no key ring {}", path.display()),
@@ -74,7 +74,7 @@ pub fn check_key_file(config: &Config, report: &mut Report) {
                 ),
             ),
         ),
-        Ok(Some(0)) => report.ok(NAME),
+        Ok(None) => report.ok(NAME),
         Ok(Some(_)) => {
             let complaint = Complaint::new(
                 format!("others than its owner can read {}", path.display()),
