@@ -41,6 +41,7 @@ mod process;
 pub mod python;
 mod receiver;
 mod server;
+pub mod shipping_tools;
 mod stalling_line;
 mod wire;
 mod world;

@@ -59,6 +59,7 @@ mod roles;
 mod round_trips;
 mod secrets;
 mod sessions;
+mod shipping;
 mod sign_in;
 mod stats;
 mod subscriptions;
