@@ -30,10 +30,11 @@ pub(crate) enum Raw {
     Sqlite(Box<SqliteConnection>),
 }
 
-/// Runs a statement on whichever connection it is. SQL is the crate's own, and values are bound.
+/// Runs a statement on whichever connection it is. SQL is the crate's own, and values are bound: its text holds none, and may be logged.
 macro_rules! on_either {
     ($raw:expr, $statement:expr, |$query:ident, $connection:ident| $run:expr) => {{
         let sql = $statement.sql.as_str();
+        tracing::trace!(sql);
         let values = SqlxValues($statement.values.clone().unwrap_or_else(|| sea_orm::Values(Vec::new())));
         match $raw {
             Raw::Postgres($connection) => {
