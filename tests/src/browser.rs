@@ -224,7 +224,7 @@ impl Browser {
     fn files(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(&self.downloads).expect("the folder of downloads");
         let files = entries.map(|entry| entry.expect("a file").path());
-        files.filter(|file| file.extension().is_some_and(|extension| extension == "csv")).collect()
+        files.filter(|file| file.extension().is_some_and(|extension| extension == "csv" || extension == "jwt")).collect()
     }
 
     /// Types keys, one after the other, into whatever has the focus.

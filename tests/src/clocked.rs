@@ -54,6 +54,7 @@ impl Clocked {
             operator_keys: Arc::new([OperatorKey::new("tests", &api_key, &keys)]),
             keys: Arc::clone(&keys),
             policy: Arc::new(AuthPolicy::default()),
+            issuer: Arc::from("https://portal.example"),
             health: Health::new(AlwaysReady),
             webhooks_https_only: false,
             console: Arc::new(ConsoleSettings { brand: "Tenantry".to_owned(), secure_cookies: false, public_origin: None }),

@@ -53,8 +53,10 @@ on_both_databases! {
         browser.write("code", &acme.codes[0].to_lowercase().replace('-', " ")).await;
         browser.press("Activate").await;
         browser.see("Activated.").await;
+        assert_eq!(browser.download("Certificate").await.split('.').count(), 3, "the parts of a certificate");
         browser.press("Pause").await;
         browser.see("Paused.").await;
+        assert!(!browser.text().await.contains("Certificate"), "a paused project has none");
         browser.press("Resume").await;
         browser.see("Resumed.").await;
         browser.press("Return the activation").await;

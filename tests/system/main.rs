@@ -10,6 +10,7 @@ mod audit_plans;
 mod audit_walk;
 mod bootstrap;
 mod bulk_issue;
+mod certificates;
 mod clocked;
 mod code_check;
 mod code_lists;

@@ -46,6 +46,7 @@ async fn without_its_database_a_server_says_so_and_recovers_alone() {
         assert!(reply.expect_problem(503, "unavailable").header("retry-after").is_some());
     }
     server.api().get("/health/live").await.expect(200);
+    server.api().get("/.well-known/tenantry-keys.json").await.expect(200);
     readiness(&server, 503).await;
     cluster.start_again().await;
     readiness(&server, 200).await;

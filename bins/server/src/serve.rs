@@ -138,6 +138,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         entropy,
         keys,
         policy: Arc::new(config.policy.clone()),
+        issuer: public_url.as_str().into(),
         operator_keys: operators.keys.into(),
         health: health.clone(),
         webhooks_https_only: rules.https_only,

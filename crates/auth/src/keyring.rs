@@ -9,9 +9,9 @@ use tenantry_domain::{
 };
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{PlainOtp, PlainToken, TokenKind, seal::Sealed};
+use crate::{PlainOtp, PlainToken, TokenKind, certificates::CertificateKey, seal::Sealed};
 
-/// Keys by which codes, tokens and one-time passwords are digested and messages sealed.
+/// Keys by which codes, tokens and one-time passwords are digested, messages sealed, and certificates signed.
 ///
 /// Its text form is a line a key, `kid:key`, the newest first, the key being 32 bytes in base64url without padding; empty lines and lines
 /// that start with `#` are passed over. A key behind a `+` waits: it verifies and doesn't sign yet, so that every server can know it
@@ -30,6 +30,7 @@ pub struct KeyRing {
 struct RingKey {
     id: KeyId,
     derived: DerivedKeys,
+    certificates: CertificateKey,
 }
 
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -42,6 +43,7 @@ struct DerivedKeys {
     requests: [u8; 32],
     answers: [u8; 32],
     webhooks: [u8; 32],
+    certificates: [u8; 32],
 }
 
 impl DerivedKeys {
@@ -170,6 +172,17 @@ impl KeyRing {
 
     pub(crate) fn opening_key(&self, what: Sealed, id: &KeyId) -> Option<&[u8; 32]> {
         self.key(id).map(|key| key.derived.seal(what))
+    }
+
+    /// The seed by which certificates are signed, and the public half of its key.
+    pub(crate) fn certificate_signing_key(&self) -> (&[u8; 32], &CertificateKey) {
+        (&self.signing().derived.certificates, &self.signing().certificates)
+    }
+
+    /// The public keys that certificates are verified by: of every key, those that wait too, so that each is known before it signs. The
+    /// signing key's comes first.
+    pub fn certificate_keys(&self) -> impl Iterator<Item = &CertificateKey> {
+        self.by_use().map(|key| &key.certificates)
     }
 
     /// The digest of a new token, by the signing key.
@@ -312,7 +325,9 @@ impl RingKey {
         if distinct.len() < 16 {
             return Err(KeyRingError::Guessable { line });
         }
-        Ok(Self { id, derived: DerivedKeys::new(&root) })
+        let derived = DerivedKeys::new(&root);
+        let certificates = CertificateKey::of(&derived.certificates);
+        Ok(Self { id, derived, certificates })
     }
 
     fn code_digest(&self, code: &PlainCode) -> CodeDigest {
@@ -347,6 +362,7 @@ impl DerivedKeys {
             requests: blake3::derive_key("tenantry 2026 v1 idempotent requests", root),
             answers: blake3::derive_key("tenantry 2026 v1 sealed answers", root),
             webhooks: blake3::derive_key("tenantry 2026 v1 sealed webhook secrets", root),
+            certificates: blake3::derive_key("tenantry 2026 v1 certificate signing keys", root),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! - [`request_otp`] and [`verify_otp`] are the sign-in; [`authenticate`], [`refresh_session`], [`sign_out`] what follows it. They are
 //!   written once for all [`Account`]s, tenants and operators.
 //! - [`WebhookSecret`] signs what is sent to a webhook; it is sealed at rest, and can be replaced without missing a message.
+//! - [`KeyRing`] signs certificates of activation too, by Ed25519 keys derived from its own; [`CertificateKey`] is what is published of them.
 //! - [`Caller`] is who does an operator's work, by a session or an API key; [`bootstrap_operator`] makes the first, by a one-time link.
 //! - [`AuthPolicy`] has the figures: how long, how often, how many.
 //!
@@ -16,6 +17,7 @@ mod account;
 mod api_keys;
 mod bootstrap;
 mod caller;
+mod certificates;
 mod configured_key;
 mod keyring;
 mod mail;
@@ -38,6 +40,7 @@ pub use {
         find_bootstrap_link,
     },
     caller::{Caller, authenticate_caller},
+    certificates::CertificateKey,
     configured_key::OperatorKey,
     keyring::{KeyRing, KeyRingError},
     mail::OtpMail,

@@ -1,4 +1,4 @@
-//! The figures of sign-in, activations and returns, and the bounds within which an operator may move them.
+//! The figures of sign-in, activations, returns and certificates, and the bounds within which an operator may move them.
 
 use tenantry_domain::{OtpBudget, Rate, Timestamp};
 use time::Duration;
@@ -28,6 +28,8 @@ pub struct AuthPolicy {
     pub returns_per_tenant: Rate,
     /// Texts presented for activation that are none of the tenant's codes, by tenant.
     pub guesses_per_tenant: Rate,
+    /// How long a certificate of activation may be relied on: 5 minutes to 30 days.
+    pub certificate_ttl: Duration,
 }
 
 /// A figure outside its bounds.
@@ -100,6 +102,11 @@ impl AuthPolicy {
             rate(&self.guesses_per_tenant),
             "the rate of unknown codes by tenant",
             "a burst of 1 or more, and an interval of up to a day",
+        )?;
+        bounded(
+            within(self.certificate_ttl, Duration::minutes(5), Duration::days(30)),
+            "the life of a certificate",
+            "5 minutes to 30 days",
         )
     }
 
@@ -124,6 +131,7 @@ impl Default for AuthPolicy {
             return_grace: Duration::DAY,
             returns_per_tenant: Rate { burst: 3, interval: Duration::HOUR },
             guesses_per_tenant: Rate { burst: 20, interval: Duration::MINUTE },
+            certificate_ttl: Duration::DAY,
         }
     }
 }
@@ -135,7 +143,7 @@ mod tests {
     #[test]
     fn the_defaults_are_within_their_own_bounds_and_weaker_figures_are_not() {
         assert_eq!(AuthPolicy::default().check(), Ok(()));
-        let weaker: [fn(&mut AuthPolicy); 10] = [
+        let weaker: [fn(&mut AuthPolicy); 11] = [
             |policy| policy.otp_ttl = Duration::minutes(11),
             |policy| policy.otp_budget.attempts = 6,
             |policy| policy.otp_budget.failures = 11,
@@ -146,6 +154,7 @@ mod tests {
             |policy| policy.return_grace = Duration::days(366),
             |policy| policy.returns_per_tenant.burst = 0,
             |policy| policy.guesses_per_tenant.interval = Duration::days(2),
+            |policy| policy.certificate_ttl = Duration::days(31),
         ];
         for weaken in weaker {
             let mut policy = AuthPolicy::default();

@@ -62,6 +62,7 @@ mod audit;
 mod audit_filter;
 mod bootstrap;
 mod branding;
+mod certificate;
 mod chain;
 mod clock;
 mod codes;
@@ -111,6 +112,7 @@ pub use {
     audit_filter::{ActionFilter, ActorFilter, AuditFilter},
     bootstrap::{BootstrapLink, BootstrapPurpose},
     branding::{DomainName, HexColor, HttpsUrl},
+    certificate::{ActivationStatement, CertificateSigner, CertificateTerms, SignedStatement},
     chain::Chain,
     clock::{Clock, ManualClock},
     codes::*,

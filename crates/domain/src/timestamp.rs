@@ -46,6 +46,18 @@ impl Timestamp {
         u64::try_from(self.0.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
     }
 
+    /// Whole seconds since 1970: the moment, or the last whole second before it.
+    #[must_use]
+    pub fn unix_seconds(self) -> u64 {
+        u64::try_from(self.0.unix_timestamp()).unwrap_or(0)
+    }
+
+    /// The last whole second that isn't later.
+    #[must_use]
+    pub fn whole_second(self) -> Self {
+        Self(self.0.replace_microsecond(0).unwrap_or(self.0))
+    }
+
     /// The moment as the `time` crate has it.
     #[must_use]
     pub const fn as_offset_date_time(self) -> OffsetDateTime {

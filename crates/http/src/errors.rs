@@ -3,10 +3,10 @@
 use actix_web::http::StatusCode;
 use tenantry_auth::{ApiKeyError, AuthError, BootstrapError, RequestOtpError, VerifyOtpError};
 use tenantry_domain::{
-    ActivateError, AssignError, AttemptError, Chain, ChangeTenantError, CheckCodeError, CreatePlanError, CreateTenantError,
-    GenerateCodesError, ImportCodesError, InvalidValue, ManageCodeError, ManagePlanError, ManageTenantError, MessageError,
-    OperatorError, ProjectError, Refusal, ReturnError, RevokeBatchError, Scope, Scopes, SetSubscriptionError, StoreError,
-    SubscriptionState, Webhook, WebhookError,
+    ActivateError, AssignError, AttemptError, CertifyError, Chain, ChangeTenantError, CheckCodeError, CreatePlanError,
+    CreateTenantError, GenerateCodesError, ImportCodesError, InvalidValue, ManageCodeError, ManagePlanError, ManageTenantError,
+    MessageError, OperatorError, ProjectError, ProjectStatus, Refusal, ReturnError, RevokeBatchError, Scope, Scopes,
+    SetSubscriptionError, StoreError, SubscriptionState, Webhook, WebhookError,
 };
 use time::Duration;
 use tracing::error;
@@ -97,6 +97,8 @@ error_codes! {
     ImportRefused = "import_refused", UNPROCESSABLE_ENTITY, "Import refused";
     /// The project is active already.
     ProjectAlreadyActive = "project_already_active", CONFLICT, "Project already active";
+    /// The project isn't active by a code.
+    ProjectNotActive = "project_not_active", CONFLICT, "Project not active";
     /// The project's status doesn't let it.
     InvalidTransition = "invalid_transition", CONFLICT, "Invalid transition";
     /// The month's activations are used up, or the trial's projects.
@@ -304,6 +306,30 @@ impl From<ProjectError> for Problem {
             }
             ProjectError::Store(failure) => failure.into(),
         }
+    }
+}
+
+impl From<CertifyError> for Problem {
+    fn from(refusal: CertifyError) -> Self {
+        let told = match refusal {
+            CertifyError::UnknownProject => return Self::not_found(),
+            CertifyError::SubscriptionInactive { state } => return Self::subscription_inactive(state),
+            CertifyError::TenantSuspended => {
+                return Self::new(ErrorCode::TenantSuspended, "the operator suspended this tenant");
+            }
+            CertifyError::Store(failure) => return failure.into(),
+            CertifyError::NotActive { status: ProjectStatus::Pending } => {
+                "the project is pending; activate it, then it has a certificate"
+            }
+            CertifyError::NotActive { status: ProjectStatus::Paused } => {
+                "the project is paused; resume it, then it has a certificate again"
+            }
+            CertifyError::NotActive { status: ProjectStatus::Completed } => "the project is completed, and is certified no more",
+            CertifyError::NotActive { status: ProjectStatus::Active } | CertifyError::NoActivation => {
+                "no code activated the project: there is no activation to certify"
+            }
+        };
+        Self::new(ErrorCode::ProjectNotActive, told)
     }
 }
 

@@ -16,7 +16,7 @@ use tenantry_domain::ports::Store;
 
 use crate::{
     console,
-    endpoints::{admin, bootstrap, docs, health, tenant},
+    endpoints::{admin, bootstrap, certificate_keys, docs, health, tenant},
     observer::Occasion,
     operation::{Access, Operation},
     problem::Problem,
@@ -43,6 +43,11 @@ pub(crate) fn table<S: Store>() -> Vec<Section> {
         section("Own codes", "A tenant's codes, without their texts.", tenant::codes::operations::<S>()),
         section("Projects", "A tenant's projects.", tenant::projects::operations::<S>()),
         section("Activation", "One code activates one project, exactly once.", tenant::activation::operations::<S>()),
+        section(
+            "Certificates",
+            "What an active project shows to those who can't ask the portal, and how they verify it.",
+            [tenant::certificate::operations::<S>(), certificate_keys::operations::<S>()].into_iter().flatten().collect(),
+        ),
         section("Own events", "What was done by a tenant, and to it.", tenant::events::operations::<S>()),
         section("Own webhooks", "Where a tenant's events are sent.", tenant::webhooks::operations::<S>()),
         section("Plans", "What is sold.", admin::plans::operations::<S>()),

@@ -27,6 +27,8 @@ pub struct AppState<S> {
     pub keys: Arc<KeyRing>,
     /// The figures of sign-in.
     pub policy: Arc<AuthPolicy>,
+    /// Who issues certificates: the address that the portal is known by.
+    pub issuer: Arc<str>,
     /// The operators' API keys that the server was configured with.
     pub operator_keys: Arc<[OperatorKey]>,
     /// Whether the server is ready.

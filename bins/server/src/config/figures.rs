@@ -1,4 +1,4 @@
-//! The figures of sign-in, activations and returns.
+//! The figures of sign-in, activations, returns and certificates.
 
 use tenantry_auth::{AuthPolicy, PolicyError};
 use tenantry_domain::Rate;
@@ -31,6 +31,7 @@ pub fn read(values: &Values) -> Result<AuthPolicy, ConfigError> {
     whole(values, Key::ACTIVATION_UNKNOWN_CODES_BURST, burst)?;
     seconds(values, Key::ACTIVATION_UNKNOWN_CODES_INTERVAL_SECONDS, interval)?;
     seconds(values, Key::BOOTSTRAP_LINK_TTL_SECONDS, &mut policy.bootstrap_link_ttl)?;
+    seconds(values, Key::CERTIFICATE_TTL_SECONDS, &mut policy.certificate_ttl)?;
     policy.check().map_err(|error| out_of_bounds(&policy, &error))?;
     Ok(policy)
 }
@@ -52,7 +53,7 @@ fn seconds(values: &Values, key: Key, figure: &mut Duration) -> Result<(), Confi
 /// Finds the setting that is out of bounds: the first one that makes the same complaint when it alone isn't the default.
 fn out_of_bounds(policy: &AuthPolicy, error: &PolicyError) -> ConfigError {
     type Change = fn(&mut AuthPolicy, &AuthPolicy);
-    let settings: [(Key, Change); 16] = [
+    let settings: [(Key, Change); 17] = [
         (Key::OTP_TTL_SECONDS, |to, from| to.otp_ttl = from.otp_ttl),
         (Key::OTP_ATTEMPTS, |to, from| to.otp_budget.attempts = from.otp_budget.attempts),
         (Key::OTP_ACCOUNT_FAILURES, |to, from| to.otp_budget.failures = from.otp_budget.failures),
@@ -71,6 +72,7 @@ fn out_of_bounds(policy: &AuthPolicy, error: &PolicyError) -> ConfigError {
             to.guesses_per_tenant.interval = from.guesses_per_tenant.interval;
         }),
         (Key::BOOTSTRAP_LINK_TTL_SECONDS, |to, from| to.bootstrap_link_ttl = from.bootstrap_link_ttl),
+        (Key::CERTIFICATE_TTL_SECONDS, |to, from| to.certificate_ttl = from.certificate_ttl),
     ];
     let complains = |change: &Change| {
         let mut changed = AuthPolicy::default();
@@ -118,6 +120,8 @@ mod tests {
             ("TENANTRY__ACTIVATION__UNKNOWN_CODES_BURST", "0"),
             ("TENANTRY__ACTIVATION__UNKNOWN_CODES_INTERVAL_SECONDS", "86401"),
             ("TENANTRY__BOOTSTRAP__LINK_TTL_SECONDS", "59"),
+            ("TENANTRY__CERTIFICATE__TTL_SECONDS", "299"),
+            ("TENANTRY__CERTIFICATE__TTL_SECONDS", "2592001"),
         ] {
             let error = config(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains("must be"), "{name}: {error}");

@@ -62,6 +62,7 @@ keys! {
     ACTIVATION_RETURN_GRACE_SECONDS = "activation.return_grace_seconds",
     ACTIVATION_UNKNOWN_CODES_BURST = "activation.unknown_codes_burst",
     ACTIVATION_UNKNOWN_CODES_INTERVAL_SECONDS = "activation.unknown_codes_interval_seconds",
+    CERTIFICATE_TTL_SECONDS = "certificate.ttl_seconds",
     HOUSEKEEPING_INTERVAL_SECONDS = "housekeeping.interval_seconds",
     HOUSEKEEPING_KEEP_SESSIONS_DAYS = "housekeeping.keep_sessions_days",
     HOUSEKEEPING_KEEP_MESSAGES_DAYS = "housekeeping.keep_messages_days",

@@ -74,6 +74,7 @@ fn shown(config: &Config, key: Key) -> Option<String> {
         Key::ACTIVATION_RETURN_GRACE_SECONDS => policy.return_grace.whole_seconds().to_string(),
         Key::ACTIVATION_UNKNOWN_CODES_BURST => policy.guesses_per_tenant.burst.to_string(),
         Key::ACTIVATION_UNKNOWN_CODES_INTERVAL_SECONDS => policy.guesses_per_tenant.interval.whole_seconds().to_string(),
+        Key::CERTIFICATE_TTL_SECONDS => policy.certificate_ttl.whole_seconds().to_string(),
         Key::HOUSEKEEPING_INTERVAL_SECONDS => housekeeping.interval.as_secs().to_string(),
         Key::HOUSEKEEPING_KEEP_SESSIONS_DAYS => housekeeping.retention.sessions.whole_days().to_string(),
         Key::HOUSEKEEPING_KEEP_MESSAGES_DAYS => housekeeping.retention.messages.whole_days().to_string(),

@@ -33,6 +33,7 @@ pub mod at_once;
 pub mod audit;
 pub mod batches;
 pub mod bootstrap;
+pub mod certificates;
 pub mod code_care;
 pub mod code_lists;
 pub mod codes;

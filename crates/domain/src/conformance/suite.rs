@@ -148,6 +148,11 @@ macro_rules! conformance_rules {
                 racing_uses_of_several_links_make_one_operator,
                 expired_links_are_deleted,
             }
+            certificates {
+                a_certificate_says_what_the_store_has,
+                a_certificate_is_given_while_the_activation_stands_and_no_longer,
+                a_certificate_is_given_to_whom_the_project_belongs,
+            }
             code_care {
                 a_reissued_code_has_its_new_text_alone,
                 a_code_is_reissued_while_it_is_active,

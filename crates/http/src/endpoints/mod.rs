@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod bootstrap;
+pub(crate) mod certificate_keys;
 pub(crate) mod docs;
 pub(crate) mod events;
 pub(crate) mod health;

@@ -3,8 +3,11 @@
 use std::cell::Cell;
 
 use actix_web::{
-    HttpRequest,
-    http::StatusCode,
+    HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{self, ContentDisposition, DispositionParam, DispositionType},
+    },
     web::{self, Path},
 };
 use askama::Template;
@@ -22,7 +25,7 @@ use crate::{
         form_body::FormBody,
         view::{Moment, Shell, Tag, page, see_other, tenant_shell},
     },
-    endpoints::{Answer, State},
+    endpoints::{Answer, State, tenant::certificate::certify},
     extract::TenantSession,
     observer::{Occasion, answered_again, told_as_a_page},
     once::Keyed,
@@ -36,6 +39,7 @@ pub(super) fn pages<S: Store>() -> Vec<Operation> {
     vec![
         get("/tenant/projects/{id}", web::to(show::<S>)).tenant(),
         post("/tenant/projects/{id}", web::to(save::<S>)).tenant(),
+        get("/tenant/projects/{id}/certificate", web::to(certificate::<S>)).tenant(),
         post("/tenant/projects/{id}/activate", web::to(activate::<S>)).tenant().counted(Occasion::Activation),
         post("/tenant/projects/{id}/pause", web::to(pause::<S>)).tenant(),
         post("/tenant/projects/{id}/resume", web::to(resume::<S>)).tenant(),
@@ -127,6 +131,19 @@ async fn activate<S: Store>(
     }
 }
 
+/// The certificate as a file.
+async fn certificate<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>) -> Answer {
+    match certify(&state, who.id(), *id).await {
+        Ok(issued) => {
+            let file = DispositionParam::Filename(format!("{}.jwt", *id));
+            let attached = ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![file] };
+            let answer = (header::CONTENT_TYPE, "application/jwt");
+            Ok(HttpResponse::Ok().insert_header(attached).insert_header(answer).body(issued.signed.certificate))
+        }
+        Err(failure) => refused(&state, &who, *id, Form::default(), failure.into()).await,
+    }
+}
+
 async fn pause<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>) -> Answer {
     transition(&state, &who, *id, Transition::Pause, "paused").await
 }
@@ -175,7 +192,7 @@ async fn delete<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<Proje
     }
 }
 
-fn done(id: ProjectId, word: &str) -> actix_web::HttpResponse {
+fn done(id: ProjectId, word: &str) -> HttpResponse {
     see_other(format!("/tenant/projects/{id}?done={word}"))
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod activation;
 pub(crate) mod auth;
+pub(crate) mod certificate;
 pub(crate) mod codes;
 pub(crate) mod events;
 pub(crate) mod profile;
