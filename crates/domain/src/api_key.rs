@@ -4,6 +4,7 @@ use crate::{ApiKeyName, Id, OperatorId, Scopes, Timestamp, TokenDigest, id::Kind
 
 /// An API key as a store keeps it: without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct ApiKey {
     /// Its identifier, which is no secret.
     pub id: ApiKeyId,

@@ -9,6 +9,7 @@ use crate::{
 
 /// One event of the audit trail. Append-only; it outlives what it speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct AuditEvent {
     /// Its identifier, made at the moment of the event: stores find the events of a time by it.
     pub id: AuditEventId,
@@ -45,6 +46,7 @@ impl Kind for AuditEvent {
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Actor {
     /// A signed-in tenant, by its session.
     Tenant {

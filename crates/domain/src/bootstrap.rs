@@ -4,6 +4,7 @@ use crate::{Timestamp, TokenDigest};
 
 /// A link that makes one owner, as a store keeps it: without its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct BootstrapLink {
     /// The keyed digest of its token, unique.
     pub token_digest: TokenDigest,
@@ -17,6 +18,7 @@ pub struct BootstrapLink {
 
 /// When a link that makes an owner may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum BootstrapPurpose {
     /// To make the first operator: only while there is none.
     FirstOperator,

@@ -6,6 +6,7 @@ use crate::{Id, SealedPayload, Timestamp, id::Kind};
 
 /// Who sends a request, and by which key of its own: a keyed digest of both, so that a store holds neither.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct IdempotencyKey([u8; 32]);
 
 impl IdempotencyKey {
@@ -30,6 +31,7 @@ impl fmt::Debug for IdempotencyKey {
 
 /// What a request asks for, a keyed digest of all of it: two requests with the same fingerprint are the same request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
@@ -54,6 +56,7 @@ impl fmt::Debug for Fingerprint {
 
 /// A key that one request wants for itself, so that it is carried out once.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct KeyClaim {
     /// Its identifier: it tells the claimant from one that comes after it.
     pub id: KeyClaimId,

@@ -26,11 +26,19 @@
 //! let details = ProjectDetails { client_name, description, objectives, priority };
 //! let project = create_project(&store, &cx, acme.tenant.id, NewProject { slug: None, details }).await?;
 //!
+//! let typed = code.reveal();
 //! let request = ActivateProject { tenant: acme.tenant.id, project: project.id, with: ActivateWith::Code(code), guesses: None };
 //! let active = activate_project(&store, &cx, &PlainHasher, &request).await?;
 //! assert_eq!(active.status, ProjectStatus::Active);
 //! // Whoever missed the answer asks again: the same project, and nothing more is consumed.
 //! assert_eq!(activate_project(&store, &cx, &PlainHasher, &request).await?, active);
+//!
+//! // Why doesn't it work for another project? A dry run says what an activation would, and takes nothing.
+//! let (client_name, description, objectives, priority) = (ClientName::parse("Initech")?, None, None, None);
+//! let details = ProjectDetails { client_name, description, objectives, priority };
+//! let second = create_project(&store, &cx, acme.tenant.id, NewProject { slug: None, details }).await?;
+//! let why = CheckCode { text: &typed, tenant: Some(acme.tenant.id), project: Some(second.id) };
+//! assert_eq!(check_code(&store, cx.now, &PlainHasher, why).await?.verdict, Err(Refusal::Exhausted));
 //! # Ok(())
 //! # })
 //! # }
@@ -44,10 +52,18 @@
 //!   by a [`Context`], once a call; so every rule can be tested at its exact edge.
 //! - **[Ports](ports)** are what a use case asks of a store: traits over entities, and a [`Store`](ports::Store) that gives readers and
 //!   transactions. A write that may lose a race says whether it won, and where a tenant is named, another's row is as good as missing.
-//! - **`memory`** (a feature) has a complete store in memory, for tests and small embeddings. `tenantry-persistence` has SQLite and
-//!   PostgreSQL.
-//! - **`conformance`** (a feature) has one async function for each rule that a store must keep, and a macro that makes each a test. Bring a
-//!   store of your own, and let it tell you when the store is right:
+//! - A **[`CodeHasher`]** makes the digests that a store keeps in the place of codes. `tenantry-auth`'s key ring is one.
+//!
+//! # Stores
+//!
+//! | store | where |
+//! |---|---|
+//! | in memory: complete, for tests and small embeddings | `memory`, a feature of this crate |
+//! | SQLite and PostgreSQL | `tenantry-persistence` |
+//! | your own | the [ports](ports) are the contract; the feature `rows` makes everything that is kept serialise |
+//!
+//! Bring a store of your own, and let `conformance` tell you when it is right: one async function for each rule that a store must keep,
+//! and a macro that makes each a test. `examples/own-store` in the repository passes them all on a key-value file.
 //!
 //! ```text
 //! tenantry_domain::conformance_suite! {
@@ -55,6 +71,16 @@
 //!     store = MyStore::connect_to_a_fresh_database().await,
 //! }
 //! ```
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `system` (default) | `SystemClock` and `SystemEntropy`; without it, bring your own [`Clock`] and [`Entropy`] |
+//! | `memory` | the in-memory store |
+//! | `rows` | `Serialize` and `Deserialize` for what a store keeps: digests too, so never answer a caller with a row as it is. Until 1.0 their form may change with a minor version; the changelog says so |
+//! | `conformance` | the rules for stores; brings `memory` |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 
 mod api_key;
@@ -88,10 +114,13 @@ mod plan;
 pub mod ports;
 mod project;
 mod redemption;
+#[cfg(feature = "rows")]
+mod rows;
 mod scope;
 mod session;
 mod slug;
 mod stats;
+mod stored_message;
 mod subscription;
 mod tenant;
 mod text;
@@ -137,6 +166,7 @@ pub use {
     session::{Session, SessionId, TokenDigest},
     slug::Slug,
     stats::{PressureQuery, QuotaPressure, QuotaUse, TenantCounts, Usage, UsageDay},
+    stored_message::StoredMessage,
     subscription::{Entitlement, Subscription, SubscriptionId, SubscriptionState, SubscriptionTerms, TenantAction},
     tenant::{Branding, Holdings, ProfileChange, Tenant, TenantId, TenantProfile},
     text::{ApiKeyName, ClientName, Description, Label, Line, OperatorName, PlanName, Priority, Prose, SearchText, TenantName},

@@ -4,7 +4,7 @@ use std::fmt;
 
 use time::Duration;
 
-use crate::Actor;
+use crate::{Actor, Timestamp};
 
 /// How often something may happen: `burst` times at once, then once each `interval`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,19 @@ pub struct Rate {
     pub burst: u32,
     /// How long until one more is allowed, longer than zero.
     pub interval: Duration,
+}
+
+impl Rate {
+    /// Whether a bucket that will be full again at `full_at` holds one at `now`; one that isn't stored is full.
+    ///
+    /// This is the generic cell rate algorithm: the one number to keep of a bucket is when it will be full again. It holds `burst` while
+    /// that isn't in the future, and nothing once it is `burst` intervals ahead; taking one moves it an interval on, from `now` at the
+    /// least.
+    pub fn decide(self, full_at: Timestamp, now: Timestamp) -> RateDecision {
+        let latest = now + self.interval.saturating_mul(i32::try_from(self.burst).unwrap_or(i32::MAX));
+        let after_next = full_at.max(now) + self.interval;
+        if after_next > latest { RateDecision::Limited { retry_after: after_next - latest } } else { RateDecision::Allowed }
+    }
 }
 
 /// What is counted: a keyed digest of an address or an account, so that a store holds neither.

@@ -4,6 +4,7 @@ use crate::{Email, Id, OperatorName, Role, Timestamp, id::Kind};
 
 /// An operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Operator {
     /// Its identifier.
     pub id: OperatorId,

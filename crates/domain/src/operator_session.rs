@@ -6,6 +6,7 @@ use crate::{Id, OperatorId, Timestamp, TokenDigest, id::Kind};
 
 /// An operator's session as a store keeps it: without its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct OperatorSession {
     /// Its identifier, which is no secret.
     pub id: OperatorSessionId,

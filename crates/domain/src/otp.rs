@@ -9,6 +9,7 @@ use crate::{Id, KeyId, OperatorId, Target, TenantId, Timestamp, id::Kind};
 
 /// A one-time password that was asked for: a challenge, which the password answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct OtpChallenge {
     /// Its identifier, which whoever asked for it receives.
     pub id: ChallengeId,
@@ -39,8 +40,23 @@ impl Kind for OtpChallenge {
     const PREFIX: &'static str = "otp";
 }
 
+impl OtpChallenge {
+    /// Whether its password can still be used at `now`: it is neither consumed nor expired.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.consumed_at.is_none() && now < self.expires_at
+    }
+
+    /// How many of its tries failed. A try counts from its claim on; the last one of a consumed challenge was right.
+    #[must_use]
+    pub fn failed_tries(&self) -> u32 {
+        self.attempts.saturating_sub(u32::from(self.consumed_at.is_some()))
+    }
+}
+
 /// Who signs in by a one-time password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum OtpAccount {
     /// A tenant.
     Tenant(TenantId),
@@ -97,6 +113,7 @@ impl fmt::Display for OtpAccount {
 
 /// What a one-time password is good for; one for another purpose is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum OtpPurpose {
     /// A tenant's sign-in.
     TenantSignIn,
@@ -123,6 +140,7 @@ impl OtpPurpose {
 
 /// How hard a one-time password is to guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum OtpStrength {
     /// Six digits: 20 bits, safe only while failures are counted.
     SixDigits,
@@ -160,6 +178,7 @@ pub struct OtpBudget {
 
 /// A keyed digest of a one-time password, compared in constant time.
 #[derive(Clone, Copy)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct OtpMac([u8; 32]);
 
 impl OtpMac {

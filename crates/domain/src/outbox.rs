@@ -6,6 +6,7 @@ use crate::{Cause, Id, InvalidValue, KeyId, Timestamp, id::Kind};
 
 /// A message that waits to be sent, or was.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct OutboxMessage {
     /// Its identifier; a mail's Message-ID is made of it, so that a second sending can be told from a second message.
     pub id: MessageId,
@@ -79,6 +80,7 @@ impl MessageRecord {
 
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum MessageState {
     /// To be sent.
     Waiting,
@@ -118,6 +120,7 @@ impl MessageState {
 /// Why a message was not handed over, fit to be kept and shown: one line of at most [`MAX`](Self::MAX) characters, in which no e-mail
 /// address and no long number is left, whoever wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct FailureNote(String);
 
 impl FailureNote {
@@ -160,6 +163,7 @@ impl fmt::Display for FailureNote {
 
 /// Encrypted bytes and the key that they can be opened with. A dump of a store reads nothing of it.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct SealedPayload {
     /// The key.
     pub key_id: KeyId,

@@ -4,6 +4,7 @@ use crate::{Id, InvalidValue, PlanName, Timestamp, Version, id::Kind};
 
 /// A plan, which sets how many activations a tenant has each month.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Plan {
     /// Its identifier.
     pub id: PlanId,
@@ -57,6 +58,7 @@ impl Kind for Plan {
 
 /// Activations a month: 1 to 1,000,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Quota(u32);
 
 impl Quota {

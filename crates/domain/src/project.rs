@@ -4,6 +4,7 @@ use crate::{ClientName, CodeId, Description, Id, InvalidValue, Priority, Slug, T
 
 /// A project.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Project {
     /// Its identifier.
     pub id: ProjectId,
@@ -46,6 +47,7 @@ impl Kind for Project {
 
 /// What a tenant says of a project, and may change at any time.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct ProjectDetails {
     /// Whom it is for.
     pub client_name: ClientName,
@@ -119,6 +121,7 @@ impl ProjectDetails {
 
 /// How a project stands: pending -> active <-> paused, active -> completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum ProjectStatus {
     /// Made, and not activated yet.
     Pending,

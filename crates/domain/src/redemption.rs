@@ -4,6 +4,7 @@ use crate::{CodeId, Id, ProjectId, TenantId, Timestamp, id::Kind};
 
 /// One use of a code. Live until it is returned; a project has at most one that is live.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Redemption {
     /// Its identifier.
     pub id: RedemptionId,

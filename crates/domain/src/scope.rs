@@ -179,6 +179,7 @@ impl fmt::Debug for Scopes {
 
 /// What an operator is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Role {
     /// Everything, other operators and API keys included.
     Owner,

@@ -8,6 +8,7 @@ use crate::{Id, TenantId, Timestamp, id::Kind};
 
 /// A session as a store keeps it: without its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Session {
     /// Its identifier, which is no secret.
     pub id: SessionId,
@@ -46,6 +47,7 @@ impl Session {
 
 /// A keyed digest of a bearer token, compared in constant time.
 #[derive(Clone, Copy)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {

@@ -4,6 +4,7 @@ use crate::{Id, InvalidValue, PlanId, Quota, TenantId, Timestamp, Version, id::K
 
 /// A tenant's subscription; a tenant has exactly one.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Subscription {
     /// Its identifier.
     pub id: SubscriptionId,
@@ -60,6 +61,7 @@ impl Kind for Subscription {
 
 /// How a subscription stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum SubscriptionState {
     /// Being tried out: one project.
     Trialing,

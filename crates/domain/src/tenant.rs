@@ -4,6 +4,7 @@ use crate::{DomainName, Email, HexColor, HttpsUrl, Id, Slug, TenantName, Timesta
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Tenant {
     /// Its identifier.
     pub id: TenantId,
@@ -47,6 +48,7 @@ impl Kind for Tenant {
 
 /// How a tenant looks in its console and mails.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Branding {
     /// Where its logo is.
     pub logo_url: Option<HttpsUrl>,

@@ -53,6 +53,7 @@ impl fmt::Debug for TraceId {
 
 /// What caused something that is done later: a message keeps it, so that whoever sends it can say in whose course.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Cause {
     /// In which request.
     pub request_id: Option<String>,

@@ -8,6 +8,7 @@ use crate::{
 
 /// An address that events are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Webhook {
     /// Its identifier.
     pub id: WebhookId,
@@ -56,6 +57,7 @@ pub type WebhookDescription = Line<200>;
 
 /// Whose a webhook is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum WebhookOwner {
     /// The operators': it hears of all tenants.
     Operators,
@@ -82,6 +84,7 @@ impl WebhookOwner {
 
 /// Why nothing is sent to a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum DisabledReason {
     /// Its owner said so.
     ByOwner,
@@ -308,6 +311,7 @@ pub struct WebhookMessage {
 
 /// One call of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct WebhookCall {
     /// When.
     pub at: Timestamp,

@@ -4,6 +4,7 @@ use crate::{Actor, Id, InvalidValue, Label, Tenant, Timestamp, id::Kind, ports::
 
 /// What is known of the codes of one issue.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Batch {
     /// Its identifier, which each of its codes has.
     pub id: BatchId,
@@ -59,6 +60,7 @@ macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $code:literal: $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)+
         }

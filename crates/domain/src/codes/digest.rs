@@ -9,6 +9,7 @@ use crate::{InvalidValue, PlainCode};
 /// A keyed digest of an activation code's text. Without the key it neither gives the code away nor lets guesses be tested.
 /// Compared in constant time.
 #[derive(Clone, Copy)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct CodeDigest([u8; 32]);
 
 impl CodeDigest {
@@ -40,6 +41,7 @@ impl fmt::Debug for CodeDigest {
 
 /// The name of a key in a key ring: 1 to 16 of `a-z`, `0-9`, `-` and `_`. It is stored beside what the key made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct KeyId(String);
 
 impl KeyId {

@@ -1,9 +1,10 @@
 //! The record that stands for a code.
 
-use crate::{BatchId, CodeDigest, Id, InvalidValue, KeyId, Label, Tenant, Timestamp, id::Kind};
+use crate::{BatchId, CodeDigest, Id, InvalidValue, KeyId, Label, Tenant, Timestamp, id::Kind, ports::CodeIssue};
 
 /// An activation code as a store keeps it: without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Code {
     /// Its identifier.
     pub id: CodeId,
@@ -107,6 +108,30 @@ impl CodeStatus {
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let unknown = || InvalidValue::new("invalid_status", "must be one of revoked, expired, exhausted, active");
         Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(unknown)
+    }
+}
+
+impl NewCode {
+    /// The code as it is once it is stored, as one of an issue.
+    #[must_use]
+    pub fn issued(&self, issue: &CodeIssue) -> Code {
+        let Self { id, digest, key_id, hint, label, max_uses, expires_at } = self.clone();
+        Code {
+            id,
+            tenant_id: issue.tenant_id,
+            digest,
+            key_id,
+            hint,
+            label,
+            max_uses,
+            use_count: 0,
+            expires_at,
+            used_at: None,
+            revoked_at: None,
+            batch_id: issue.batch_id,
+            created_at: issue.created_at,
+            updated_at: issue.created_at,
+        }
     }
 }
 

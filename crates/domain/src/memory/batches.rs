@@ -14,9 +14,7 @@ impl<M: Mode> BatchReads for View<M> {
         filter: &BatchFilter,
         page: PageRequest<Batch>,
     ) -> Result<Page<Batch>, StoreError> {
-        let of_tenant = |batch: &Batch| filter.tenant.is_none_or(|tenant| batch.tenant_id == tenant);
-        let labelled = |batch: &Batch| filter.label.is_none() || batch.label == filter.label;
-        Ok(self.tables().batches.page(page, |batch| of_tenant(batch) && labelled(batch)))
+        Ok(self.tables().batches.page(page, |batch| filter.keeps(batch)))
     }
 
     async fn count_batch_codes(&mut self, tenant: TenantId, id: BatchId, now: Timestamp) -> Result<[u64; 4], StoreError> {

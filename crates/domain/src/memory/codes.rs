@@ -8,15 +8,6 @@ use crate::{
     ports::{CodeFilter, CodeIssue, CodeReads, CodeWrites, UsedText},
 };
 
-impl CodeFilter {
-    fn has(&self, code: &Code, now: Timestamp) -> bool {
-        self.status.is_none_or(|status| code.status(now) == status)
-            && (self.label.is_none() || code.label == self.label)
-            && self.batch.is_none_or(|batch| code.batch_id == batch)
-            && self.hint.as_ref().is_none_or(|hint| code.hint == hint.as_str())
-    }
-}
-
 impl<M: Mode> CodeReads for View<M> {
     async fn code(&mut self, tenant: TenantId, id: CodeId) -> Result<Option<Code>, StoreError> {
         Ok(self.tables().codes.get(&id).filter(|code| code.tenant_id == tenant).cloned())
@@ -54,7 +45,7 @@ impl<M: Mode> CodeReads for View<M> {
         now: Timestamp,
         page: PageRequest<Code>,
     ) -> Result<Page<Code>, StoreError> {
-        let wanted = |code: &Code| tenant.is_none_or(|tenant| code.tenant_id == tenant) && filter.has(code, now);
+        let wanted = |code: &Code| tenant.is_none_or(|tenant| code.tenant_id == tenant) && filter.keeps(code, now);
         Ok(self.tables().codes.page(page, wanted))
     }
 
@@ -73,7 +64,7 @@ impl CodeWrites for MemoryTransaction {
             let digest = *new.digest.as_bytes();
             demand(!tables.codes_by_digest.contains(&digest), "a code with this digest exists")?;
             tables.codes_by_digest.put(digest, new.id);
-            tables.codes.put(new.id, unused(issue, new));
+            tables.codes.put(new.id, new.issued(issue));
         }
         Ok(())
     }
@@ -174,25 +165,5 @@ impl CodeWrites for MemoryTransaction {
             code.updated_at = now;
         });
         Ok(given.is_some())
-    }
-}
-
-fn unused(issue: &CodeIssue, new: &NewCode) -> Code {
-    let NewCode { id, digest, key_id, hint, label, max_uses, expires_at } = new.clone();
-    Code {
-        id,
-        tenant_id: issue.tenant_id,
-        digest,
-        key_id,
-        hint,
-        label,
-        max_uses,
-        use_count: 0,
-        expires_at,
-        used_at: None,
-        revoked_at: None,
-        batch_id: issue.batch_id,
-        created_at: issue.created_at,
-        updated_at: issue.created_at,
     }
 }

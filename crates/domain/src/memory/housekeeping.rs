@@ -1,6 +1,6 @@
-use super::{outbox::StoredMessage, store::MemoryTransaction, table::Table, tables::Tables};
+use super::{store::MemoryTransaction, table::Table, tables::Tables};
 use crate::{
-    BucketKey, StoreError, Timestamp,
+    BucketKey, StoreError, StoredMessage, Timestamp,
     ports::{HousekeepingWrites, Leftover, SweptBuckets},
 };
 

@@ -12,14 +12,8 @@ impl Tables {
         let counts = |row: &&OtpChallenge| {
             row.account == Some(account) && row.strength == OtpStrength::SixDigits && row.created_at >= since
         };
-        // The last try of a consumed challenge was the right one.
-        let failed = |row: &OtpChallenge| row.attempts.saturating_sub(u32::from(row.consumed_at.is_some()));
-        self.challenges.rows().filter(counts).map(failed).sum()
+        self.challenges.rows().filter(counts).map(OtpChallenge::failed_tries).sum()
     }
-}
-
-fn is_live(challenge: &OtpChallenge, now: Timestamp) -> bool {
-    challenge.consumed_at.is_none() && now < challenge.expires_at
 }
 
 impl<M: Mode> OtpReads for View<M> {
@@ -54,7 +48,7 @@ impl OtpWrites for MemoryTransaction {
         };
         let claimable = |challenge: &OtpChallenge| {
             challenge.purpose == purpose
-                && is_live(challenge, now)
+                && challenge.is_live(now)
                 && challenge.attempts < budget.attempts
                 && account_has_tries(challenge)
         };
@@ -63,13 +57,13 @@ impl OtpWrites for MemoryTransaction {
     }
 
     async fn end_challenges(&mut self, account: OtpAccount, now: Timestamp) -> Result<u64, StoreError> {
-        let open = |row: &OtpChallenge| row.account == Some(account) && is_live(row, now);
+        let open = |row: &OtpChallenge| row.account == Some(account) && row.is_live(now);
         // Its own first moment, not `now`: whoever began before looks with an earlier clock.
         Ok(self.tables_mut().challenges.change_all(open, |row| row.expires_at = row.created_at))
     }
 
     async fn consume_challenge(&mut self, id: ChallengeId, now: Timestamp) -> Result<bool, StoreError> {
-        let live = |challenge: &OtpChallenge| is_live(challenge, now);
+        let live = |challenge: &OtpChallenge| challenge.is_live(now);
         let consumed = self.tables_mut().challenges.change_if(&id, live, |challenge| challenge.consumed_at = Some(now));
         Ok(consumed.is_some())
     }

@@ -10,12 +10,7 @@ impl<M: Mode> PlanReads for View<M> {
     }
 
     async fn plans_page(&mut self, filter: &PlanFilter, page: PageRequest<Plan>) -> Result<Page<Plan>, StoreError> {
-        let search = filter.search.as_ref().map(|text| text.to_lowercase());
-        let wanted = |plan: &Plan| {
-            filter.archived.is_none_or(|archived| plan.archived_at.is_some() == archived)
-                && search.as_ref().is_none_or(|text| plan.name.as_str().to_lowercase().contains(text))
-        };
-        Ok(self.tables().plans.page(page, wanted))
+        Ok(self.tables().plans.page(page, |plan| filter.keeps(plan)))
     }
 }
 

@@ -14,14 +14,6 @@ impl Tables {
     }
 }
 
-fn belongs(project: &Project, ownership: Ownership) -> bool {
-    match ownership {
-        Ownership::Any => true,
-        Ownership::Nobody => project.tenant_id.is_none(),
-        Ownership::Tenant(tenant) => project.tenant_id == Some(tenant),
-    }
-}
-
 impl<M: Mode> ProjectReads for View<M> {
     async fn project(&mut self, tenant: TenantId, id: ProjectId) -> Result<Option<Project>, StoreError> {
         Ok(self.tables().projects.get(&id).filter(|project| project.tenant_id == Some(tenant)).cloned())
@@ -55,12 +47,7 @@ impl<M: Mode> ProjectReads for View<M> {
         filter: &ProjectFilter,
         page: PageRequest<Project>,
     ) -> Result<Page<Project>, StoreError> {
-        let search = filter.search.as_ref().map(|text| text.to_lowercase());
-        let wanted = |project: &Project| {
-            belongs(project, ownership)
-                && filter.status.is_none_or(|status| project.status == status)
-                && search.as_ref().is_none_or(|text| project.details.search_text(&project.slug).contains(text))
-        };
+        let wanted = |project: &Project| ownership.keeps(project) && filter.keeps(project);
         Ok(self.tables().projects.page(page, wanted))
     }
 }

@@ -1,11 +1,11 @@
 //! All tables: what a transaction sees and changes.
 
-use super::{outbox::StoredMessage, table::Table};
+use super::table::Table;
 use crate::{
     ApiKey, ApiKeyId, AuditEvent, AuditEventId, Batch, BatchId, BootstrapLink, BucketKey, CalendarMonth, ChallengeId, Code,
     CodeId, IdempotencyKey, KeyClaim, MessageId, Operator, OperatorId, OperatorSession, OperatorSessionId, OtpChallenge, Plan,
-    PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session, SessionId, StoreError, Subscription, Tenant,
-    TenantId, Timestamp, Webhook, WebhookId,
+    PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session, SessionId, StoreError, StoredMessage,
+    Subscription, Tenant, TenantId, Timestamp, Webhook, WebhookId,
 };
 
 /// The state of a store. A clone costs one reference count a table.

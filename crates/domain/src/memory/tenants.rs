@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 
 use super::{
-    limits::decide,
     store::{MemoryTransaction, Mode, View},
     tables::{Tables, demand},
 };
@@ -18,18 +17,6 @@ impl Tables {
         let quota = self.plans.get(&subscription.plan_id)?.monthly_run_quota;
         let (version, has_listeners) = (subscription.version(), self.has_listeners(tenant));
         Some(Entitlement { state: subscription.state, quota, suspended_at, version, has_listeners })
-    }
-
-    fn is_wanted(&self, filter: &TenantFilter, tenant: &Tenant) -> bool {
-        let subscription = self.subscriptions.get(&tenant.id);
-        let search = filter.search.as_ref().map(|text| text.to_lowercase());
-        let has = |text: &String| {
-            tenant.slug.as_str().to_lowercase().contains(text) || tenant.name.as_str().to_lowercase().contains(text)
-        };
-        search.as_ref().is_none_or(has)
-            && filter.plan_id.is_none_or(|plan| subscription.is_some_and(|row| row.plan_id == plan))
-            && filter.state.is_none_or(|state| subscription.is_some_and(|row| row.state == state))
-            && filter.suspended.is_none_or(|suspended| tenant.suspended_at.is_some() == suspended)
     }
 }
 
@@ -53,7 +40,7 @@ impl<M: Mode> TenantReads for View<M> {
 
     async fn tenants_page(&mut self, filter: &TenantFilter, page: PageRequest<Tenant>) -> Result<Page<Tenant>, StoreError> {
         let tables = self.tables();
-        Ok(tables.tenants.page(page, |tenant| tables.is_wanted(filter, tenant)))
+        Ok(tables.tenants.page(page, |tenant| filter.keeps(tenant, tables.subscriptions.get(&tenant.id))))
     }
 
     async fn subscription(&mut self, tenant: TenantId) -> Result<Option<Subscription>, StoreError> {
@@ -110,7 +97,7 @@ impl TenantWrites for MemoryTransaction {
         now: Timestamp,
     ) -> Result<Option<(Entitlement, RateDecision)>, StoreError> {
         let full_at = self.tables().buckets.get(&limit.bucket).copied().unwrap_or(now);
-        Ok(self.tables().entitlement(tenant).map(|entitlement| (entitlement, decide(full_at, limit.rate, now))))
+        Ok(self.tables().entitlement(tenant).map(|entitlement| (entitlement, limit.rate.decide(full_at, now))))
     }
 
     async fn lock_tenant(&mut self, tenant: TenantId) -> Result<Option<Entitlement>, StoreError> {

@@ -1,13 +1,12 @@
 use time::Duration;
 
 use super::{
-    outbox::StoredMessage,
     store::{MemoryTransaction, Mode, View},
     tables::{Tables, demand},
 };
 use crate::{
-    Delivery, Event, MessageId, OutboxMessage, Page, PageRequest, StoreError, TenantId, Timestamp, Webhook, WebhookCall,
-    WebhookDelivery, WebhookId, WebhookMessage, WebhookOwner,
+    Delivery, Event, MessageId, OutboxMessage, Page, PageRequest, StoreError, StoredMessage, TenantId, Timestamp, Webhook,
+    WebhookCall, WebhookDelivery, WebhookId, WebhookMessage, WebhookOwner,
     ports::{WebhookReads, WebhookWrites},
 };
 

@@ -12,6 +12,14 @@ pub struct BatchFilter {
     pub label: Option<Label>,
 }
 
+impl BatchFilter {
+    /// Whether a list with this filter has the batch.
+    #[must_use]
+    pub fn keeps(&self, batch: &Batch) -> bool {
+        self.tenant.is_none_or(|tenant| batch.tenant_id == tenant) && (self.label.is_none() || batch.label == self.label)
+    }
+}
+
 /// What one call of [`BatchWrites::revoke_batch_codes`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RevokedCodes {

@@ -30,6 +30,17 @@ pub struct CodeFilter {
     pub hint: Option<CodeHint>,
 }
 
+impl CodeFilter {
+    /// Whether a list with this filter has the code, as it is at `now`.
+    #[must_use]
+    pub fn keeps(&self, code: &Code, now: Timestamp) -> bool {
+        self.status.is_none_or(|status| code.status(now) == status)
+            && (self.label.is_none() || code.label == self.label)
+            && self.batch.is_none_or(|batch| code.batch_id == batch)
+            && self.hint.as_ref().is_none_or(|hint| code.hint == hint.as_str())
+    }
+}
+
 /// Reads of codes.
 pub trait CodeReads {
     /// One of a tenant's codes.

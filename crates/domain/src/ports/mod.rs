@@ -9,6 +9,22 @@
 //! - **Tenant first.** Where a tenant is named, another tenant's row is as good as missing.
 //! - **Conditional writes decide races.** A write that may lose says so with `false` or `None`; a read before it decides nothing.
 //! - **A failed statement leaves the transaction usable or fails it whole**, and a transaction that is dropped leaves no trace.
+//!
+//! # Writing a store
+//!
+//! Each `async fn` of a trait is declared as `fn .. -> impl Future + Send`, and may be implemented as an `async fn`. Two shapes of store
+//! are known to keep every rule:
+//!
+//! - **Transactions take turns**, by an asynchronous mutex that [`begin`](Store::begin) waits for. Then nobody overtakes anybody: a
+//!   conditional write is a look and a deed, and everything named `lock_`, `hold_` or `confirm_` is a read. Readers see what was committed
+//!   last. The in-memory store is so, and `examples/own-store`.
+//! - **Transactions race**, as on PostgreSQL. Then each conditional write is one statement that decides, and `lock_` and `hold_` take
+//!   the locks that their docs ask for, in the order tenant, code, project, ledger, audit.
+//!
+//! [`Store::parking`] needs a transaction inside a transaction: a savepoint, or a copy of what was written. Where nothing can be done in
+//! one step, leave [`Store::activate_at_once`] and [`Store::sign_in_at_once`] as they are. What is done to a row is mostly in this crate
+//! already: filters say what they keep ([`CodeFilter::keeps`]), [`Rate::decide`](crate::Rate::decide) is the arithmetic of a limit,
+//! [`StoredMessage`](crate::StoredMessage) a message with all that becomes of it, and the feature `rows` makes them serialise.
 
 mod api_keys;
 mod at_once;

@@ -12,6 +12,15 @@ pub struct PlanFilter {
     pub archived: Option<bool>,
 }
 
+impl PlanFilter {
+    /// Whether a list with this filter has the plan.
+    #[must_use]
+    pub fn keeps(&self, plan: &Plan) -> bool {
+        self.archived.is_none_or(|archived| plan.archived_at.is_some() == archived)
+            && self.search.as_ref().is_none_or(|text| plan.name.as_str().to_lowercase().contains(&text.to_lowercase()))
+    }
+}
+
 /// Reads of plans.
 pub trait PlanReads {
     /// A plan, archived or not.

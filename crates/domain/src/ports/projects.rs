@@ -14,6 +14,15 @@ pub struct ProjectFilter {
     pub status: Option<ProjectStatus>,
 }
 
+impl ProjectFilter {
+    /// Whether a list with this filter has the project.
+    #[must_use]
+    pub fn keeps(&self, project: &Project) -> bool {
+        self.status.is_none_or(|status| project.status == status)
+            && self.search.as_ref().is_none_or(|text| project.details.search_text(&project.slug).contains(&text.to_lowercase()))
+    }
+}
+
 /// Whose projects an operator lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
@@ -23,6 +32,18 @@ pub enum Ownership {
     Nobody,
     /// One tenant's.
     Tenant(TenantId),
+}
+
+impl Ownership {
+    /// Whether the project is one of those.
+    #[must_use]
+    pub fn keeps(self, project: &Project) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Nobody => project.tenant_id.is_none(),
+            Self::Tenant(tenant) => project.tenant_id == Some(tenant),
+        }
+    }
 }
 
 /// Reads of projects.

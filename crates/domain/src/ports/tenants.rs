@@ -19,6 +19,21 @@ pub struct TenantFilter {
     pub suspended: Option<bool>,
 }
 
+impl TenantFilter {
+    /// Whether a list with this filter has the tenant, whose subscription this is.
+    #[must_use]
+    pub fn keeps(&self, tenant: &Tenant, subscription: Option<&Subscription>) -> bool {
+        let has = |text: &String| {
+            let text = text.to_lowercase();
+            tenant.slug.as_str().to_lowercase().contains(&text) || tenant.name.as_str().to_lowercase().contains(&text)
+        };
+        self.search.as_ref().is_none_or(has)
+            && self.plan_id.is_none_or(|plan| subscription.is_some_and(|row| row.plan_id == plan))
+            && self.state.is_none_or(|state| subscription.is_some_and(|row| row.state == state))
+            && self.suspended.is_none_or(|suspended| tenant.suspended_at.is_some() == suspended)
+    }
+}
+
 /// Reads of tenants and their subscriptions.
 pub trait TenantReads {
     /// A tenant, suspended or not.
