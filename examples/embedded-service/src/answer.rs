@@ -80,8 +80,7 @@ macro_rules! refusals {
             fn from(error: $error) -> Self {
                 match error {
                     $error::Store(failure) => Self::Store(failure),
-                    $($error::$variant { .. })|+ => Self::$kind(error.to_string()),
-                    #[allow(unreachable_patterns, reason = "of some there is no other")]
+                    told if matches!(told, $($error::$variant { .. })|+) => Self::$kind(told.to_string()),
                     other => Self::$other(other.to_string()),
                 }
             }

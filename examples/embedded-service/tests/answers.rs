@@ -1,5 +1,5 @@
 //! Every answer of the service, over HTTP, on each store: the code that works, and why another doesn't.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use embedded_service::{hasher::KeyedHasher, routes::routes, service::Service};
 use reqwest::{Client, Method};
