@@ -4,12 +4,17 @@ use std::{fmt, net::IpAddr};
 
 use data_encoding::BASE64URL_NOPAD;
 use tenantry_domain::{
-    BucketKey, ChallengeId, CodeDigest, CodeHasher, Entropy, Fingerprint, IdempotencyKey, InvalidValue, KeyId, KeyedCodeDigest,
-    OtpAccount, OtpMac, OtpPurpose, PlainCode, TenantId, TokenDigest,
+    BucketKey, ChallengeId, CodeDigest, CodeHasher, CodeText, Entropy, Fingerprint, IdempotencyKey, InvalidValue, KeyId,
+    KeyedCodeDigest, LegacyCode, OtpAccount, OtpMac, OtpPurpose, PlainCode, TenantId, TokenDigest,
 };
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{PlainOtp, PlainToken, TokenKind, certificates::CertificateKey, seal::Sealed};
+use crate::{
+    PlainOtp, PlainToken, TokenKind,
+    certificates::CertificateKey,
+    legacy::{LegacyDigest, LegacyScheme},
+    seal::Sealed,
+};
 
 /// Keys by which codes, tokens and one-time passwords are digested, messages sealed, and certificates signed.
 ///
@@ -23,6 +28,8 @@ pub struct KeyRing {
     keys: Vec<RingKey>,
     /// The place of the one that signs.
     signing: usize,
+    /// What is known of an older portal's codes.
+    legacy: LegacyScheme,
 }
 
 /// One key, and what is derived from it.
@@ -36,6 +43,7 @@ struct RingKey {
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 struct DerivedKeys {
     codes: [u8; 32],
+    legacy_codes: [u8; 32],
     tokens: [u8; 32],
     otps: [u8; 32],
     seal: [u8; 32],
@@ -111,7 +119,7 @@ impl KeyRing {
             keys.push(key);
         }
         match signing {
-            Some(signing) => Ok(Self { keys, signing }),
+            Some(signing) => Ok(Self { keys, signing, legacy: LegacyScheme::Unused }),
             None if keys.is_empty() => Err(KeyRingError::Empty),
             None => Err(KeyRingError::NoneSigns),
         }
@@ -126,6 +134,19 @@ impl KeyRing {
         let mut key = Zeroizing::new([0; 32]);
         entropy.fill(key.as_mut());
         Zeroizing::new(format!("{id}:{}\n", BASE64URL_NOPAD.encode(key.as_ref())))
+    }
+
+    /// The same keys, with what is known of an older portal's codes.
+    #[must_use]
+    pub fn with_legacy(self, legacy: LegacyScheme) -> Self {
+        Self { legacy, ..self }
+    }
+
+    /// What is stored of an older portal's code that is taken over, by the signing key: a keyed digest of what the older portal kept, so that
+    /// its pepper alone is of no use to who has the database.
+    #[must_use]
+    pub fn adopted_digest(&self, kept: LegacyDigest) -> KeyedCodeDigest {
+        KeyedCodeDigest { digest: self.signing().legacy_digest(kept), key_id: self.signing().id.for_legacy() }
     }
 
     /// The name of the key that signs.
@@ -300,6 +321,22 @@ impl CodeHasher for KeyRing {
     fn candidates(&self, code: &PlainCode) -> Vec<CodeDigest> {
         self.by_use().map(|key| key.code_digest(code)).collect()
     }
+
+    fn read(&self, text: &str) -> Result<CodeText, InvalidValue> {
+        match self.legacy {
+            LegacyScheme::Unused => PlainCode::parse(text).map(CodeText::from),
+            LegacyScheme::WithoutPepper | LegacyScheme::Peppered(_) => CodeText::parse_either(text),
+        }
+    }
+
+    fn legacy_digest(&self, code: &LegacyCode) -> Option<KeyedCodeDigest> {
+        self.legacy.digest(code).map(|kept| self.adopted_digest(kept))
+    }
+
+    fn legacy_candidates(&self, code: &LegacyCode) -> Vec<CodeDigest> {
+        let kept = self.legacy.digest(code);
+        kept.iter().flat_map(|kept| self.by_use().map(|key| key.legacy_digest(*kept))).collect()
+    }
 }
 
 impl fmt::Debug for KeyRing {
@@ -334,6 +371,10 @@ impl RingKey {
         CodeDigest::from_bytes(keyed(&self.derived.codes, [code.reveal().as_bytes()]))
     }
 
+    fn legacy_digest(&self, kept: LegacyDigest) -> CodeDigest {
+        CodeDigest::from_bytes(keyed(&self.derived.legacy_codes, [kept.as_bytes().as_slice()]))
+    }
+
     fn token_digest<K: TokenKind>(&self, token: &PlainToken<K>) -> TokenDigest {
         TokenDigest::from_bytes(keyed(&self.derived.tokens, [token.reveal().as_bytes()]))
     }
@@ -355,6 +396,7 @@ impl DerivedKeys {
     fn new(root: &[u8; 32]) -> Self {
         Self {
             codes: blake3::derive_key("tenantry 2026 v1 activation code digests", root),
+            legacy_codes: blake3::derive_key("tenantry 2026 v1 legacy activation code digests", root),
             tokens: blake3::derive_key("tenantry 2026 v1 token digests", root),
             otps: blake3::derive_key("tenantry 2026 v1 one-time password digests", root),
             seal: blake3::derive_key("tenantry 2026 v1 sealed messages", root),

@@ -20,6 +20,7 @@ mod caller;
 mod certificates;
 mod configured_key;
 mod keyring;
+mod legacy;
 mod mail;
 mod operator_account;
 mod otp;
@@ -43,6 +44,7 @@ pub use {
     certificates::CertificateKey,
     configured_key::OperatorKey,
     keyring::{KeyRing, KeyRingError},
+    legacy::{LegacyDigest, LegacyPepper, LegacyScheme},
     mail::OtpMail,
     otp::PlainOtp,
     policy::{AuthPolicy, PolicyError},

@@ -27,7 +27,7 @@
 //! let project = create_project(&store, &cx, acme.tenant.id, NewProject { slug: None, details }).await?;
 //!
 //! let typed = code.reveal();
-//! let request = ActivateProject { tenant: acme.tenant.id, project: project.id, with: ActivateWith::Code(code), guesses: None };
+//! let request = ActivateProject { tenant: acme.tenant.id, project: project.id, with: ActivateWith::Code(code.into()), guesses: None };
 //! let active = activate_project(&store, &cx, &PlainHasher, &request).await?;
 //! assert_eq!(active.status, ProjectStatus::Active);
 //! // Whoever missed the answer asks again: the same project, and nothing more is consumed.
@@ -83,6 +83,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 
+mod adoption;
 mod api_key;
 mod audit;
 mod audit_filter;
@@ -136,6 +137,7 @@ pub use clock::SystemClock;
 #[cfg(feature = "system")]
 pub use entropy::SystemEntropy;
 pub use {
+    adoption::{Adopted, AdoptedKind, AdoptedRow, Adoption},
     api_key::{ApiKey, ApiKeyId},
     audit::{Action, Actor, AuditEvent, AuditEventId, Outcome, Target},
     audit_filter::{ActionFilter, ActorFilter, AuditFilter},

@@ -155,7 +155,7 @@ pub struct Finding {
 pub struct KeyInUse {
     /// Its name.
     pub key_id: KeyId,
-    /// What was made with it: `codes`, `passwords`, `messages` or `answers`.
+    /// What was made with it: `codes`, `adopted codes`, `passwords`, `messages` or `answers`.
     pub rows_of: String,
     /// How many.
     pub rows: u64,
@@ -220,6 +220,28 @@ impl Inspection {
             WHERE key_id IS NOT NULL AND expires_at > $1 GROUP BY key_id ORDER BY 1, 2";
 
         self.0.list::<KeyRow>(self.0.sql(KEYS, [DbTime::from(now).into()])).await
+    }
+
+    /// How many rows of each table were taken over from each older portal, whatever became of them since.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn adopted(&mut self) -> Result<Vec<AdoptedCount>, StoreError> {
+        const ADOPTED: &str =
+            "SELECT source, kind, count(*) AS adopted FROM adopted_rows GROUP BY source, kind ORDER BY source, kind";
+
+        self.0.list::<AdoptedCount>(self.0.sql(ADOPTED, [])).await
+    }
+
+    /// How many codes of older portals could be used at `now` if their pepper is known. It looks through all codes.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn usable_adopted_codes(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        const USABLE: &str = "SELECT count(*) FROM activation_codes WHERE key_id LIKE 'legacy.%' AND revoked_at IS NULL
+            AND use_count < max_uses AND (expires_at IS NULL OR expires_at > $1)";
+
+        self.0.count("count of adopted codes", self.0.sql(USABLE, [DbTime::from(now).into()])).await
     }
 
     /// PostgreSQL's settings that decide whether a commit survives a crash, by name and value; none on SQLite, where the store decides
@@ -307,7 +329,29 @@ impl Row for KeyRow {
     const WHAT: &'static str = "key in use";
 
     fn into_value(self) -> Result<KeyInUse, Corruption> {
-        Ok(KeyInUse { key_id: KeyId::from_stored(self.key_id), rows_of: self.rows_of, rows: self.counted.try_into()? })
+        let key_id = KeyId::from_stored(self.key_id);
+        let rows_of = if key_id.is_legacy() { format!("adopted {}", self.rows_of) } else { self.rows_of };
+        Ok(KeyInUse { key_id: key_id.in_ring(), rows_of, rows: self.counted.try_into()? })
+    }
+}
+
+/// How many rows of a table were taken over from an older portal.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct AdoptedCount {
+    /// Which older portal.
+    pub source: String,
+    /// What they are: `plan`, `tenant`, `subscription`, `code`, `project`.
+    pub kind: String,
+    /// How many.
+    pub adopted: i64,
+}
+
+impl Row for AdoptedCount {
+    type Value = Self;
+    const WHAT: &'static str = "count of adopted rows";
+
+    fn into_value(self) -> Result<Self, Corruption> {
+        Ok(self)
     }
 }
 

@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 mod activation;
+mod adoption;
 mod api_keys;
 mod audit;
 mod batches;
@@ -30,6 +31,7 @@ mod idempotency;
 mod inspection;
 mod ledger;
 mod limits;
+mod older_portal;
 mod operator_sessions;
 mod operators;
 mod options;
@@ -52,7 +54,8 @@ pub use crate::{
     connection::{Connection, OpenTransaction, Pooled},
     figures::{OutboxFigures, PoolFigures},
     handle::Handle,
-    inspection::{Finding, Inspection, Invariant, KeyInUse},
+    inspection::{AdoptedCount, Finding, Inspection, Invariant, KeyInUse},
+    older_portal::{OlderPortalError, OlderRow, OlderTable, WantedField, WantedTable, read_older_portal},
     options::Options,
     store::DatabaseStore,
 };

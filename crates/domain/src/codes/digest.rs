@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use subtle::ConstantTimeEq;
 
-use crate::{InvalidValue, PlainCode};
+use crate::{CodeText, InvalidValue, LegacyCode, PlainCode};
 
 /// A keyed digest of an activation code's text. Without the key it neither gives the code away nor lets guesses be tested.
 /// Compared in constant time.
@@ -57,6 +57,27 @@ impl KeyId {
         Ok(Self(text.to_owned()))
     }
 
+    /// What is before a key's name where the digest is of an older portal's; no key ring has a key with a full stop in its name.
+    const LEGACY: &str = "legacy.";
+
+    /// This key's name beside a digest of an older portal's code, so that a store tells the two schemes apart.
+    #[must_use]
+    pub fn for_legacy(&self) -> Self {
+        Self(format!("{}{}", Self::LEGACY, self.0))
+    }
+
+    /// Whether it stands beside a digest of an older portal's code.
+    #[must_use]
+    pub fn is_legacy(&self) -> bool {
+        self.0.starts_with(Self::LEGACY)
+    }
+
+    /// The name that the key has in its key ring, whatever it made.
+    #[must_use]
+    pub fn in_ring(&self) -> Self {
+        Self(self.0.strip_prefix(Self::LEGACY).unwrap_or(&self.0).to_owned())
+    }
+
     /// Takes a key id that a store read.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
@@ -100,4 +121,24 @@ pub trait CodeHasher: Send + Sync {
 
     /// The digests under every key that still verifies, the signing key's first, for a code that is being looked up.
     fn candidates(&self, code: &PlainCode) -> Vec<CodeDigest>;
+
+    /// Reads a text as it was typed. Without an older portal, only Tenantry's own codes are ones.
+    ///
+    /// # Errors
+    /// `code_malformed`, for what is no code.
+    fn read(&self, text: &str) -> Result<CodeText, InvalidValue> {
+        PlainCode::parse(text).map(CodeText::from)
+    }
+
+    /// The digest of an older portal's code under the present signing key. `None` where there is no older portal, or not what it takes.
+    fn legacy_digest(&self, code: &LegacyCode) -> Option<KeyedCodeDigest> {
+        let _ = code;
+        None
+    }
+
+    /// The digests of an older portal's code under every key that still verifies, the signing key's first.
+    fn legacy_candidates(&self, code: &LegacyCode) -> Vec<CodeDigest> {
+        let _ = code;
+        Vec::new()
+    }
 }

@@ -3,11 +3,13 @@
 mod batch;
 mod digest;
 mod hint;
+mod legacy;
 mod record;
 mod text;
 
 pub use batch::{Batch, BatchId, BatchSource, BatchState};
 pub use digest::{CodeDigest, CodeHasher, KeyId, KeyedCodeDigest};
 pub use hint::CodeHint;
+pub use legacy::{CodeText, LegacyCode};
 pub use record::{Code, CodeId, CodeStatus, NewCode, NewCodeText};
 pub use text::PlainCode;

@@ -43,7 +43,7 @@ impl PlainCode {
         let malformed = |detail: &str| InvalidValue::new("code_malformed", detail);
         let mut symbols = [0; SYMBOLS];
         let mut length = 0;
-        for c in text.chars().filter(|c| !matches!(c, '-' | ' ' | '\t' | '\u{a0}' | '\u{2010}'..='\u{2015}')) {
+        for c in text.chars().filter(|&c| !is_separator(c)) {
             let value = symbol_value(c).ok_or_else(|| malformed("a code has only digits and letters without U"))?;
             let slot = symbols.get_mut(length).ok_or_else(|| malformed("a code has 16 symbols; this has more"))?;
             *slot = value;
@@ -104,6 +104,11 @@ fn symbol_value(c: char) -> Option<u8> {
     };
     let byte = u8::try_from(canonical).ok()?;
     ALPHABET.iter().position(|&symbol| symbol == byte).and_then(|place| u8::try_from(place).ok())
+}
+
+/// What people put between symbols: hyphens of all kinds, blanks.
+pub(super) const fn is_separator(c: char) -> bool {
+    matches!(c, '-' | ' ' | '\t' | '\u{a0}' | '\u{2010}'..='\u{2015}')
 }
 
 /// A symbol as people type it, as it is shown.

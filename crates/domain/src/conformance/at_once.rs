@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::world::{RACERS, World, first_page, later, noon, race};
 use crate::{
-    ActivateError, ActivateProject, ActivateWith, AuditEvent, AuditFilter, BucketKey, CodeHasher, CodeId, CodeOrder, Id, Limit,
-    OtpChallenge, Project, ProjectId, ProjectStatus, Rate, Refusal, StoreError, SubscriptionState, Target, TenantId, Timestamp,
-    WebhookOwner, activate_project, memory::PlainHasher, ports::*,
+    ActivateError, ActivateProject, ActivateWith, AuditEvent, AuditFilter, BucketKey, CodeId, CodeOrder, Id, Limit, OtpChallenge,
+    Project, ProjectId, ProjectStatus, Rate, Refusal, StoreError, SubscriptionState, Target, TenantId, Timestamp, WebhookOwner,
+    activate_project, memory::PlainHasher, ports::*,
 };
 
 /// A store that takes every step by itself.
@@ -180,7 +180,7 @@ pub async fn one_step_is_refused_by_all_that_refuses_the_steps<S: Store>(store: 
     let (tenant, other) = (world.tenant().await, world.tenant().await);
     let (code, project) = (world.code(tenant, 1).await, world.project(tenant).await);
     let by = |text: &ActivateWith| match text {
-        ActivateWith::Code(text) => ActivationBy::Digest(PlainHasher.digest(text).digest),
+        ActivateWith::Code(text) => ActivationBy::Digest(text.digest(&PlainHasher).unwrap().digest),
         ActivateWith::CodeId(id) => ActivationBy::Id(*id),
         ActivateWith::NextAvailable => ActivationBy::NextAvailable,
     };

@@ -21,7 +21,7 @@ pub struct Issued {
 impl Issued {
     /// To activate by this code's text.
     pub fn by_text(&self) -> ActivateWith {
-        ActivateWith::Code(self.text.clone())
+        ActivateWith::Code(self.text.clone().into())
     }
 
     /// To activate by this code's identifier.

@@ -128,7 +128,7 @@ pub async fn guesses_are_counted_and_then_no_text_is_looked_at<S: Store>(store: 
     let (own, foreign) = (world.code(tenant, 1).await, world.code(stranger, 1).await);
     let guesses = Some(Limit { bucket: world.bucket(), rate: RATE });
     let with = async |with| ActivateProject { tenant, project: world.project(tenant).await, with, guesses };
-    let text = async |text: &PlainCode| with(ActivateWith::Code(text.clone())).await;
+    let text = async |text: &PlainCode| with(ActivateWith::Code(text.clone().into())).await;
     let unknown = PlainCode::generate(&SeededEntropy::new(99));
 
     // Two wrong ones, and many that aren't held against anybody.
@@ -145,7 +145,7 @@ pub async fn guesses_are_counted_and_then_no_text_is_looked_at<S: Store>(store: 
         assert!(matches!(by_id, Err(ActivateError::Refused(Refusal::UnknownCode))), "{by_id:?}");
     }
     // The third, at a project that is active already: the answer says nothing of the text, and it counts.
-    let again = ActivateProject { with: ActivateWith::Code(unknown.clone()), ..right.clone() };
+    let again = ActivateProject { with: ActivateWith::Code(unknown.clone().into()), ..right.clone() };
     let refused = world.activate_within(&again, noon()).await;
     assert!(matches!(refused, Err(ActivateError::Refused(Refusal::AlreadyActive))), "{refused:?}");
 
@@ -168,7 +168,7 @@ pub async fn racing_guesses_are_all_charged<S: Store>(store: S) {
     let projects = world.projects(tenant, RACERS).await;
     let answers = race(RACERS, async |racer| {
         let unknown = PlainCode::generate(&SeededEntropy::new(100 + racer as u64));
-        let with = ActivateWith::Code(unknown);
+        let with = ActivateWith::Code(unknown.into());
         let request = ActivateProject { tenant, project: projects[racer], with, guesses: Some(limit) };
         world.activate_within(&request, noon()).await
     })

@@ -28,6 +28,7 @@ mod suite;
 mod world;
 
 pub mod activation;
+pub mod adoption;
 pub mod api_keys;
 pub mod at_once;
 pub mod audit;

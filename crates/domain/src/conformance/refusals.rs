@@ -62,7 +62,7 @@ pub async fn an_unknown_code_is_refused<S: Store>(store: S) {
     let (tenant, other) = (world.tenant().await, world.tenant().await);
     let (code, project) = (world.code(tenant, 1).await, world.project(tenant).await);
     let foreign = world.code(other, 1).await;
-    let nobodys = ActivateWith::Code(PlainCode::generate(&SeededEntropy::new(99)));
+    let nobodys = ActivateWith::Code(PlainCode::generate(&SeededEntropy::new(99)).into());
     for with in [foreign.by_text(), foreign.by_id(), nobodys, ActivateWith::CodeId(world.id(noon()))] {
         let refusal = world.refused(tenant, &code, project, with, Some("code_unknown")).await;
         assert_eq!(refusal, Refusal::UnknownCode);

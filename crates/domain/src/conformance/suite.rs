@@ -98,6 +98,12 @@ macro_rules! conformance_rules {
                 racing_codes_for_one_project_have_one_winner,
                 a_repeated_activation_consumes_nothing,
             }
+            adoption {
+                an_adopted_row_is_remembered_and_not_taken_again,
+                an_adoption_writes_all_that_belongs_to_it,
+                racing_adoptions_have_one_winner,
+                an_adopted_code_activates_by_its_old_text,
+            }
             api_keys {
                 an_api_key_is_read_as_it_was_written,
                 an_api_key_is_found_by_any_of_its_digests,

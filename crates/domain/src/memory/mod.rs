@@ -7,6 +7,7 @@
 //! A transaction copies each table that it writes to (the rows are shared), and lists look at every row of their table: right for
 //! thousands of rows, not for millions.
 
+mod adoption;
 mod api_keys;
 mod audit;
 mod batches;

@@ -2,10 +2,10 @@
 
 use super::table::Table;
 use crate::{
-    ApiKey, ApiKeyId, AuditEvent, AuditEventId, Batch, BatchId, BootstrapLink, BucketKey, CalendarMonth, ChallengeId, Code,
-    CodeId, IdempotencyKey, KeyClaim, MessageId, Operator, OperatorId, OperatorSession, OperatorSessionId, OtpChallenge, Plan,
-    PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session, SessionId, StoreError, StoredMessage,
-    Subscription, Tenant, TenantId, Timestamp, Webhook, WebhookId,
+    AdoptedKind, AdoptedRow, ApiKey, ApiKeyId, AuditEvent, AuditEventId, Batch, BatchId, BootstrapLink, BucketKey, CalendarMonth,
+    ChallengeId, Code, CodeId, IdempotencyKey, KeyClaim, MessageId, Operator, OperatorId, OperatorSession, OperatorSessionId,
+    OtpChallenge, Plan, PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session, SessionId, StoreError,
+    StoredMessage, Subscription, Tenant, TenantId, Timestamp, Webhook, WebhookId,
 };
 
 /// The state of a store. A clone costs one reference count a table.
@@ -36,6 +36,8 @@ pub struct Tables {
     pub api_key_audits: Table<ApiKeyId, Timestamp>,
     pub bootstrap_links: Table<[u8; 32], BootstrapLink>,
     pub webhooks: Table<WebhookId, Webhook>,
+    /// By older portal, table and key there.
+    pub adopted: Table<(String, AdoptedKind, String), AdoptedRow>,
 }
 
 /// What a database calls a constraint.

@@ -26,6 +26,7 @@
 //! already: filters say what they keep ([`CodeFilter::keeps`]), [`Rate::decide`](crate::Rate::decide) is the arithmetic of a limit,
 //! [`StoredMessage`](crate::StoredMessage) a message with all that becomes of it, and the feature `rows` makes them serialise.
 
+mod adoption;
 mod api_keys;
 mod at_once;
 mod audit;
@@ -53,6 +54,7 @@ use std::future::{self, Future};
 
 use crate::{Project, Tenant};
 
+pub use adoption::{AdoptionReads, AdoptionWrites};
 pub use api_keys::{ApiKeyReads, ApiKeyWrites};
 pub use at_once::{Activation, ActivationBy, SignIn};
 pub use audit::{ActorNames, AuditReads, AuditWrites};
@@ -149,6 +151,7 @@ pub trait Reader:
     + StatsReads
     + OutboxReads
     + WebhookReads
+    + AdoptionReads
     + Send
 {
 }
@@ -170,6 +173,7 @@ impl<T> Reader for T where
         + StatsReads
         + OutboxReads
         + WebhookReads
+        + AdoptionReads
         + Send
 {
 }
@@ -199,6 +203,7 @@ pub trait Transaction:
     + BootstrapWrites
     + HousekeepingWrites
     + WebhookWrites
+    + AdoptionWrites
 {
     /// Makes the writes lasting and visible, all of them or none. After `Ok` they survive a crash of this process and, for a store
     /// on disk, of the machine.

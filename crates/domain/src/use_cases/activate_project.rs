@@ -4,9 +4,9 @@ use time::Duration;
 use tracing::{info, warn};
 
 use crate::{
-    Action, AuditEvent, Chain, Code, CodeHasher, CodeId, Context, Entitlement, EventType, Happening, Id, Limit, Named, PlainCode,
-    Project, ProjectId, RateDecision, Redemption, Refusal, Situation, StoreError, SubscriptionState, Target, TenantAction,
-    TenantId, Usable, event::announce, ports::*, quota_threshold,
+    Action, AuditEvent, Chain, Code, CodeHasher, CodeId, CodeText, Context, Entitlement, EventType, Happening, Id,
+    KeyedCodeDigest, Limit, Named, Project, ProjectId, RateDecision, Redemption, Refusal, Situation, StoreError,
+    SubscriptionState, Target, TenantAction, TenantId, Usable, event::announce, ports::*, quota_threshold,
 };
 
 /// Which project to activate, and with what.
@@ -26,7 +26,7 @@ pub struct ActivateProject {
 #[derive(Clone, Debug)]
 pub enum ActivateWith {
     /// A code's text.
-    Code(PlainCode),
+    Code(CodeText),
     /// One of the tenant's codes, which its sign-in entitles it to.
     CodeId(CodeId),
     /// Whichever of the tenant's codes is available.
@@ -93,7 +93,10 @@ async fn at_once<S: Store>(
     request: &ActivateProject,
 ) -> Result<Option<Project>, StoreError> {
     let (with, by_text) = match &request.with {
-        ActivateWith::Code(text) => (ActivationBy::Digest(hasher.digest(text).digest), true),
+        ActivateWith::Code(text) => match text.digest(hasher) {
+            Some(signing) => (ActivationBy::Digest(signing.digest), true),
+            None => return Ok(None),
+        },
         ActivateWith::CodeId(id) => (ActivationBy::Id(*id), false),
         ActivateWith::NextAvailable => (ActivationBy::NextAvailable, false),
     };
@@ -223,7 +226,7 @@ async fn chosen_code(
 ) -> Result<Named<Code>, StoreError> {
     let found = match with {
         ActivateWith::NextAvailable => return Ok(Named::Nothing),
-        ActivateWith::Code(text) => tx.code_by_digests(&hasher.candidates(text)).await?,
+        ActivateWith::Code(text) => tx.code_by_digests(&text.candidates(hasher)).await?,
         ActivateWith::CodeId(id) => tx.code(tenant, *id).await?,
     };
     let own = found.as_ref().is_some_and(|code| code.tenant_id == tenant);
@@ -246,8 +249,8 @@ async fn consume(
     let &ActivateProject { tenant, ref with, .. } = request;
     let text = match with {
         ActivateWith::Code(text) => {
-            let rekeyed = Some(hasher.digest(text)).filter(|signing| signing.digest != code.digest);
-            Some(UsedText { candidates: hasher.candidates(text), rekeyed })
+            let stored = KeyedCodeDigest { digest: code.digest, key_id: code.key_id.clone() };
+            Some(UsedText { candidates: text.candidates(hasher), rekeyed: text.rekeyed(hasher, &stored) })
         }
         ActivateWith::CodeId(_) | ActivateWith::NextAvailable => None,
     };

@@ -1,6 +1,4 @@
-use crate::{
-    Code, CodeHasher, Named, PlainCode, ProjectId, Refusal, Situation, StoreError, TenantId, Timestamp, Usable, ports::*,
-};
+use crate::{Code, CodeHasher, Named, ProjectId, Refusal, Situation, StoreError, TenantId, Timestamp, Usable, ports::*};
 
 /// A code's text, and who would use it for what.
 #[derive(Clone, Copy)]
@@ -44,12 +42,12 @@ pub async fn check_code<S: Store>(
     hasher: &dyn CodeHasher,
     request: CheckCode<'_>,
 ) -> Result<CheckedCode, CheckCodeError> {
-    let text = match PlainCode::parse(request.text) {
+    let text = match hasher.read(request.text) {
         Ok(text) => text,
         Err(invalid) => return Ok(CheckedCode { verdict: Err(Refusal::Malformed(invalid)), code: None }),
     };
     let mut reader = store.reader();
-    let code = reader.code_by_digests(&hasher.candidates(&text)).await?;
+    let code = reader.code_by_digests(&text.candidates(hasher)).await?;
     let project = match request.project {
         None => Named::Nothing,
         Some(id) => Named::looked_up(reader.project_of_anyone(id).await?),

@@ -4,6 +4,7 @@
 //! into the audit trail of the same transaction.
 
 mod activate_project;
+mod adopt;
 mod assign_project;
 mod attempt;
 mod audit_forbidden;
@@ -29,6 +30,7 @@ mod subscriptions;
 mod webhooks;
 
 pub use activate_project::{ActivateError, ActivateProject, ActivateWith, activate_project};
+pub use adopt::{ADOPTED_LABEL, AdoptError, adopt};
 pub use assign_project::{AssignError, assign_project};
 pub use attempt::{ANSWERS_ARE_KEPT, Attempt, AttemptError, Begun, KeyedRequest};
 pub use audit_forbidden::{FORBIDDEN_NOTED, audit_forbidden};

@@ -71,7 +71,7 @@ fn an_issued_code_shows_its_text_nowhere_but_on_demand() {
         let request = ActivateProject {
             tenant,
             project: Id::from_uuid(uuid::Uuid::nil()),
-            with: ActivateWith::Code(batch.codes.first().unwrap().code.clone()),
+            with: ActivateWith::Code(batch.codes.first().unwrap().code.clone().into()),
             guesses: None,
         };
         for shown in [format!("{batch:?}"), format!("{stored:?}"), format!("{request:?}")] {
@@ -90,7 +90,7 @@ fn a_code_activates_until_it_expires_and_not_from_then_on() {
             [portal.create_project(tenant, None).await.unwrap(), portal.create_project(tenant, None).await.unwrap()];
         let end = noon() + Duration::HOUR;
         let activate = async |project, now| {
-            let with = ActivateWith::Code(batch.codes.first().unwrap().code.clone());
+            let with = ActivateWith::Code(batch.codes.first().unwrap().code.clone().into());
             activate_project(
                 &portal.store,
                 &portal.cx(now),

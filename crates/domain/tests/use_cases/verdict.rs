@@ -146,7 +146,7 @@ impl Scene {
     async fn activate(&self, typed: &str) -> Result<Usable, Refusal> {
         let text = PlainCode::parse(typed).map_err(Refusal::Malformed)?;
         let request =
-            ActivateProject { tenant: self.tenant, project: self.project, with: ActivateWith::Code(text), guesses: None };
+            ActivateProject { tenant: self.tenant, project: self.project, with: ActivateWith::Code(text.into()), guesses: None };
         let before = self.everything().await.2.len();
         match activate_project(&self.portal.store, &self.cx(), &PlainHasher, &request).await {
             Ok(_) if self.everything().await.2.len() > before => Ok(Usable::Now),

@@ -1,4 +1,7 @@
-use sea_orm::{ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait};
+use sea_orm::{
+    ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
+    PrimaryKeyTrait,
+};
 use tenantry_domain::{Code, CodeDigest, Id, KeyId, Label};
 use uuid::Uuid;
 
@@ -31,6 +34,27 @@ pub(crate) struct Model {
 pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl From<&Code> for ActiveModel {
+    fn from(code: &Code) -> Self {
+        Self {
+            id: Set(code.id.uuid()),
+            tenant_id: Set(code.tenant_id.uuid()),
+            code_digest: Set(code.digest.as_bytes().to_vec()),
+            key_id: Set(code.key_id.as_str().to_owned()),
+            hint: Set(code.hint.clone()),
+            label: Set(code.label.as_ref().map(|label| label.as_str().to_owned())),
+            max_uses: Set(code.max_uses.into()),
+            use_count: Set(code.use_count.into()),
+            expires_at: Set(code.expires_at.map(Into::into)),
+            used_at: Set(code.used_at.map(Into::into)),
+            revoked_at: Set(code.revoked_at.map(Into::into)),
+            batch_id: Set(code.batch_id.uuid()),
+            created_at: Set(code.created_at.into()),
+            updated_at: Set(code.updated_at.into()),
+        }
+    }
+}
 
 impl Row for Model {
     type Value = Code;

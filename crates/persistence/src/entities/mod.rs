@@ -1,5 +1,6 @@
 //! The tables, and their rows as values of the domain.
 
+pub(crate) mod adopted_rows;
 pub(crate) mod api_keys;
 pub(crate) mod audit_events;
 pub(crate) mod batches;

@@ -12,7 +12,7 @@ use actix_web::{
 };
 use askama::Template;
 use tenantry_domain::{
-    ActivateProject, ActivateWith, Limit, PlainCode, Project, ProjectId, ProjectStatus, ReturnLimits, Transition,
+    ActivateProject, ActivateWith, CodeHasher as _, Limit, Project, ProjectId, ProjectStatus, ReturnLimits, Transition,
     activate_project, change_project, delete_project,
     ports::{ProjectReads as _, Store},
     return_own_activation, transition_project,
@@ -108,7 +108,7 @@ async fn activate<S: Store>(
         let with = if form.ticked("next_available") {
             ActivateWith::NextAvailable
         } else {
-            let code = PlainCode::parse(form.value("code"));
+            let code = state.keys.read(form.value("code"));
             ActivateWith::Code(code.map_err(Problem::code_malformed)?)
         };
         let guesses = Limit { bucket: state.keys.guesses_bucket(who.id()), rate: state.policy.guesses_per_tenant };

@@ -9,7 +9,7 @@ use actix_web::{
 };
 use serde::Deserialize;
 use tenantry_domain::{
-    ActivateProject, ActivateWith, InvalidValue, Limit, PlainCode, ProjectId, ReturnLimits, activate_project, ports::Store,
+    ActivateProject, ActivateWith, CodeHasher, InvalidValue, Limit, ProjectId, ReturnLimits, activate_project, ports::Store,
     return_own_activation,
 };
 use utoipa::ToSchema;
@@ -89,9 +89,9 @@ struct ActivateJson {
 }
 
 impl ActivateJson {
-    fn into_choice(self) -> Result<ActivateWith, Problem> {
+    fn into_choice(self, hasher: &dyn CodeHasher) -> Result<ActivateWith, Problem> {
         match (self.code, self.activation_code_id) {
-            (Some(text), None) => PlainCode::parse(&text).map(ActivateWith::Code).map_err(Problem::code_malformed),
+            (Some(text), None) => hasher.read(&text).map(ActivateWith::Code).map_err(Problem::code_malformed),
             (None, Some(id)) => {
                 id.parse().map(ActivateWith::CodeId).map_err(|invalid| Problem::field("/activation_code_id", invalid))
             }
@@ -111,7 +111,7 @@ pub(crate) async fn activate<S: Store>(
     id: Path<ProjectId>,
     mut body: KeyedBody,
 ) -> Answer {
-    let with = body.read_or_default::<ActivateJson>().await?.into_choice()?;
+    let with = body.read_or_default::<ActivateJson>().await?.into_choice(state.keys.as_ref())?;
     let guesses = Limit { bucket: state.keys.guesses_bucket(who.id()), rate: state.policy.guesses_per_tenant };
     let request = ActivateProject { tenant: who.id(), project: *id, with, guesses: Some(guesses) };
     let was_active = Cell::new(false);

@@ -1,0 +1,78 @@
+//! What is taken over from an older portal, and what is remembered of where it came from.
+
+use uuid::Uuid;
+
+use crate::{Code, Plan, Project, Redemption, Subscription, Tenant, Timestamp};
+
+/// Which table of an older portal a row was in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AdoptedKind {
+    /// Its plans.
+    Plan,
+    /// Its tenants.
+    Tenant,
+    /// Its tenants' subscriptions.
+    Subscription,
+    /// Its activation codes.
+    Code,
+    /// Its projects.
+    Project,
+}
+
+impl AdoptedKind {
+    /// Every one, in the order in which they are taken over.
+    pub const ALL: [Self; 5] = [Self::Plan, Self::Tenant, Self::Subscription, Self::Code, Self::Project];
+
+    /// The word as it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Tenant => "tenant",
+            Self::Subscription => "subscription",
+            Self::Code => "code",
+            Self::Project => "project",
+        }
+    }
+}
+
+/// That a row of an older portal was taken over, and as what. It outlives what it speaks of, so that nothing is taken over twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdoptedRow {
+    /// Which older portal, by the name that its operator gave it.
+    pub source: String,
+    /// Which of its tables.
+    pub kind: AdoptedKind,
+    /// The row's key there, as text.
+    pub old_key: String,
+    /// The identifier here.
+    pub id: Uuid,
+    /// When.
+    pub adopted_at: Timestamp,
+}
+
+/// A row to be taken over, and its key in the older portal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopted<T> {
+    /// The key there, as text.
+    pub old_key: String,
+    /// The row as it is to be here.
+    pub row: T,
+}
+
+/// Rows that are taken over together or not at all. A row that refers to another finds it here, or was taken over before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Adoption {
+    /// Plans.
+    pub plans: Vec<Adopted<Plan>>,
+    /// Tenants.
+    pub tenants: Vec<Adopted<Tenant>>,
+    /// Their subscriptions.
+    pub subscriptions: Vec<Adopted<Subscription>>,
+    /// Codes, each with its uses and its end. Those of a tenant become a batch, whatever their `batch_id` says.
+    pub codes: Vec<Adopted<Code>>,
+    /// Projects, with their tenants and codes or without.
+    pub projects: Vec<Adopted<Project>>,
+    /// One for each use of the codes, so that the ledger is whole.
+    pub redemptions: Vec<Redemption>,
+}
