@@ -3,6 +3,7 @@
 //! The attacks that the tests name by number are those of the security design; `docs/security.md` lists them.
 
 mod activation;
+mod adoption;
 mod api_keys;
 mod attacks;
 mod audit;

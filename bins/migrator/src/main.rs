@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 called wrongly.
 
+mod adopt;
 mod manual;
 
 use std::{
@@ -50,6 +51,8 @@ enum Command {
     Status,
     /// Drop every table and apply every step; only with --environment development
     Fresh,
+    /// Bring tenants, plans, subscriptions, projects and codes of an older portal over; only reports without --apply
+    Adopt(adopt::Arguments),
     /// Write this program's manual pages, in roff, into a folder
     Man {
         /// The folder; it is made if it isn't there
@@ -66,21 +69,25 @@ enum Command {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(written) = manual::written(&arguments.command) {
-        return ended(written.map_err(Into::into));
+        return end(written.map(|()| String::new()).map_err(Into::into));
     }
     let url = match (arguments.database_url, arguments.database_url_file) {
-        (Some(url), _) => url,
+        (Some(url), _) => Some(url),
         (None, Some(file)) => match fs::read_to_string(&file) {
-            Ok(url) => url.trim().to_owned(),
+            Ok(url) => Some(url.trim().to_owned()),
             Err(failure) => {
                 complain(&format!("can't read the database's URL in {}: {failure}", file.display()));
                 return ExitCode::FAILURE;
             }
         },
-        (None, None) => {
-            complain("no database: give --database-url or --database-url-file, or set TENANTRY__DATABASE__URL or .._URL_FILE");
-            return ExitCode::from(2);
-        }
+        (None, None) => None,
+    };
+    if let Command::Adopt(what) = &arguments.command {
+        return end(adopt::run(what, url.as_deref()).await);
+    }
+    let Some(url) = url else {
+        complain("no database: give --database-url or --database-url-file, or set TENANTRY__DATABASE__URL or .._URL_FILE");
+        return ExitCode::from(2);
     };
     if matches!(arguments.command, Command::Fresh) && arguments.environment != "development" {
         complain(
@@ -89,11 +96,13 @@ async fn main() -> ExitCode {
         );
         return ExitCode::from(2);
     }
-    ended(run(&url, &arguments.command).await)
+    end(run(&url, &arguments.command).await)
 }
 
-fn ended(result: Result<(), Box<dyn Error>>) -> ExitCode {
-    match result {
+/// Prints what a command answers, or why it failed.
+fn end(answer: Result<String, Box<dyn Error>>) -> ExitCode {
+    let printed = answer.and_then(|report| Ok(io::stdout().write_all(report.as_bytes())?));
+    match printed {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             complain(&chain(failure.as_ref()));
@@ -102,18 +111,17 @@ fn ended(result: Result<(), Box<dyn Error>>) -> ExitCode {
     }
 }
 
-async fn run(url: &str, command: &Command) -> Result<(), Box<dyn Error>> {
-    let report = match *command {
+async fn run(url: &str, command: &Command) -> Result<String, Box<dyn Error>> {
+    Ok(match *command {
         Command::Up => changed("applied", "nothing to do: every step is applied", &tenantry_migration::up(url).await?),
         Command::Down { steps } => {
             changed("took back", "nothing to do: no step is applied", &tenantry_migration::down(url, steps).await?)
         }
         Command::Status => table(&tenantry_migration::status(url).await?),
         Command::Fresh => changed("applied", "", &tenantry_migration::fresh(url).await?),
-        Command::Man { .. } | Command::Completions { .. } => String::new(),
-    };
-    io::stdout().write_all(report.as_bytes())?;
-    Ok(())
+        // Carried out before: they need no database, or one beside this one.
+        Command::Man { .. } | Command::Completions { .. } | Command::Adopt(_) => String::new(),
+    })
 }
 
 fn changed(verb: &str, nothing: &str, steps: &[String]) -> String {

@@ -16,6 +16,7 @@ mod mail;
 mod manual;
 mod metrics;
 mod observer;
+mod older_codes;
 mod operator_key;
 mod serve;
 mod service_manager;

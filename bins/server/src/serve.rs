@@ -27,6 +27,7 @@ use crate::{
     mail::{Mailer, RunningMailer, Transport, TransportError},
     metrics::{self, Metrics},
     observer::RequestObserver,
+    older_codes,
     operator_key::OperatorKeys,
     service_manager::{ServiceManager, Told},
     terminal,
@@ -80,13 +81,14 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         None => None,
     };
     let metrics = Metrics::new(clock.now());
-    let keys = Arc::new(keys::load(&config.keys_file, config.environment, entropy.as_ref())?);
+    let keys = keys::load(&config.keys_file, config.environment, entropy.as_ref())?;
     let operators = OperatorKeys::new(&config, &keys, entropy.as_ref());
     let store = tokio::select! {
         opened = database::open(&config.database) => opened?,
         // Another process's migration can be waited for, and not be waited for any longer.
         () = signals.next() => return Ok(()),
     };
+    let keys = Arc::new(older_codes::read_by(keys, &config, &store, clock.as_ref()).await);
     let demo_code = match with_demo {
         true => Some(demo::prepare(&store, clock.as_ref(), entropy.as_ref(), &keys).await?),
         false => None,

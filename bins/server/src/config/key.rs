@@ -41,6 +41,7 @@ keys! {
     BRAND_SUPPORT = "brand.support",
     WEBHOOKS_ALLOW_PRIVATE = "webhooks.allow_private",
     KEYS_FILE = "keys.file",
+    KEYS_LEGACY_PEPPER = "keys.legacy_pepper",
     BOOTSTRAP_API_KEY = "bootstrap.api_key",
     BOOTSTRAP_LINK_TTL_SECONDS = "bootstrap.link_ttl_seconds",
     LOG_FORMAT = "log.format",

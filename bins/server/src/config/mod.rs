@@ -17,7 +17,7 @@ mod values;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use tenantry_auth::{ApiKeyToken, AuthPolicy};
+use tenantry_auth::{ApiKeyToken, AuthPolicy, LegacyPepper};
 
 pub use self::{
     addresses::{DatabaseUrl, PublicUrl},
@@ -44,6 +44,8 @@ pub struct Config {
     pub brand: Brand,
     pub webhooks: WebhookConfig,
     pub keys_file: PathBuf,
+    /// What an older portal put before the codes that it digested.
+    pub legacy_pepper: Option<LegacyPepper>,
     /// The operator key for unattended installs.
     pub bootstrap_key: Option<ApiKeyToken>,
     pub log: LogConfig,
@@ -74,6 +76,7 @@ impl Config {
             brand: sections::read_brand(&values)?,
             webhooks: WebhookConfig::read(&values)?,
             keys_file,
+            legacy_pepper: values.text(Key::KEYS_LEGACY_PEPPER)?.and_then(LegacyPepper::new),
             data_dir,
             bootstrap_key: values.parsed(
                 Key::BOOTSTRAP_API_KEY,
@@ -195,6 +198,7 @@ mod tests {
             ("TENANTRY__BOOTSTRAP__API_KEY", key.reveal()),
             ("TENANTRY__DATABASE__URL", "postgres://u:hunter2@h/db"),
             ("TENANTRY__MAIL__URL", "smtps://u:hunter2@h"),
+            ("TENANTRY__KEYS__LEGACY_PEPPER", "hunter2"),
         ]);
         let shown = format!("{:?}", config.unwrap());
         assert!(!shown.contains("hunter2") && !shown.contains(key.reveal()), "{shown}");

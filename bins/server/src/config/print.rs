@@ -53,6 +53,7 @@ fn shown(config: &Config, key: Key) -> Option<String> {
         Key::BRAND_SUPPORT => quoted(brand.support.as_ref()?),
         Key::WEBHOOKS_ALLOW_PRIVATE => webhooks.allow_private.to_string(),
         Key::KEYS_FILE => quoted(&config.keys_file.display()),
+        Key::KEYS_LEGACY_PEPPER => quoted(&config.legacy_pepper.as_ref().map(|_| "***")?),
         Key::BOOTSTRAP_API_KEY => quoted(&config.bootstrap_key.as_ref().map(|_| "***")?),
         Key::BOOTSTRAP_LINK_TTL_SECONDS => policy.bootstrap_link_ttl.whole_seconds().to_string(),
         Key::LOG_FORMAT => quoted(&log.format.as_str()),
@@ -123,6 +124,7 @@ mod tests {
             ("TENANTRY__MAIL__URL", "smtps://u:hunter2@h"),
             ("TENANTRY__HTTP__PUBLIC_URL", "http://portal.example.com"),
             ("TENANTRY__BRAND__SUPPORT", "help@example.com"),
+            ("TENANTRY__KEYS__LEGACY_PEPPER", "hunter2"),
             ("TENANTRY__METRICS__BIND", "127.0.0.1:9464"),
         ]);
         let mut config = config.unwrap();

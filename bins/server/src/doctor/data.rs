@@ -71,7 +71,7 @@ pub async fn check_database(config: &Config, keys: Option<&KeyRing>, report: &mu
     report.ok(NAME);
     if check_schema(&status.pending(), &status.newer(), report) {
         let looked = match store.inspect().await {
-            Ok(inspection) => check_rows(inspection, keys, report).await,
+            Ok(inspection) => check_rows(inspection, config, keys, report).await,
             Err(failure) => Err(failure),
         };
         if let Err(failure) = looked {
@@ -106,11 +106,17 @@ fn check_schema(pending: &[String], newer: &[String], report: &mut Report) -> bo
 }
 
 /// Checks all rows as they are in one moment.
-async fn check_rows(mut inspection: Inspection, keys: Option<&KeyRing>, report: &mut Report) -> Result<(), StoreError> {
+async fn check_rows(
+    mut inspection: Inspection,
+    config: &Config,
+    keys: Option<&KeyRing>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
     check_durability(&inspection.durability().await?, report);
     if let Some(keys) = keys {
         check_key_ids(&mut inspection, keys, report).await?;
     }
+    check_adopted_codes(&mut inspection, config, report).await?;
     for invariant in Invariant::ALL {
         let (name, detail, advice) = about(invariant);
         report.begin(name);
@@ -139,6 +145,28 @@ fn check_durability(settings: &[(String, String)], report: &mut Report) {
         let advice = "set them to on in postgresql.conf, or wherever this database or role has them from";
         report.failed(NAME, Complaint { examples: off, ..Complaint::new(detail, advice) });
     }
+}
+
+/// Codes of an older portal are found by their texts only by who knows its pepper. Not looked for where nothing was taken over.
+async fn check_adopted_codes(inspection: &mut Inspection, config: &Config, report: &mut Report) -> Result<(), StoreError> {
+    const NAME: &str = "adopted_codes";
+
+    let adopted = inspection.adopted().await?;
+    if adopted.is_empty() {
+        return Ok(());
+    }
+    report.begin(NAME);
+    let usable = inspection.usable_adopted_codes(SystemClock.now()).await?;
+    if usable == 0 || config.legacy_pepper.is_some() {
+        report.ok(NAME);
+        return Ok(());
+    }
+    let detail = "codes that were adopted from an older portal can't be found by their texts: its pepper isn't configured";
+    let advice = format!("set {} on every server to what the older portal had", Key::KEYS_LEGACY_PEPPER.env_name());
+    let counts = adopted.iter().map(|count| format!("{}: {} rows of kind {}", count.source, count.adopted, count.kind));
+    let examples = counts.take(Inspection::EXAMPLES).collect();
+    report.failed(NAME, Complaint { found: usable, examples, ..Complaint::new(detail, advice) });
+    Ok(())
 }
 
 /// What a missing key made can't be found or opened any more.
