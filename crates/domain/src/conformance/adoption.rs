@@ -172,9 +172,10 @@ pub async fn an_adoption_writes_all_that_belongs_to_it<S: Store>(store: S) {
 pub async fn racing_adoptions_have_one_winner<S: Store>(store: S) {
     let world = World::new(store);
     let tenant = world.tenant().await;
-    let taken = race(8, async |_| {
-        // Each reads the older portal for itself, and gives the same code another identifier.
-        let code = world.legacy_code(tenant, "AAAA-AAAA-AAAA-AAAA", [1, 1]);
+    let taken = race(8, async |racer| {
+        // Each reads the older portal for itself, and gives the same code another identifier, and by another key another digest.
+        let digest = CodeDigest::from_bytes([u8::try_from(racer).unwrap(); 32]);
+        let code = Code { digest, ..world.legacy_code(tenant, "AAAA-AAAA-AAAA-AAAA", [1, 1]) };
         let redemptions = vec![world.redemption(tenant, &code, None, noon())];
         let adoption = Adoption { codes: vec![adopted("1", code)], redemptions, ..Adoption::default() };
         match adopt(&world.store, &world.cx(later(1)), SOURCE, &adoption).await {
