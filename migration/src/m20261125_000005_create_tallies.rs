@@ -15,7 +15,7 @@
 //! below zero. On SQLite, whose writers take turns, there is one slot.
 
 mod postgres;
-mod sqlite;
+pub(crate) mod sqlite;
 
 use sea_orm_migration::{
     DbErr, MigrationTrait, SchemaManager,
@@ -145,6 +145,6 @@ fn fill(day: fn(&str) -> String, everybody: &str) -> Vec<String> {
 }
 
 /// The day that codes expire on, by their moment.
-fn expires_on(day: fn(&str) -> String, expires_at: &str) -> String {
+pub(crate) fn expires_on(day: fn(&str) -> String, expires_at: &str) -> String {
     format!("coalesce({}, {NEVER})", day(expires_at))
 }

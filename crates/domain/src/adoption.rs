@@ -6,6 +6,7 @@ use crate::{Code, Plan, Project, Redemption, Subscription, Tenant, Timestamp};
 
 /// Which table of an older portal a row was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum AdoptedKind {
     /// Its plans.
     Plan,
@@ -38,6 +39,7 @@ impl AdoptedKind {
 
 /// That a row of an older portal was taken over, and as what. It outlives what it speaks of, so that nothing is taken over twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct AdoptedRow {
     /// Which older portal, by the name that its operator gave it.
     pub source: String,

@@ -95,7 +95,7 @@ async fn activate<S: Store>(
     Json(body): Json<Typed>,
 ) -> Answer {
     let code = PlainCode::parse(&body.code).map_err(|invalid| No::Refused(Refusal::Malformed(invalid)))?;
-    let request = ActivateProject { tenant, project, with: ActivateWith::Code(code), guesses: None };
+    let request = ActivateProject { tenant, project, with: ActivateWith::Code(code.into()), guesses: None };
     let active = activate_project(&service.store, &service.call(), service.hasher(), &request).await?;
     Ok((StatusCode::OK, shown(&active)))
 }

@@ -10,6 +10,7 @@
 //! The others implement a port each, and are named like the files of [`tenantry_domain::ports`]. `tests/conformance.rs` holds the store
 //! against every rule.
 
+mod adoption;
 mod api_keys;
 mod audit;
 mod batches;

@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 
 use tenantry_domain::{
-    ApiKey, ApiKeyId, AuditEvent, Batch, BootstrapLink, CalendarMonth, Code, CodeId, Id, KeyClaim, Operator, OperatorSession,
-    OperatorSessionId, OtpChallenge, OutboxMessage, Plan, Project, Redemption, SealedPayload, Session, SessionId, StoredMessage,
-    Subscription, Tenant, TenantId, Timestamp, Webhook,
+    AdoptedRow, ApiKey, ApiKeyId, AuditEvent, Batch, BootstrapLink, CalendarMonth, Code, CodeId, Id, KeyClaim, Operator,
+    OperatorSession, OperatorSessionId, OtpChallenge, OutboxMessage, Plan, Project, Redemption, SealedPayload, Session,
+    SessionId, StoredMessage, Subscription, Tenant, TenantId, Timestamp, Webhook,
 };
 
 /// A table: its name in the file, the type of its keys and that of its rows.
@@ -47,6 +47,13 @@ impl Key for (TenantId, CalendarMonth) {
     }
 }
 
+/// A text.
+impl Key for String {
+    fn bytes(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+}
+
 macro_rules! tables {
     ($($(#[$doc:meta])* $constant:ident = $name:literal: $key:ty => $row:ty;)+) => {
         $($(#[$doc])* pub const $constant: Table<$key, $row> = Table { name: $name, types: PhantomData };)+
@@ -57,6 +64,8 @@ macro_rules! tables {
 }
 
 tables! {
+    /// By portal, table and key there.
+    ADOPTED = "adopted": String => AdoptedRow;
     API_KEYS = "api_keys": Id<ApiKey> => ApiKey;
     /// For each API key the time when its use was last audited.
     API_KEY_AUDITS = "api_key_audits": ApiKeyId => Timestamp;

@@ -2,7 +2,7 @@
 
 use super::expires_on;
 
-pub(super) const EVERYBODY: &str = "x'00000000000000000000000000000000'";
+pub(crate) const EVERYBODY: &str = "x'00000000000000000000000000000000'";
 
 pub(super) const SLOT: &str = "bigint NOT NULL DEFAULT 0";
 
@@ -10,7 +10,7 @@ pub(super) const SLOT: &str = "bigint NOT NULL DEFAULT 0";
 pub(super) const STORAGE: &str = "WITHOUT ROWID";
 
 /// The day that a moment is in.
-pub(super) const DAY: fn(&str) -> String = |moment| format!("unixepoch({moment}) / 86400");
+pub(crate) const DAY: fn(&str) -> String = |moment| format!("unixepoch({moment}) / 86400");
 
 pub(super) const TRIGGERS: [&str; 12] = [
     "tally_new_code",
@@ -36,7 +36,7 @@ const CHANGED_REDEMPTION: &str =
 
 const REFUSAL: &str = "ON audit_events WHEN {row}.action = 'activation.refused' AND {row}.tenant_id IN (SELECT id FROM tenants)";
 
-pub(super) fn triggers() -> Vec<String> {
+pub(crate) fn triggers() -> Vec<String> {
     let both = |less: fn(&str) -> String, more: fn(&str) -> String| less("OLD") + &more("NEW");
     let bodies = [
         ("INSERT ON activation_codes".to_owned(), add_code("NEW")),
@@ -59,15 +59,15 @@ pub(super) fn triggers() -> Vec<String> {
     TRIGGERS.into_iter().zip(bodies).map(create).collect()
 }
 
-fn revoked(row: &str) -> String {
+pub(crate) fn revoked(row: &str) -> String {
     format!("({row}.revoked_at IS NOT NULL)")
 }
 
-fn exhausted(row: &str) -> String {
+pub(crate) fn exhausted(row: &str) -> String {
     format!("({row}.revoked_at IS NULL AND {row}.use_count >= {row}.max_uses)")
 }
 
-fn add_code(row: &str) -> String {
+pub(crate) fn add_code(row: &str) -> String {
     let (expires_on, revoked, exhausted) = (expires_on(DAY, &format!("{row}.expires_at")), revoked(row), exhausted(row));
     let more = "codes = codes + 1, revoked = revoked + excluded.revoked, exhausted = exhausted + excluded.exhausted";
     format!(
@@ -80,7 +80,7 @@ fn add_code(row: &str) -> String {
     )
 }
 
-fn take_code(row: &str) -> String {
+pub(crate) fn take_code(row: &str) -> String {
     let (expires_on, revoked, exhausted) = (expires_on(DAY, &format!("{row}.expires_at")), revoked(row), exhausted(row));
     let less = format!("codes = codes - 1, revoked = revoked - {revoked}, exhausted = exhausted - {exhausted}");
     format!(
@@ -102,7 +102,7 @@ fn take_redemption(row: &str) -> String {
     take_use(&DAY(&format!("{row}.redeemed_at")), "activations") + &take_use(&DAY(&format!("{row}.returned_at")), "returns")
 }
 
-const MORE_USE: &str = "ON CONFLICT (day, slot) DO UPDATE SET
+pub(crate) const MORE_USE: &str = "ON CONFLICT (day, slot) DO UPDATE SET
     activations = activations + excluded.activations, returns = returns + excluded.returns, refusals = refusals + excluded.refusals";
 
 fn add_use(day: &str, counts: &str) -> String {
