@@ -1,14 +1,84 @@
 //! Timestamps as the databases keep them.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use sea_orm::DeriveValueType;
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use sea_orm::{
+    ColIdx, QueryResult, TryGetError, TryGetable, Value,
+    sea_query::{ArrayType, ColumnType, Nullable, ValueType, ValueTypeErr},
+};
+use sqlx::{Decode, Row as _, Sqlite, ValueRef as _};
 use tenantry_domain::Timestamp;
 
 /// A moment as `timestamptz` on PostgreSQL and, on SQLite, as text such as `2026-03-01T12:00:00.250+00:00`.
 ///
 /// The text has no, three or six decimals, and still sorts by time: `+` comes before `.` and before every digit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, DeriveValueType)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DbTime(DateTime<Utc>);
+
+impl TryGetable for DbTime {
+    /// The driver of SQLite tries one pattern of text after another, which was a quarter of the time of a page. What it writes itself is read
+    /// here, and only what others have written goes that way.
+    fn try_get_by<I: ColIdx>(row: &QueryResult, index: I) -> Result<Self, TryGetError> {
+        let text = row.try_as_sqlite_row().and_then(|row| row.try_get_raw(index.as_sqlx_sqlite_index()).ok());
+        let text = text.filter(|text| !text.is_null()).and_then(|text| <&str as Decode<'_, Sqlite>>::decode(text).ok());
+        match text.and_then(written_by_the_driver) {
+            Some(moment) => Ok(Self(moment)),
+            None => DateTime::try_get_by(row, index).map(Self),
+        }
+    }
+}
+
+/// `2026-03-01T12:00:00+00:00`, with a blank in place of the `T` or with decimals, as SQLite's driver writes moments; `None` for all else.
+fn written_by_the_driver(text: &str) -> Option<DateTime<Utc>> {
+    let (moment, decimals) = text.strip_suffix("+00:00")?.trim_end_matches(' ').split_at_checked(19)?;
+    let number = |from: usize, to: usize| {
+        let digits = moment.get(from..to).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        digits?.parse::<u32>().ok()
+    };
+    let marks = || moment.bytes().skip(4).step_by(3);
+    if !marks().eq(*b"--T::") && !marks().eq(*b"-- ::") {
+        return None;
+    }
+    let micros = match decimals.strip_prefix('.') {
+        None if decimals.is_empty() => 0,
+        Some(digits) if digits.len() <= 6 && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            let digit = |place| digits.bytes().nth(place).map_or(0, |byte| u32::from(byte - b'0'));
+            (0..6).fold(0, |micros, place| micros * 10 + digit(place))
+        }
+        _ => return None,
+    };
+    let day = NaiveDate::from_ymd_opt(number(0, 4)?.cast_signed(), number(5, 7)?, number(8, 10)?)?;
+    Some(day.and_hms_micro_opt(number(11, 13)?, number(14, 16)?, number(17, 19)?, micros)?.and_utc())
+}
+
+impl From<DbTime> for Value {
+    fn from(DbTime(moment): DbTime) -> Self {
+        moment.into()
+    }
+}
+
+impl ValueType for DbTime {
+    fn try_from(value: Value) -> Result<Self, ValueTypeErr> {
+        <DateTime<Utc> as ValueType>::try_from(value).map(Self)
+    }
+
+    fn type_name() -> String {
+        DateTime::<Utc>::type_name()
+    }
+
+    fn array_type() -> ArrayType {
+        DateTime::<Utc>::array_type()
+    }
+
+    fn column_type() -> ColumnType {
+        DateTime::<Utc>::column_type()
+    }
+}
+
+impl Nullable for DbTime {
+    fn null() -> Value {
+        DateTime::<Utc>::null()
+    }
+}
 
 impl DbTime {
     /// The moment as PostgreSQL's driver takes it.
@@ -66,5 +136,37 @@ mod tests {
         let rows = db.fetch_all(Statement::from_string(DbBackend::Sqlite, by_time)).await.unwrap();
         let read: Vec<Timestamp> = rows.iter().map(|row| row.try_get::<DbTime>("", "moment").unwrap().into()).collect();
         assert_eq!(read, moments);
+
+        // What others wrote is read as well, and what is no moment isn't.
+        for (text, micros) in [
+            ("2026-03-01 12:00:00.5 +00:00", Some(start + 500_000)),
+            ("2026-03-01 13:00:00+01:00", Some(start)),
+            ("2026-03-01T12:00:00Z", Some(start)),
+            ("2026-03-01 12:00:00", Some(start)),
+            ("2026-03-01T12:00:00.123456789+00:00", Some(start + 123_456)),
+            ("2026-02-30T12:00:00+00:00", None),
+            ("2026-03-01T25:00:00+00:00", None),
+            ("2026-03-01T1\u{e9}:0:00+00:00", None),
+            ("soon", None),
+        ] {
+            db.execute(Statement::from_string(DbBackend::Sqlite, format!("UPDATE times SET moment = '{text}'"))).await.unwrap();
+            let row = db.fetch_one(Statement::from_string(DbBackend::Sqlite, by_time)).await.unwrap().unwrap();
+            let read = row.try_get::<DbTime>("", "moment").ok().map(|moment| Timestamp::from(moment).unix_micros());
+            assert_eq!(read, micros, "{text}");
+        }
+        db.execute(Statement::from_string(DbBackend::Sqlite, "UPDATE times SET moment = NULL")).await.unwrap();
+        let row = db.fetch_one(Statement::from_string(DbBackend::Sqlite, by_time)).await.unwrap().unwrap();
+        assert_eq!(row.try_get::<Option<DbTime>>("", "moment").unwrap(), None);
+        assert!(row.try_get::<DbTime>("", "moment").is_err());
+    }
+
+    #[test]
+    fn what_the_driver_writes_is_read_without_it() {
+        for text in ["2026-03-01T12:00:00+00:00", "2026-03-01T12:00:00.250+00:00", "2026-03-01 12:00:00.000001 +00:00"] {
+            assert!(written_by_the_driver(text).is_some(), "{text}");
+        }
+        for text in ["", "+00:00", "2026-03-01T12:00:00.+00:00", "2026-03-01x12:00:00+00:00", "+026-03-01T12:00:00+00:00"] {
+            assert_eq!(written_by_the_driver(text), None, "{text}");
+        }
     }
 }
