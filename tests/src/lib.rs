@@ -50,7 +50,7 @@ pub use api::{Api, Reply, otp_in};
 pub use browser::{Browser, Reader};
 pub use clocked::Clocked;
 pub use effort::effort;
-pub use mail_server::{Mail, MailServer};
+pub use mail_server::{Mail, MailServer, Tls};
 pub use operators::{Door, SignedInOperator, bootstrap_path_in};
 pub use postgres::{DatabaseUrl, PostgresCluster};
 pub use process::Signal;

@@ -41,15 +41,39 @@ pub struct MailServer {
     folder: PathBuf,
     port: u16,
     process: Mutex<Process>,
+    tls: Option<Tls>,
+}
+
+/// How a mail server of the tests protects its connections: with a certificate of its own, which nobody knows who isn't told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// By STARTTLS, without which it takes nothing.
+    Required,
+    /// From the first byte.
+    Implicit,
 }
 
 impl MailServer {
     /// Starts a mail server on 127.0.0.1. It ends when dropped.
     pub async fn start() -> Self {
+        Self::start_as(None).await
+    }
+
+    /// Starts one that speaks TLS, as `localhost`.
+    pub async fn start_with(tls: Tls) -> Self {
+        Self::start_as(Some(tls)).await
+    }
+
+    async fn start_as(tls: Option<Tls>) -> Self {
         let folder = tempfile::Builder::new().prefix("tenantry-mail-").tempdir().expect("a temporary folder").keep();
+        if tls.is_some() {
+            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate can be made");
+            fs::write(folder.join("certificate.pem"), made.cert.pem()).expect("the folder is writable");
+            fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).expect("the folder is writable");
+        }
         for _ in 0..5 {
             let port = free_port();
-            let server = Self { process: Mutex::new(aiosmtpd(&folder, port)), folder: folder.clone(), port };
+            let server = Self { process: Mutex::new(aiosmtpd(&folder, port, tls)), folder: folder.clone(), port, tls };
             match server.until_ready().await {
                 Ok(()) => return server,
                 Err(logs) if logs.contains("address already in use") => {
@@ -70,7 +94,13 @@ impl MailServer {
         format!("smtp://127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// The certificate by which it is known, where it speaks TLS.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.join("certificate.pem")
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
         self.port
     }
 
@@ -116,7 +146,7 @@ impl MailServer {
 
     /// Starts it again on the same port and folder.
     pub async fn start_again(&self) {
-        *self.process.lock().await = aiosmtpd(&self.folder, self.port);
+        *self.process.lock().await = aiosmtpd(&self.folder, self.port, self.tls);
         self.until_ready().await.unwrap_or_else(|logs| panic!("aiosmtpd does not start again:\n{logs}"));
     }
 
@@ -134,7 +164,7 @@ impl MailServer {
     async fn until_ready(&self) -> Result<(), String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if greets(self.port) {
+            if greets(self.port, self.tls == Some(Tls::Implicit)) {
                 return Ok(());
             }
             let mut process = self.process.lock().await;
@@ -148,23 +178,33 @@ impl MailServer {
     }
 }
 
-fn aiosmtpd(folder: &Path, port: u16) -> Process {
+fn aiosmtpd(folder: &Path, port: u16, tls: Option<Tls>) -> Process {
     // Debian's package belongs to Debian's Python, which need not be the first on the path.
     let debian = Path::new("/usr/bin/python3");
     let python = if debian.is_file() { debian } else { Path::new("python3") };
     let mut command = Process::command(python, Signal::Kill, Some(folder));
     command.args(["-m", "aiosmtpd", "--nosetuid", "--class", "aiosmtpd.handlers.Mailbox"]);
     command.arg(folder.join("box")).args(["--listen", &format!("127.0.0.1:{port}")]);
+    if let Some(tls) = tls {
+        let [certificate, key] = match tls {
+            Tls::Required => ["--tlscert", "--tlskey"],
+            Tls::Implicit => ["--smtpscert", "--smtpskey"],
+        };
+        command.arg(certificate).arg(folder.join("certificate.pem")).arg(key).arg(folder.join("key.pem"));
+    }
     Process::start(command)
 }
 
-/// Whether an SMTP server says its greeting.
-fn greets(port: u16) -> bool {
+/// Whether an SMTP server says its greeting, or, where it waits for TLS first, takes a connection.
+fn greets(port: u16, silent: bool) -> bool {
     let patience = Duration::from_secs(1);
     let mut greeting = [0; 3];
     TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), patience)
-        .and_then(|mut stream| stream.set_read_timeout(Some(patience)).and_then(|()| stream.read_exact(&mut greeting)))
-        .is_ok_and(|()| greeting == *b"220")
+        .and_then(|mut stream| {
+            stream.set_read_timeout(Some(patience))?;
+            if silent { Ok(()) } else { stream.read_exact(&mut greeting) }
+        })
+        .is_ok_and(|()| silent || greeting == *b"220")
 }
 
 /// A file in a maildir is named `<seconds>.M<microseconds>P<process>Q<number>.<host>`, the numbers without leading zeros.

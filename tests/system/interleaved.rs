@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait as _, Database, TransactionTrait as _};
 use serde_json::{Value, json};
+use tenantry_domain::{Clock as _, SystemClock};
 use tenantry_tests::{Reply, Server, SignedIn, World};
 
 struct Waiting {
@@ -77,12 +78,12 @@ async fn an_activation_behind_a_change_of_the_subscription_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_activation_behind_the_months_last_is_refused() {
     let waiting = Waiting::new().await;
-    let month = time::OffsetDateTime::now_utc();
+    let month = SystemClock.now().month();
     let used_up = format!(
         "INSERT INTO usage_months (tenant_id, year, month, activations, updated_at) VALUES ({}, {}, {}, 100, now())",
         waiting.tenant(),
-        month.year(),
-        u8::from(month.month())
+        month.year,
+        month.month
     );
     waiting.behind(&[used_up]).await.expect_problem(403, "quota_exceeded");
     assert_eq!(waiting.left().await, (json!(100), json!("pending"), 0));

@@ -43,6 +43,7 @@ mod keys;
 mod legacy;
 mod limits;
 mod mail_faults;
+mod mail_tls;
 mod main_path;
 mod messages;
 mod migrations;

@@ -102,7 +102,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
         keys: Arc::clone(&keys),
-        transport: Transport::new(&config.mail.url, config.http.public_url.as_ref())?,
+        transport: Transport::new(&config.mail, config.http.public_url.as_ref())?,
         from: config.mail.from.clone(),
         brand: config.brand.clone(),
         public_url: public_url.clone(),

@@ -36,6 +36,7 @@ keys! {
     HTTP_WORKERS = "http.workers",
     MAIL_URL = "mail.url",
     MAIL_FROM = "mail.from",
+    MAIL_CA = "mail.ca",
     BRAND_NAME = "brand.name",
     BRAND_COLOR = "brand.color",
     BRAND_SUPPORT = "brand.support",

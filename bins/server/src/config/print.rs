@@ -48,6 +48,7 @@ fn shown(config: &Config, key: Key) -> Option<String> {
         Key::HTTP_WORKERS => http.workers.to_string(),
         Key::MAIL_URL => quoted(&mail.url),
         Key::MAIL_FROM => quoted(&mail.from),
+        Key::MAIL_CA => quoted(mail.ca.as_ref()?),
         Key::BRAND_NAME => quoted(&brand.name),
         Key::BRAND_COLOR => quoted(&brand.color.as_str()),
         Key::BRAND_SUPPORT => quoted(brand.support.as_ref()?),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use ipnet::IpNet;
-use lettre::message::Mailbox;
+use lettre::{message::Mailbox, transport::smtp::client::Certificate};
 use tenantry_auth::AuthPolicy;
 use tenantry_domain::{HexColor, Rate, Retention};
 use tenantry_http::HttpSettings;
@@ -51,6 +51,8 @@ pub struct HttpConfig {
 pub struct MailConfig {
     pub url: MailUrl,
     pub from: Mailbox,
+    /// Certificates in PEM that are trusted beside the public ones, where the mail server has a private authority.
+    pub ca: Option<String>,
 }
 
 #[derive(Debug)]
@@ -157,7 +159,12 @@ impl MailConfig {
         let expected = "an address such as `Portal <no-reply@example.com>`";
         let from = values.text(Key::MAIL_FROM)?.unwrap_or(Self::FROM);
         let from = parse_mailbox(from).ok_or_else(|| values.invalid(Key::MAIL_FROM, expected))?;
-        Ok(Self { url: url.unwrap_or(MailUrl::Console), from })
+        let expected = "certificates in PEM, or better the name of a file of such in `mail.ca_file`";
+        let ca = values.parsed(Key::MAIL_CA, expected, |text| {
+            let some = text.contains("-----BEGIN CERTIFICATE-----") && Certificate::from_pem(text.as_bytes()).is_ok();
+            some.then(|| text.to_owned())
+        })?;
+        Ok(Self { url: url.unwrap_or(MailUrl::Console), from, ca })
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     worker::{BATCH, LEASE, MOST_ATTEMPTS, SHORTEST_WAIT},
 };
 use crate::{
-    config::{Environment, MailUrl},
+    config::{Environment, MailConfig, MailUrl},
     metrics::Metrics,
 };
 
@@ -38,7 +38,8 @@ fn ring(seed: u64) -> KeyRing {
 
 fn smtp(port: u16) -> Transport {
     let url = MailUrl::parse(&format!("smtp://127.0.0.1:{port}"), Environment::Development).unwrap();
-    Transport::new(&url, None).unwrap()
+    let from = "Tenantry <tenantry@example.com>".parse().unwrap();
+    Transport::new(&MailConfig { url, from, ca: None }, None).unwrap()
 }
 
 fn world() -> World {

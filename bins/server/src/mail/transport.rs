@@ -14,7 +14,7 @@ use lettre::{
     transport::smtp::{
         self, PoolConfig,
         authentication::Credentials,
-        client::{Tls, TlsParameters},
+        client::{Certificate, Tls, TlsParameters},
         extension::ClientId,
     },
 };
@@ -22,7 +22,7 @@ use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{letter::Letter, worker::AT_ONCE};
 use crate::{
-    config::{MailUrl, PublicUrl, SmtpTls, SmtpUrl},
+    config::{MailConfig, MailUrl, PublicUrl, SmtpTls, SmtpUrl},
     terminal,
 };
 
@@ -42,7 +42,7 @@ pub enum Transport {
 /// Why there is no transport.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
-    #[error("the mail server's name can't be used for TLS")]
+    #[error("the mail server's name, or a certificate of `mail.ca`, can't be used for TLS")]
     Tls(#[source] smtp::Error),
     #[error("can't make the mail folder {}", path.display())]
     Folder { path: PathBuf, source: io::Error },
@@ -57,16 +57,16 @@ pub struct SendFailure {
 }
 
 impl Transport {
-    /// To be called on a runtime.
-    pub fn new(url: &MailUrl, public_url: Option<&PublicUrl>) -> Result<Self, TransportError> {
-        Ok(match url {
+    /// To be called on a runtime. An authority of the mail server's own is trusted beside the public ones.
+    pub fn new(mail: &MailConfig, public_url: Option<&PublicUrl>) -> Result<Self, TransportError> {
+        Ok(match &mail.url {
             MailUrl::Console => Self::Console,
             MailUrl::Folder(path) => {
                 let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
                 made.map_err(|source| TransportError::Folder { path: path.clone(), source })?;
                 Self::Folder(path.clone())
             }
-            MailUrl::Smtp(server) => Self::Smtp(smtp_transport(server, public_url)?),
+            MailUrl::Smtp(server) => Self::Smtp(smtp_transport(server, mail.ca.as_deref(), public_url)?),
         })
     }
 
@@ -111,9 +111,17 @@ impl SendFailure {
 
 fn smtp_transport(
     server: &SmtpUrl,
+    ca: Option<&str>,
     public_url: Option<&PublicUrl>,
 ) -> Result<AsyncSmtpTransport<Tokio1Executor>, TransportError> {
-    let parameters = || TlsParameters::new(server.host.clone()).map_err(TransportError::Tls);
+    let parameters = || {
+        let builder = TlsParameters::builder(server.host.clone());
+        let trusting = match ca {
+            Some(ca) => builder.add_root_certificate(Certificate::from_pem(ca.as_bytes()).map_err(TransportError::Tls)?),
+            None => builder,
+        };
+        trusting.build().map_err(TransportError::Tls)
+    };
     let tls = match server.tls {
         SmtpTls::None => Tls::None,
         SmtpTls::Opportunistic => Tls::Opportunistic(parameters()?),
