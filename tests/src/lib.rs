@@ -57,7 +57,7 @@ pub use process::Signal;
 pub use receiver::{Received, Receiver, verified};
 pub use server::{Finished, MAIL_FROM, Server, ServerBuilder, api_key};
 pub use stalling_line::{StallingLine, Withheld};
-pub use wire::{Bound, Traffic, Wire};
+pub use wire::{Bound, Cut, Traffic, Wire};
 pub use world::{DatabaseKind, SignedIn, World};
 
 /// Makes each test two: `sqlite::<name>` and `postgres::<name>`. Once a module, as it declares those two.

@@ -16,7 +16,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbE
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::{
-    binaries,
+    binaries, database,
     process::{Process, Signal, free_port},
 };
 
@@ -32,6 +32,12 @@ impl DatabaseUrl {
     /// The URL of the SQLite file at `path`.
     pub fn sqlite(path: &Path) -> Self {
         Self(format!("sqlite://{}", path.display()))
+    }
+
+    /// A PostgreSQL that nobody listens for.
+    pub fn nowhere() -> Self {
+        // The discard port.
+        Self("postgres://127.0.0.1:9/nowhere".to_owned())
     }
 
     /// The URL as text, password included.
@@ -118,6 +124,70 @@ impl PostgresCluster {
     /// A new database that has what another of this cluster's has, to which nobody is connected.
     pub async fn copy_of(&self, url: &DatabaseUrl) -> DatabaseUrl {
         self.create(url.0.rsplit('/').next().expect("a URL ends with the database's name")).await
+    }
+
+    /// Starts a standby, and makes this one wait for it with every commit. Returns once it does.
+    ///
+    /// The standby is a cluster too, with the databases that there are now. Until it is [promoted](Self::promote) it takes no writes.
+    pub async fn synchronous_standby(&self) -> Self {
+        let folder = tempfile::Builder::new().prefix("tenantry-standby-").tempdir().expect("a temporary folder").keep();
+        if let Some(user) = self.user {
+            user.receives(&folder);
+        }
+        let mut copy = Command::new(self.programs.0.join("pg_basebackup"));
+        copy.arg("--dbname").arg(self.url("postgres").as_str()).arg("--pgdata").arg(folder.join("data"));
+        copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]).current_dir(&folder);
+        if let Some(user) = self.user {
+            user.runs(&mut copy);
+        }
+        let output = copy.output().expect("pg_basebackup runs");
+        assert!(output.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&output.stderr));
+        let port = free_port();
+        let standby = Self {
+            programs: self.programs.clone(),
+            user: self.user,
+            process: Mutex::new(self.programs.postgres(&folder, port, self.user)),
+            folder,
+            port,
+            databases: AtomicUsize::new(0),
+            migrated: OnceCell::new(),
+        };
+        standby.until_ready().await.unwrap_or_else(|logs| panic!("the standby does not start:\n{logs}"));
+
+        let primary = self.url("postgres");
+        for setting in ["ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"] {
+            database::execute(&primary, setting).await.expect("a setting");
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let is_waited_for = "SELECT pid FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'";
+        while database::rows(&primary, is_waited_for).await.is_empty() {
+            assert!(Instant::now() < deadline, "the standby does not stream:\n{}", standby.logs().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        standby
+    }
+
+    /// Ends every process at once, as the loss of the machine does: SIGKILL, to those too that could still answer somebody.
+    pub async fn kill9(&self) {
+        let postmaster = fs::read_to_string(self.folder.join("data/postmaster.pid")).expect("PostgreSQL runs");
+        let postmaster = postmaster.lines().next().expect("its process").to_owned();
+        let children = fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children")).expect("its children");
+        let all = std::iter::once(postmaster.as_str()).chain(children.split_whitespace());
+        // Some may have ended meanwhile.
+        Command::new("kill").arg("-KILL").args(all).output().expect("kill runs");
+        let mut process = self.process.lock().await;
+        process.wait(PATIENCE).await.expect("a killed process ends");
+    }
+
+    /// Makes a standby the primary, and waits for that.
+    pub async fn promote(&self) {
+        let promoted = database::rows(&self.url("postgres"), "SELECT pg_promote(true, 60) AS promoted").await;
+        assert_eq!(promoted[0]["promoted"], true, "{}", self.logs().await);
+    }
+
+    /// The database of this cluster that has the same name as another cluster's.
+    pub fn same_database(&self, url: &DatabaseUrl) -> DatabaseUrl {
+        self.url(url.0.rsplit('/').next().expect("a URL ends with the database's name"))
     }
 
     /// The path of one of PostgreSQL's programs, such as `psql`.

@@ -3,12 +3,18 @@
 //!
 //! A proxy passes the bytes on and reads along. In the protocol's extended form a statement is parsed once under a name and bound by that
 //! name from then on; a `Sync` is where the client waits.
+//!
+//! It can also do what wires do: break, before a statement or before its answer; and lead to another server, as a balancer's do after a
+//! failover.
 
 use std::{
     collections::HashMap,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::{
@@ -52,30 +58,82 @@ impl Traffic {
     }
 }
 
+/// Where a connection breaks, as its client sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Before the statement reaches PostgreSQL.
+    Before,
+    /// Once PostgreSQL has carried it out, before its answer is passed on.
+    After,
+}
+
 /// A running proxy. It ends with the runtime.
 pub struct Wire {
     /// Where clients connect.
     pub address: SocketAddr,
-    seen: Arc<Mutex<Traffic>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    server: Mutex<SocketAddr>,
+    seen: Mutex<Traffic>,
+    cut: Mutex<Option<Order>>,
+}
+
+/// An order to break the connection that runs statements with these parts in their texts, one after the other, at the last of them.
+struct Order {
+    at: Cut,
+    parts: Vec<String>,
+    /// How far each connection has come, by its client's address.
+    progress: HashMap<SocketAddr, usize>,
+}
+
+impl Shared {
+    /// Whether a connection is to break at this statement. An order holds for one.
+    fn cut_at(&self, connection: SocketAddr, statement: &str) -> Option<Cut> {
+        let mut cut = self.cut.lock().expect("no reader panics");
+        let Order { parts, progress, .. } = cut.as_mut()?;
+        let progress = progress.entry(connection).or_default();
+        *progress += usize::from(statement.contains(parts[*progress].as_str()));
+        let reached = *progress == parts.len();
+        cut.take_if(|_| reached).map(|order| order.at)
+    }
 }
 
 impl Wire {
     /// Listens on a port of its own, and passes every connection on to the server of `database`.
     pub async fn to(database: &DatabaseUrl) -> Self {
-        let database: SocketAddr = host_of(database).parse().expect("an address");
+        let shared = Arc::new(Shared { server: Mutex::new(address_of(database)), seen: Mutex::default(), cut: Mutex::default() });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let seen = Arc::<Mutex<Traffic>>::default();
-        let shared = Arc::clone(&seen);
+        let wire = Self { address, shared: Arc::clone(&shared) };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(database).await.expect("PostgreSQL accepts");
-                let seen = Arc::clone(&shared);
+                let server = *shared.server.lock().expect("no reader panics");
+                // Where there is no server, the client is hung up on.
+                let Ok(server) = TcpStream::connect(server).await else { continue };
+                let shared = Arc::clone(&shared);
                 // It ends with an error when either side hangs up.
-                tokio::spawn(async move { connect(client, server, seen).await.ok() });
+                tokio::spawn(async move { connect(client, server, shared).await.ok() });
             }
         });
-        Self { address, seen }
+        wire
+    }
+
+    /// From now on new connections lead to the server of `database`. Those that are open stay where they are.
+    pub fn lead_to(&self, database: &DatabaseUrl) {
+        *self.shared.server.lock().expect("no reader panics") = address_of(database);
+    }
+
+    /// Breaks the connection that next runs statements with these `parts` in their texts, one after the other, at the last of them.
+    pub fn cut(&self, at: Cut, parts: &[&str]) {
+        let parts = parts.iter().map(|&part| part.to_owned()).collect();
+        *self.shared.cut.lock().expect("no reader panics") = Some(Order { at, parts, progress: HashMap::new() });
+    }
+
+    /// Whether the last order to cut was carried out.
+    pub fn was_cut(&self) -> bool {
+        self.shared.cut.lock().expect("no reader panics").is_none()
     }
 
     /// The address of a database, by way of this proxy.
@@ -86,15 +144,19 @@ impl Wire {
 
     /// What was seen since the last call.
     pub fn take(&self) -> Traffic {
-        std::mem::take(&mut *self.seen.lock().expect("no reader panics"))
+        std::mem::take(&mut *self.shared.seen.lock().expect("no reader panics"))
     }
 }
 
 fn host_of(database: &DatabaseUrl) -> &str {
-    database.as_str().split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a URL of PostgreSQL")
+    database.as_str().split(['@', '/']).rev().nth(1).expect("a URL of PostgreSQL")
 }
 
-async fn connect(mut client: TcpStream, mut server: TcpStream, seen: Arc<Mutex<Traffic>>) -> io::Result<()> {
+fn address_of(database: &DatabaseUrl) -> SocketAddr {
+    host_of(database).parse().expect("an address")
+}
+
+async fn connect(mut client: TcpStream, mut server: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;
     }
@@ -104,12 +166,19 @@ async fn connect(mut client: TcpStream, mut server: TcpStream, seen: Arc<Mutex<T
         client.write_u8(letter).await?;
     }
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    let shared = Arc::clone(&seen);
-    tokio::spawn(async move { read_answers(from_server, to_client, &shared).await.ok() });
-    read_questions(from_client, to_server, &seen).await
+    let broken = Arc::new(AtomicBool::new(false));
+    let (answers, breaks) = (Arc::clone(&shared), Arc::clone(&broken));
+    tokio::spawn(async move { read_answers(from_server, to_client, &answers.seen, &breaks).await.ok() });
+    read_questions(from_client, to_server, &shared, &broken).await
 }
 
-async fn read_questions(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, seen: &Mutex<Traffic>) -> io::Result<()> {
+async fn read_questions(
+    mut client: OwnedReadHalf,
+    mut server: OwnedWriteHalf,
+    shared: &Shared,
+    broken: &AtomicBool,
+) -> io::Result<()> {
+    let connection = client.peer_addr()?;
     let mut prepared = HashMap::new();
     // What was bound since the last round trip: noted with it, so that whoever looks sees both or neither.
     let mut bound_since = Vec::new();
@@ -118,6 +187,7 @@ async fn read_questions(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, s
         // What is asked is noted before PostgreSQL hears of it.
         let body = read_message(&mut client).await?;
         let mut rest = body.as_slice();
+        let before = bound_since.len();
         match kind {
             b'Q' => bound_since.push((one_line(&text(&mut rest)), Vec::new())),
             b'P' => {
@@ -132,8 +202,13 @@ async fn read_questions(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, s
             }
             _ => {}
         }
+        match bound_since.get(before).and_then(|(statement, _)| shared.cut_at(connection, statement)) {
+            Some(Cut::Before) => return Ok(()),
+            Some(Cut::After) => broken.store(true, Ordering::SeqCst),
+            None => {}
+        }
         if matches!(kind, b'Q' | b'S') {
-            let mut seen = seen.lock().expect("no reader panics");
+            let mut seen = shared.seen.lock().expect("no reader panics");
             for (statement, values) in bound_since.drain(..) {
                 seen.statements.push(statement);
                 seen.values.push(values);
@@ -144,7 +219,12 @@ async fn read_questions(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, s
     }
 }
 
-async fn read_answers(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, seen: &Mutex<Traffic>) -> io::Result<()> {
+async fn read_answers(
+    mut server: OwnedReadHalf,
+    mut client: OwnedWriteHalf,
+    seen: &Mutex<Traffic>,
+    broken: &AtomicBool,
+) -> io::Result<()> {
     loop {
         let kind = server.read_u8().await?;
         // What is complete is noted before the client hears of it.
@@ -154,7 +234,12 @@ async fn read_answers(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, see
             let rows = tag.rsplit(' ').next().and_then(|rows| rows.parse().ok());
             seen.lock().expect("no reader panics").rows.push(rows.unwrap_or_default());
         }
-        write_message(Some(kind), &body, &mut client).await?;
+        // PostgreSQL is done with what it was asked for, and the client never hears of it.
+        match broken.load(Ordering::SeqCst) {
+            true if kind == b'Z' => return Ok(()),
+            true => {}
+            false => write_message(Some(kind), &body, &mut client).await?,
+        }
     }
 }
 

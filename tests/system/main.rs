@@ -42,6 +42,7 @@ mod interleaved;
 mod keys;
 mod legacy;
 mod limits;
+mod lost_connections;
 mod mail_faults;
 mod mail_tls;
 mod main_path;

@@ -9,7 +9,7 @@ use tenantry_domain::{
     SetSubscriptionError, StoreError, SubscriptionState, Webhook, WebhookError,
 };
 use time::Duration;
-use tracing::error;
+use tracing::{error, warn};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -133,15 +133,22 @@ impl From<StoreError> for Problem {
     /// The one place where a failing store is logged; the client learns nothing of its insides.
     fn from(failure: StoreError) -> Self {
         let chain = Chain(&failure).to_string();
-        match failure {
+        let certainly_undone = failure.left_no_trace();
+        let problem = match failure {
             StoreError::Unavailable(_) => {
                 error!(error = chain, "the store is unavailable");
                 Self::new(ErrorCode::Unavailable, "the database can't be reached; nothing is known to have changed")
                     .retry_after(Duration::seconds(2))
                     .because(Failure::DatabaseUnavailable)
             }
+            StoreError::Interrupted(_) => {
+                warn!(error = chain, "a transaction was cut off");
+                Self::new(ErrorCode::Unavailable, "the database can't be reached; nothing changed")
+                    .retry_after(Duration::seconds(2))
+                    .because(Failure::DatabaseUnavailable)
+            }
             StoreError::Conflict(_) => {
-                error!(error = chain, "a transaction conflicted");
+                warn!(error = chain, "a transaction conflicted");
                 Self::new(ErrorCode::Unavailable, "the request collided with another; nothing changed, try again")
                     .retry_after(Duration::seconds(1))
                     .because(Failure::DatabaseConflict)
@@ -150,7 +157,8 @@ impl From<StoreError> for Problem {
                 error!(error = chain, "the store failed");
                 Self::internal().because(Failure::DatabaseFailed)
             }
-        }
+        };
+        Self { certainly_undone, ..problem }
     }
 }
 

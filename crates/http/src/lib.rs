@@ -7,6 +7,7 @@
 //!
 //! The crate knows stores by their ports alone, and takes its configuration as values: reading it is the server's affair.
 
+mod again;
 mod body;
 mod change;
 mod client;

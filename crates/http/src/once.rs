@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tracing::{error, warn};
 
 use crate::{
+    again::{Repeat, Tries},
     body::{JsonBody, parse},
     client::RequestInfo,
     console::Form,
@@ -38,6 +39,7 @@ pub(crate) struct Keyed {
     key: Result<Option<String>, Problem>,
     target: [String; 3],
     patience: Duration,
+    repeat: Repeat,
 }
 
 /// The JSON body of a request that may carry an `Idempotency-Key`.
@@ -97,12 +99,17 @@ impl KeyedBody {
         parse(&self.sent)
     }
 
+    /// [`Keyed::harmless`], for the body that was read.
+    pub fn harmless(self) -> Self {
+        Self { request: self.request.harmless(), ..self }
+    }
+
     /// [`Keyed::answer_once`], for the body that was read.
     pub async fn answer_once<S: Store>(
         self,
         state: &AppState<S>,
         cx: Context<'_>,
-        work: impl AsyncFnOnce(&S, &Context<'_>) -> Answer,
+        work: impl AsyncFnOnce(&S, &Context<'_>) -> Answer + Clone,
     ) -> Answer {
         self.request.answer_once(&self.sent, state, cx, work).await
     }
@@ -117,7 +124,7 @@ impl Keyed {
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let timeout = request.extensions().get::<RequestInfo>().map(|info| info.timeout).ok_or_else(Problem::internal)?;
         let target = [request.method().as_str(), request.path(), request.query_string()].map(str::to_owned);
-        Ok(Self { key: key(request.headers()), target, patience: timeout + MARGIN })
+        Ok(Self { key: key(request.headers()), target, patience: timeout + MARGIN, repeat: Repeat::Undone })
     }
 
     /// The same for a form, whose key is one of its fields.
@@ -131,31 +138,78 @@ impl Keyed {
         self.key.as_ref().map(|_| ()).map_err(Clone::clone)
     }
 
+    /// Says that the request, without a key too, answers the same when it is carried out again, and does nothing more.
+    pub fn harmless(self) -> Self {
+        Self { repeat: Repeat::Harmless, ..self }
+    }
+
     /// Answers with what `work` makes of the request, on the store and in the context that it is given. A request with a key whose answer
     /// of success is known is given that instead. `sent` is its body, or what stands for it.
+    ///
+    /// Work that the store cut off is done again: where it certainly didn't take place, it is [harmless](Self::harmless), or it has a key, which
+    /// knows whether it did.
     pub async fn answer_once<S: Store>(
+        self,
+        sent: &[u8],
+        state: &AppState<S>,
+        cx: Context<'_>,
+        work: impl AsyncFnOnce(&S, &Context<'_>) -> Answer + Clone,
+    ) -> Answer {
+        let mut tries = Tries::new(state.entropy.as_ref());
+        let repeat = self.repeat;
+        let mut first = loop {
+            let problem = match self.claim(sent, state, &cx).await {
+                Ok(Claim::NoKey) => match work.clone()(&state.store, &cx).await {
+                    Err(problem) => problem,
+                    answer => return answer,
+                },
+                Ok(Claim::Again(kept)) => return kept.give_again(),
+                Ok(Claim::First(first)) => break first,
+                Err(problem) => problem,
+            };
+            if !tries.again(&problem, repeat).await {
+                return Err(problem);
+            }
+        };
+        loop {
+            let problem = match first.carry_out(state, &cx, work.clone()).await {
+                Err(problem) => problem,
+                answer => return answer,
+            };
+            let again = tries.again(&problem, Repeat::Harmless).await;
+            if problem.failure.is_some() {
+                first.start_over();
+            }
+            if !again {
+                first.release().await;
+                return Err(problem);
+            }
+            // The answer to a commit may have been lost, and not the commit.
+            if let Ok(Claim::Again(kept)) = self.claim(sent, state, &cx).await {
+                first.ended = true;
+                return kept.give_again();
+            }
+        }
+    }
+
+    /// [`answer_once`](Self::answer_once), for work that takes too long, or holds too much, to be done again.
+    pub async fn answer_at_first_try<S: Store>(
         self,
         sent: &[u8],
         state: &AppState<S>,
         cx: Context<'_>,
         work: impl AsyncFnOnce(&S, &Context<'_>) -> Answer,
     ) -> Answer {
-        let first = match self.claim(sent, state, &cx).await? {
+        let mut first = match self.claim(sent, state, &cx).await? {
             Claim::NoKey => return work(&state.store, &cx).await,
             Claim::Again(kept) => return kept.give_again(),
             Claim::First(first) => first,
         };
-        match work(first.store(), &cx).await {
-            Ok(response) if response.status().is_success() || response.status() == StatusCode::SEE_OTHER => {
-                let kept = Kept::answer(response).await?;
-                first.keep(state, &cx, &kept).await?;
-                kept.give()
-            }
-            refused => {
-                first.release().await;
-                refused
-            }
+        let answer = first.carry_out(state, &cx, work).await;
+        if answer.is_err() {
+            first.release().await;
         }
+        answer
     }
 
     /// Begins work that is answered while it is done, and whose answer can't be kept: `begin`, on the store and in the context that it is
@@ -168,7 +222,7 @@ impl Keyed {
         begin: impl AsyncFnOnce(&S, &Context<'_>) -> Result<T, Problem>,
         told: impl FnOnce(&T) -> String,
     ) -> Result<T, Problem> {
-        let first = match self.claim(sent, state, &cx).await? {
+        let mut first = match self.claim(sent, state, &cx).await? {
             Claim::NoKey => return begin(&state.store, &cx).await,
             Claim::Again(kept) => return kept.give_again().and(Err(Problem::internal())),
             Claim::First(first) => first,
@@ -185,8 +239,8 @@ impl Keyed {
         }
     }
 
-    async fn claim<S: Store>(self, sent: &[u8], state: &AppState<S>, cx: &Context<'_>) -> Result<Claim<S>, Problem> {
-        let Some(key) = self.key? else { return Ok(Claim::NoKey) };
+    async fn claim<S: Store>(&self, sent: &[u8], state: &AppState<S>, cx: &Context<'_>) -> Result<Claim<S>, Problem> {
+        let Some(key) = self.key.clone()? else { return Ok(Claim::NoKey) };
         let [kind, name] = sender(&cx.actor);
         let parts = self.target.iter().map(String::as_bytes).chain([sent]);
         let request = KeyedRequest {
@@ -226,8 +280,34 @@ impl<S: Store> First<S> {
         self.attempt.store()
     }
 
+    /// Does the work, and commits it with its answer, if it has one to keep.
+    async fn carry_out(
+        &mut self,
+        state: &AppState<S>,
+        cx: &Context<'_>,
+        work: impl AsyncFnOnce(&S, &Context<'_>) -> Answer,
+    ) -> Answer {
+        match work(self.store(), cx).await {
+            Ok(response) if response.status().is_success() || response.status() == StatusCode::SEE_OTHER => {
+                let kept = Kept::answer(response).await?;
+                self.keep(state, cx, &kept).await?;
+                kept.give()
+            }
+            Ok(refused) => {
+                self.release().await;
+                Ok(refused)
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// Rolls back what was done, for it to be done again.
+    fn start_over(&self) {
+        self.attempt.start_over();
+    }
+
     /// Commits what was done, and the answer with it.
-    async fn keep(mut self, state: &AppState<S>, cx: &Context<'_>, kept: &Kept) -> Result<(), Problem> {
+    async fn keep(&mut self, state: &AppState<S>, cx: &Context<'_>, kept: &Kept) -> Result<(), Problem> {
         let KeyedRequest { key, fingerprint, .. } = self.request;
         let sealed = state.keys.seal_answer(key, fingerprint, &kept.to_bytes(), cx.entropy);
         self.attempt.answer(&sealed).await?;
@@ -236,7 +316,7 @@ impl<S: Store> First<S> {
     }
 
     /// Gives the key of a refused request back.
-    async fn release(mut self) {
+    async fn release(&mut self) {
         if let Err(failure) = self.attempt.release().await {
             warn!(error = %Chain(&failure), "could not give the key of a refused request back");
         }

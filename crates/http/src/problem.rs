@@ -26,6 +26,8 @@ pub(crate) struct Problem {
     pub report: Option<Box<ImportReportJson>>,
     /// Why the request was not served, where that was no fault of its own: for the observer, and not told.
     pub failure: Option<Failure>,
+    /// Whether the store cut off what was asked for, and it is certain that no part of it took place.
+    pub certainly_undone: bool,
 }
 
 /// What is wrong with one field of the input.
@@ -69,7 +71,16 @@ pub(crate) struct ProblemJson<'a> {
 
 impl Problem {
     pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), fields: Vec::new(), retry_after: None, allow: None, report: None, failure: None }
+        Self {
+            code,
+            detail: detail.into(),
+            fields: Vec::new(),
+            retry_after: None,
+            allow: None,
+            report: None,
+            failure: None,
+            certainly_undone: false,
+        }
     }
 
     /// What is missing, and what another tenant owns.

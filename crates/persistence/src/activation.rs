@@ -16,7 +16,7 @@ use crate::{
         audit_events,
         projects::{self, ProjectRow},
     },
-    error::{driver_failure, is_division_by_zero},
+    error::{commit_failure, is_division_by_zero},
     handle::read_row,
     limits::latest,
     timestamp::DbTime,
@@ -39,7 +39,7 @@ impl DatabaseStore {
             Ok(row) => row.map(|row| read_row::<ProjectRow>(&row)).transpose(),
             // The month was counted, and then the subscription had changed.
             Err(failure) if is_division_by_zero(&failure) => Ok(None),
-            Err(failure) => Err(driver_failure("activation", &failure)),
+            Err(failure) => Err(commit_failure("activation", &failure)),
         }
     }
 }
@@ -77,9 +77,12 @@ fn statement(backend: DbBackend, activation: &Activation<'_>) -> Statement {
     Statement::from_sql_and_values(backend, sql, values)
 }
 
-/// Whether a code `c`, which is looked up by what no other has, is the tenant's and active. The tenant is named in a way that leads to no
-/// index: PostgreSQL, which takes a new tenant to have no codes, would look through all of them.
-const ACTIVE: &str = "COALESCE(c.tenant_id, c.tenant_id) = $1 AND c.revoked_at IS NULL AND c.use_count < c.max_uses AND (c.expires_at IS NULL OR c.expires_at > $4)";
+/// Whether a code `c`, which is looked up by what no other has, is the tenant's. The tenant is named in a way that leads to no index:
+/// PostgreSQL, which takes a new tenant to have no codes, would look through all of them.
+const OWN: &str = "COALESCE(c.tenant_id, c.tenant_id) = $1";
+
+/// Whether such a code is active.
+const ACTIVE: &str = "c.revoked_at IS NULL AND c.use_count < c.max_uses AND (c.expires_at IS NULL OR c.expires_at > $4)";
 
 /// The first of the tenant's codes that expire, or the first of those that don't: see `consume_free`.
 fn next_available(lock: &str) -> String {
@@ -132,10 +135,12 @@ fn postgres(activation: &Activation<'_>) -> String {
     let entitled = entitled(activation);
     let code = match activation.with {
         ActivationBy::Digest(_) => {
-            format!("SELECT c.id FROM activation_codes c, project WHERE c.code_digest = $3 AND {ACTIVE} FOR NO KEY UPDATE OF c")
+            format!(
+                "SELECT c.id FROM activation_codes c, project WHERE c.code_digest = $3 AND {OWN} AND {ACTIVE} FOR NO KEY UPDATE OF c"
+            )
         }
         ActivationBy::Id(_) => {
-            format!("SELECT c.id FROM activation_codes c, project WHERE c.id = $3 AND {ACTIVE} FOR NO KEY UPDATE OF c")
+            format!("SELECT c.id FROM activation_codes c, project WHERE c.id = $3 AND {OWN} AND {ACTIVE} FOR NO KEY UPDATE OF c")
         }
         ActivationBy::NextAvailable => format!("SELECT {} AS id FROM project", next_available("FOR NO KEY UPDATE SKIP LOCKED")),
     };
@@ -164,13 +169,13 @@ fn postgres(activation: &Activation<'_>) -> String {
         ),
         consumed AS (
             UPDATE activation_codes c SET use_count = c.use_count + 1, used_at = $4, updated_at = $4
-            FROM code, confirmed WHERE c.id = code.id
+            FROM code, confirmed WHERE c.id = code.id AND {OWN}
             RETURNING c.id
         ),
         started AS (
             UPDATE llm_project_config l
             SET project_status = 'active', activation_code_id = consumed.id, started_at = $4, updated_at = $4
-            FROM consumed WHERE l.id = $2
+            FROM consumed WHERE l.id = $2 AND l.tenant_id = $1
             RETURNING {returned}
         ),
         written AS (
@@ -188,8 +193,10 @@ fn postgres(activation: &Activation<'_>) -> String {
 fn sqlite(activation: &Activation<'_>) -> String {
     let entitled = entitled(activation);
     let code = match activation.with {
-        ActivationBy::Digest(_) => format!("(SELECT c.id FROM activation_codes c WHERE c.code_digest = $3 AND {ACTIVE})"),
-        ActivationBy::Id(_) => format!("(SELECT c.id FROM activation_codes c WHERE c.id = $3 AND {ACTIVE})"),
+        ActivationBy::Digest(_) => {
+            format!("(SELECT c.id FROM activation_codes c WHERE c.code_digest = $3 AND {OWN} AND {ACTIVE})")
+        }
+        ActivationBy::Id(_) => format!("(SELECT c.id FROM activation_codes c WHERE c.id = $3 AND {OWN} AND {ACTIVE})"),
         ActivationBy::NextAvailable => next_available(""),
     };
     let (columns, values) = trail("activation_code_id", "lower(hex(activation_code_id))");

@@ -163,10 +163,18 @@ async fn postgres(options: &Options) -> Result<Connections, ConnectError> {
     Ok(Connections::Postgres(Pool::new(Source::Postgres(connection, settings), most, options.acquire_timeout)))
 }
 
-/// A call that waits for a lock answers in time, and a server that vanishes in a transaction doesn't keep its locks for ever.
+/// A call that waits for a lock answers in time, and a server that vanishes in a transaction doesn't keep its locks for ever. A standby is
+/// no place to be: it takes no writes, and what it answers may be of yesterday.
 fn session_settings(patience: Duration) -> String {
     let milliseconds = patience.as_millis().clamp(1, 3_600_000);
-    format!("SET lock_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = 60000")
+    format!(
+        "SET lock_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = 60000;
+        DO $$ BEGIN
+            IF pg_is_in_recovery() THEN
+                RAISE EXCEPTION 'the server is a standby' USING ERRCODE = 'read_only_sql_transaction';
+            END IF;
+        END $$"
+    )
 }
 
 #[cfg(test)]

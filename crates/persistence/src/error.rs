@@ -1,5 +1,7 @@
 //! What a database says of a failed statement, as the ports' errors. No text holds a bound value.
 
+use std::borrow::Cow;
+
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::{
     error::{DatabaseError, ErrorKind},
@@ -77,15 +79,46 @@ pub(crate) fn driver_failure(what: &'static str, failure: &sqlx::Error) -> Store
     let cause = Box::new(Cause::of_driver(failure));
     match failure {
         sqlx::Error::Database(failure) => of_database(&**failure, cause),
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::BeginFailed => StoreError::Unavailable(cause),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed | sqlx::Error::BeginFailed => {
+            StoreError::Interrupted(cause)
+        }
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => StoreError::Unavailable(cause),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Corrupt { what, source: cause },
         _ => StoreError::Failed(cause),
     }
+}
+
+/// The same, of what makes writes last. Where it is lost, it may have been carried out: PostgreSQL commits, then waits for its standby, and a
+/// connection that ends while it waits has committed.
+pub(crate) fn commit_failure(what: &'static str, failure: &sqlx::Error) -> StoreError {
+    // It was answered, and the answer is that nothing was written: it can't be done here.
+    let refused = sql_state(failure).is_some_and(|code| code == READ_ONLY || code == "57P03");
+    match driver_failure(what, failure) {
+        StoreError::Interrupted(cause) if !refused => StoreError::Unavailable(cause),
+        other => other,
+    }
+}
+
+/// A statement that writes was sent to a server that takes none: a standby, or what was the primary.
+const READ_ONLY: &str = "25006";
+
+fn sql_state(failure: &sqlx::Error) -> Option<String> {
+    let failure = failure.as_database_error().filter(|failure| !is_sqlite(*failure))?;
+    failure.code().map(Cow::into_owned)
+}
+
+/// Whether a connection is of no use any more, and a new one may do better: it is gone, or leads to a server that isn't the primary.
+pub(crate) fn is_lost(failure: &sqlx::Error) -> bool {
+    match failure {
+        sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => true,
+        _ => sql_state(failure).is_some_and(|code| is_end(&code)),
+    }
+}
+
+/// The codes with which PostgreSQL ends a connection, or says that it was made to the wrong server: shutting down, shut down, starting,
+/// read-only, idle in a transaction for too long, lost.
+fn is_end(code: &str) -> bool {
+    matches!(code, "57P01" | "57P02" | "57P03" | READ_ONLY | "25P03") || code.starts_with("08")
 }
 
 fn of_database(failure: &(dyn DatabaseError + 'static), cause: Box<Cause>) -> StoreError {
@@ -104,10 +137,11 @@ fn of_database(failure: &(dyn DatabaseError + 'static), cause: Box<Cause>) -> St
     match code.as_ref() {
         // Serialisation failure, deadlock, transaction failed before.
         "40001" | "40P01" | "25P02" => StoreError::Conflict(cause),
-        // Shutting down or starting, lock not available in time, statement cancelled, idle too long, a standby.
-        "57P01" | "57P02" | "57P03" | "57014" | "55P03" | "25P03" | "25006" => StoreError::Unavailable(cause),
-        // Connection lost; out of connections, memory or disk.
-        _ if code.starts_with("08") || code.starts_with("53") => StoreError::Unavailable(cause),
+        code if is_end(code) => StoreError::Interrupted(cause),
+        // Lock not available in time, statement cancelled.
+        "57014" | "55P03" => StoreError::Unavailable(cause),
+        // Out of connections, memory or disk.
+        code if code.starts_with("53") => StoreError::Unavailable(cause),
         _ => StoreError::Failed(cause),
     }
 }
@@ -153,7 +187,9 @@ mod tests {
     fn what_cannot_be_reached_is_unavailable_and_what_cannot_be_read_is_corrupt() {
         let driver = |failure: sqlx::Error| unreadable("thing", &DbErr::Query(RuntimeErr::SqlxError(failure.into())));
         assert!(matches!(driver(sqlx::Error::PoolTimedOut), StoreError::Unavailable(_)));
-        assert!(matches!(driver(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()), StoreError::Unavailable(_)));
+        let broken = || sqlx::Error::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
+        assert!(matches!(driver(broken()), StoreError::Interrupted(_)));
+        assert!(matches!(commit_failure("transaction", &broken()), StoreError::Unavailable(_)), "it may have been made");
         assert!(matches!(driver(sqlx::Error::Decode("no date".into())), StoreError::Corrupt { what: "thing", .. }));
         assert!(matches!(driver(sqlx::Error::ColumnNotFound("name".into())), StoreError::Failed(_)));
         assert!(matches!(unreadable("thing", &DbErr::Type("null".into())), StoreError::Corrupt { what: "thing", .. }));

@@ -6,7 +6,7 @@ use tenantry_domain::{StoreError, Tenant, ports::SignIn};
 use crate::{
     DatabaseStore,
     entities::{audit_events, sessions, tenants},
-    error::driver_failure,
+    error::commit_failure,
     handle::read_row,
     timestamp::DbTime,
 };
@@ -25,7 +25,7 @@ impl DatabaseStore {
             _ => sqlite(),
         };
         let row = self.connections().at_once(Statement::from_sql_and_values(self.backend(), sql, values)).await;
-        let row = row.map_err(|failure| driver_failure("sign-in", &failure))?;
+        let row = row.map_err(|failure| commit_failure("sign-in", &failure))?;
         row.map(|row| read_row::<tenants::Model>(&row)).transpose()
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     ConnectError, Handle, Options,
     connect::{Connections, connect},
     connection::{Connection as _, OpenTransaction, Pooled},
-    error::{Cause, driver_failure},
+    error::{Cause, commit_failure, driver_failure},
 };
 
 /// A store on SQLite or PostgreSQL: cheap to clone, shared by all that use it.
@@ -116,7 +116,7 @@ impl Transaction for Handle<OpenTransaction> {
             // This one is a part of the parked one, which its end leaves behind.
             parking.park(parked);
         }
-        self.connection.commit().await.map_err(|failure| driver_failure("transaction", &failure))
+        self.connection.commit().await.map_err(|failure| commit_failure("transaction", &failure))
     }
 }
 

@@ -1,9 +1,14 @@
 /// What goes wrong inside a store, as far as its callers can do something about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The store can't be reached, is shutting down, or is too busy to answer in time. Trying again later may help.
+    /// The store can't be reached, is shutting down, or is too busy to answer in time. Trying again later may help. From a
+    /// [commit](super::Transaction::commit) it leaves open whether the writes took place.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What was asked for was cut off, or couldn't begin: the connection was lost, or the store is being restarted or handed over to another
+    /// machine. It left no trace; trying again in a moment may help.
+    #[error("the store cut it off")]
+    Interrupted(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The transaction lost against another in a way that no port foresees (a deadlock, a broken constraint). It left no trace;
     /// trying again at once may help.
     #[error("the transaction conflicts with another")]
@@ -20,4 +25,12 @@ pub enum StoreError {
     /// Anything else: a defect, or a schema that doesn't fit.
     #[error("the store failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// Whether it is certain that the transaction, or the step that is one, took no part of it: whoever made it its only one can make it again.
+    #[must_use]
+    pub const fn left_no_trace(&self) -> bool {
+        matches!(self, Self::Interrupted(_) | Self::Conflict(_))
+    }
 }

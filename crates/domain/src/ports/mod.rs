@@ -91,7 +91,7 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// Begins a transaction.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where the store can't be reached in time.
+    /// [`StoreError::Unavailable`] or [`StoreError::Interrupted`] where the store can't be reached in time.
     fn begin(&self) -> impl Future<Output = Result<Self::Transaction, StoreError>> + Send;
 
     /// What [`activate_project`](crate::activate_project) does in a transaction, in one step, where nothing stands against it: the tenant
@@ -209,6 +209,6 @@ pub trait Transaction:
     /// on disk, of the machine.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] may leave open whether the writes took place; the use cases are made to be called again.
+    /// [`StoreError::Unavailable`] may leave open whether the writes took place; any other error says that they didn't.
     fn commit(self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

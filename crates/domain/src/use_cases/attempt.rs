@@ -92,6 +92,11 @@ impl<S: Store> Attempt<S> {
         &self.inside
     }
 
+    /// Rolls back what the request wrote, and keeps its key: it is to be carried out anew.
+    pub fn start_over(&self) {
+        drop(self.parking.take());
+    }
+
     /// Commits what the request wrote, and its answer with it.
     ///
     /// # Errors
@@ -123,7 +128,7 @@ impl<S: Store> Attempt<S> {
     /// # Errors
     /// Where the store failed; the key is free once its lock has run out.
     pub async fn abandon(self) -> Result<(), StoreError> {
-        drop(self.parking.take());
+        self.start_over();
         self.release().await
     }
 

@@ -60,7 +60,7 @@ pub(super) async fn end<S: Store, A: Account>(
     here: &str,
 ) -> Result<HttpResponse, Problem> {
     let id = form.value("session").parse().map_err(|_| Problem::not_found())?;
-    let ended = revoke_session::<S, A>(&state.store, cx, account, id).await?;
+    let ended = state.again(async || revoke_session::<S, A>(&state.store, cx, account, id).await).await?;
     Ok(see_other(format!("{here}?done={}", if ended { "ended" } else { "nothing" })))
 }
 
@@ -71,6 +71,6 @@ pub(super) async fn end_all<S: Store, A: Account>(
     account: Id<A>,
     door: Door,
 ) -> Result<HttpResponse, Problem> {
-    sign_out_everywhere::<S, A>(&state.store, cx, account).await?;
+    state.again(async || sign_out_everywhere::<S, A>(&state.store, cx, account).await).await?;
     left(state, door)
 }

@@ -180,13 +180,13 @@ async fn verify<S: Store, A: AtDoor>(
 }
 
 async fn leave_tenant<S: Store>(state: State<S>, who: TenantSession<S>) -> Answer {
-    sign_out(&state.store, &who.context(&state), &who.session).await?;
+    state.again(async || sign_out(&state.store, &who.context(&state), &who.session).await).await?;
     left(&state, Door::Tenant)
 }
 
 async fn leave_admin<S: Store>(state: State<S>, who: Operator<S>) -> Answer {
     let signed_in = who.signed_in()?;
-    sign_out(&state.store, &who.context(&state), &signed_in.session).await?;
+    state.again(async || sign_out(&state.store, &who.context(&state), &signed_in.session).await).await?;
     left(&state, Door::Admin)
 }
 

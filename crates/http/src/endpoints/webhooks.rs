@@ -388,13 +388,14 @@ async fn change<S: Store, W: WebhookCaller<S>>(
     let expected = if_match.expected()?;
     let change = body.read::<ChangeWebhookJson>().await?.parse(state.webhooks_https_only)?;
     let cx = who.cx(&state);
-    let webhook = change_webhook(&state.store, &cx, who.owner(), *id, change, &expected).await?;
+    let webhook =
+        state.again(async || change_webhook(&state.store, &cx, who.owner(), *id, change.clone(), &expected).await).await?;
     Ok(HttpResponse::Ok().insert_header(etag(webhook.version())).json(WebhookJson::new(webhook, cx.now)))
 }
 
 /// Deletes a webhook.
 async fn remove<S: Store, W: WebhookCaller<S>>(state: State<S>, who: W, id: Path<WebhookId>) -> Answer {
-    delete_webhook(&state.store, &who.cx(&state), who.owner(), *id).await?;
+    state.again(async || delete_webhook(&state.store, &who.cx(&state), who.owner(), *id).await).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

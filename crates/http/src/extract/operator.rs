@@ -33,11 +33,12 @@ impl<S: Store> FromRequest for Operator<S> {
             let Some(access @ (Access::AnyOperator | Access::Operator(_))) = access else { return Err(Problem::internal()) };
             let token = token.ok_or_else(Problem::internal)??;
             let cx = state.context(&request, Actor::Anonymous);
-            let found = async {
+            let caller = state.again(async || {
                 let (keys, policy) = (&state.keys, &state.policy);
-                authenticate_caller(&state.store, &cx, keys, policy, &state.operator_keys, &token).await
-            };
-            let caller = floods.find(&state.keys, request.client_ip, found).await?;
+                let found = authenticate_caller(&state.store, &cx, keys, policy, &state.operator_keys, &token);
+                floods.find(&state.keys, request.client_ip, found).await
+            });
+            let caller = caller.await?;
             if let Some(missing) = lacking(access, caller.scopes()) {
                 let cx = Context { actor: caller.actor(), ..cx };
                 audit_forbidden(&state.store, &cx, [missing].into_iter().collect(), Some(&operation)).await;

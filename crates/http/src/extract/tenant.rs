@@ -37,16 +37,22 @@ impl<S: Store> TenantDoor<S> {
     /// Lets a signed-in tenant in.
     pub async fn enter(self) -> Result<TenantSession<S>, Problem> {
         let Self { state, floods, request, token } = self;
-        let found = authenticate(&state.store, state.clock.now(), &state.keys, &state.policy, &token);
-        let found = floods.find(&state.keys, request.client_ip, found).await?;
+        let found = state.again(async || {
+            let found = authenticate(&state.store, state.clock.now(), &state.keys, &state.policy, &token);
+            floods.find(&state.keys, request.client_ip, found).await
+        });
+        let found = found.await?;
         Ok(TenantSession::of(found, request))
     }
 
     /// The same, with a page of its projects in the same query.
     pub async fn enter_with_projects(self, page: PageRequest<Project>) -> Result<(TenantSession<S>, Page<Project>), Problem> {
         let Self { state, floods, request, token } = self;
-        let found = authenticate_with_projects(&state.store, state.clock.now(), &state.keys, &state.policy, &token, page);
-        let (found, projects) = floods.find(&state.keys, request.client_ip, found).await?;
+        let found = state.again(async || {
+            let found = authenticate_with_projects(&state.store, state.clock.now(), &state.keys, &state.policy, &token, page);
+            floods.find(&state.keys, request.client_ip, found).await
+        });
+        let (found, projects) = found.await?;
         Ok((TenantSession::of(found, request), projects))
     }
 }

@@ -11,10 +11,17 @@ use tokio::{
 };
 
 use super::{Connection, OpenTransaction, Raw, Source, transaction::Lease};
+use crate::error::is_lost;
 
 /// After this long a connection is pinged before it is used, so that a restart of the server in a quiet hour costs nobody a
 /// request. Busy connections aren't: a ping is a third of a look-up.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
+
+/// How long a ping may take. A machine that is gone answers nothing, not even that it is gone.
+const PING_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a connection that was left in the middle is put in order before it is thrown away: it takes the place of another meanwhile.
+const UNDO_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connections that are lent out, each to one user at a time.
 ///
@@ -69,12 +76,21 @@ enum State {
     Busy,
     /// A transaction may be, too.
     InTransaction,
+    /// It is of no use to anybody.
+    Lost,
 }
 
 impl Shared {
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         // Nothing that is done with it can stop halfway.
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets the connections that nobody uses: where one was lost, they were too.
+    fn forget_idle(&self) {
+        let mut shelf = self.shelf();
+        shelf.open -= shelf.idle.len();
+        shelf.idle.clear();
     }
 
     /// The runtime that a socket would belong to. SQLite's connections have threads of their own, and are at home anywhere.
@@ -154,6 +170,9 @@ impl Pool {
                 Ok(mut kept) => {
                     let place = Place(Arc::clone(&self.shared));
                     if !kept.is_fit().await {
+                        if kept.state == State::Lost {
+                            self.shared.forget_idle();
+                        }
                         continue;
                     }
                     (place, kept)
@@ -167,9 +186,7 @@ impl Pool {
     pub(crate) async fn write(&self, statement: &Statement) -> sqlx::Result<Option<QueryResult>> {
         let mut lent = self.lend().await?;
         let row = lent.raw().fetch_one(statement).await;
-        if !row.as_ref().is_err_and(is_lost) {
-            lent.done();
-        }
+        lent.ended(&row);
         row
     }
 
@@ -179,7 +196,7 @@ impl Pool {
         match &begun {
             // Nothing has happened yet.
             Err(failure) if is_lost(failure) => {
-                self.forget_idle();
+                self.shared.forget_idle();
                 self.begin_once(begin).await
             }
             _ => begun,
@@ -190,13 +207,6 @@ impl Pool {
         let mut lent = self.lend().await?;
         lent.begin(begin).await?;
         Ok(OpenTransaction::outermost(self.backend(), Lease::Lent(lent)))
-    }
-
-    /// Forgets the connections that nobody uses: where one was lost, they were too.
-    fn forget_idle(&self) {
-        let mut shelf = self.shared.shelf();
-        shelf.open -= shelf.idle.len();
-        shelf.idle.clear();
     }
 
     /// How many connections there can be, are open, and are open without a user.
@@ -226,17 +236,14 @@ impl Kept {
     /// Whether it can be lent: its socket is looked after, and the other end was there a moment ago, or is now.
     async fn is_fit(&mut self) -> bool {
         let looked_after = self.home.runtime.is_none() || self.home.thread.strong_count() > 0;
-        looked_after && (self.used.elapsed() < PING_AFTER_IDLE || self.raw.ping().await.is_ok())
-    }
-}
-
-/// Whether a connection is gone, and a new one may do better.
-fn is_lost(failure: &sqlx::Error) -> bool {
-    match failure {
-        sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => true,
-        // The server is shutting down, was shut down, or is starting.
-        sqlx::Error::Database(failure) => failure.code().is_some_and(|code| matches!(&*code, "57P01" | "57P02" | "57P03")),
-        _ => false,
+        if !looked_after || self.used.elapsed() < PING_AFTER_IDLE {
+            return looked_after;
+        }
+        let answered = time::timeout(PING_PATIENCE, self.raw.ping()).await.is_ok_and(|answer| answer.is_ok());
+        if !answered {
+            self.state = State::Lost;
+        }
+        answered
     }
 }
 
@@ -262,7 +269,9 @@ impl Lent {
     pub(crate) async fn begin(&mut self, begin: &'static str) -> sqlx::Result<()> {
         let kept = self.kept();
         kept.state = State::InTransaction;
-        kept.raw.run(begin).await
+        let begun = kept.raw.run(begin).await;
+        self.note(&begun);
+        begun
     }
 
     /// Says that nothing is under way any more.
@@ -270,6 +279,25 @@ impl Lent {
         let kept = self.kept();
         kept.state = State::Clean;
         kept.used = Instant::now();
+    }
+
+    /// Gives the connection back after a statement of its own, or throws it away where that says that it is lost.
+    fn ended<T>(mut self, answer: &sqlx::Result<T>) {
+        self.note(answer);
+        if self.kept().state != State::Lost {
+            self.done();
+        }
+    }
+
+    /// Notes how a statement ended. Where the connection is lost, it goes when it is given back, and those that nobody uses go now: they lead
+    /// to the same server.
+    pub(crate) fn note<T>(&mut self, answer: &sqlx::Result<T>) {
+        if answer.as_ref().is_err_and(is_lost) {
+            self.kept().state = State::Lost;
+            if let Some(Place(shared)) = &self.place {
+                shared.forget_idle();
+            }
+        }
     }
 
     /// Throws the connection away.
@@ -286,17 +314,20 @@ impl Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         let (Some(mut kept), Some(place), permit) = (self.kept.take(), self.place.take(), self.permit.take()) else { return };
-        if kept.state == State::Clean {
-            place.give_back(kept);
-            return;
+        match kept.state {
+            State::Clean => return place.give_back(kept),
+            State::Lost => return,
+            State::Busy | State::InTransaction => {}
         }
         // Whoever it was is gone, by an error or with its client: the locks of its transaction are let go now, and not when somebody comes.
         self.runtime.spawn(async move {
-            let undone = match kept.state {
-                State::InTransaction => kept.raw.run("ROLLBACK").await,
-                State::Clean | State::Busy => kept.raw.ping().await,
-            };
-            if undone.is_ok() {
+            let undone = time::timeout(UNDO_PATIENCE, async {
+                match kept.state {
+                    State::InTransaction => kept.raw.run("ROLLBACK").await,
+                    _ => kept.raw.ping().await,
+                }
+            });
+            if undone.await.is_ok_and(|undone| undone.is_ok()) {
                 kept.state = State::Clean;
                 kept.used = Instant::now();
                 place.give_back(kept);
@@ -317,13 +348,11 @@ macro_rules! ask {
         if answer.as_ref().is_err_and(is_lost) {
             // It was only a question, and may be asked again.
             lent.lost();
-            $pooled.0.forget_idle();
+            $pooled.0.shared.forget_idle();
             lent = $pooled.0.lend().await?;
             answer = lent.raw().$run($statement).await;
         }
-        if !answer.as_ref().is_err_and(is_lost) {
-            lent.done();
-        }
+        lent.ended(&answer);
         answer
     }};
 }
@@ -344,9 +373,7 @@ impl Connection for Pooled {
     async fn execute(&mut self, statement: Statement) -> sqlx::Result<u64> {
         let mut lent = self.0.lend().await?;
         let written = lent.raw().execute(&statement).await;
-        if !written.as_ref().is_err_and(is_lost) {
-            lent.done();
-        }
+        lent.ended(&written);
         written
     }
 }

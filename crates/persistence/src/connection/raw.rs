@@ -1,3 +1,5 @@
+use std::io;
+
 use sea_orm::{DbBackend, QueryResult, Statement};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
@@ -21,6 +23,14 @@ impl Source {
             Self::Postgres(..) => DbBackend::Postgres,
             Self::Sqlite(_) => DbBackend::Sqlite,
         }
+    }
+}
+
+/// A balancer that has nowhere to lead to accepts and hangs up, and sqlx takes that for an odd answer.
+fn hung_up(failure: sqlx::Error) -> sqlx::Error {
+    match failure {
+        sqlx::Error::Protocol(answer) => sqlx::Error::Io(io::Error::new(io::ErrorKind::ConnectionAborted, answer)),
+        other => other,
     }
 }
 
@@ -53,7 +63,7 @@ impl Raw {
     pub(crate) async fn open(source: &Source) -> sqlx::Result<Self> {
         match source {
             Source::Postgres(options, settings) => {
-                let mut connection = options.connect().await?;
+                let mut connection = options.connect().await.map_err(hung_up)?;
                 connection.execute(AssertSqlSafe(settings.clone())).await?;
                 Ok(Self::Postgres(Box::new(connection)))
             }

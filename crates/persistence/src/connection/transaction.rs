@@ -52,6 +52,16 @@ impl Held {
     }
 }
 
+impl Held {
+    /// Notes how a statement ended, for who gets the connection next.
+    fn note<T>(&mut self, answer: sqlx::Result<T>) -> sqlx::Result<T> {
+        if let Some(Lease::Lent(lent)) = &mut self.lease {
+            lent.note(&answer);
+        }
+        answer
+    }
+}
+
 fn savepoint(depth: u8) -> sqlx::Result<[&'static str; 3]> {
     let place = usize::from(depth).checked_sub(1).and_then(|place| SAVEPOINTS.get(place));
     place.copied().ok_or(sqlx::Error::InvalidSavePointStatement)
@@ -90,9 +100,12 @@ impl OpenTransaction {
         held.raw().await?;
         match held.lease.take() {
             Some(Lease::Lent(mut lent)) => {
-                lent.raw().run("COMMIT").await?;
-                lent.done();
-                Ok(())
+                let committed = lent.raw().run("COMMIT").await;
+                lent.note(&committed);
+                if committed.is_ok() {
+                    lent.done();
+                }
+                committed
             }
             Some(Lease::Turn(turn)) => turn.commit().await,
             None => Err(sqlx::Error::PoolClosed),
@@ -119,14 +132,20 @@ impl Connection for OpenTransaction {
     }
 
     async fn fetch_one(&mut self, statement: Statement) -> sqlx::Result<Option<QueryResult>> {
-        self.lease.lock().await.raw().await?.fetch_one(&statement).await
+        let mut held = self.lease.lock().await;
+        let answer = held.raw().await?.fetch_one(&statement).await;
+        held.note(answer)
     }
 
     async fn fetch_all(&mut self, statement: Statement) -> sqlx::Result<Vec<QueryResult>> {
-        self.lease.lock().await.raw().await?.fetch_all(&statement).await
+        let mut held = self.lease.lock().await;
+        let answer = held.raw().await?.fetch_all(&statement).await;
+        held.note(answer)
     }
 
     async fn execute(&mut self, statement: Statement) -> sqlx::Result<u64> {
-        self.lease.lock().await.raw().await?.execute(&statement).await
+        let mut held = self.lease.lock().await;
+        let answer = held.raw().await?.execute(&statement).await;
+        held.note(answer)
     }
 }

@@ -184,7 +184,7 @@ async fn revoke<S: Store>(state: State<S>, who: Operator<S>, id: Path<ApiKeyId>,
     let key = find(&state, *id).await?;
     let revoked = async {
         form.confirms("confirm", key.name.as_str())?;
-        Ok::<_, Problem>(revoke_api_key(&state.store, &who.context(&state), *id).await?)
+        state.again(async || revoke_api_key(&state.store, &who.context(&state), *id).await).await
     };
     match revoked.await {
         Ok(()) => Ok(see_other(format!("{HERE}/{id}?done=revoked"))),

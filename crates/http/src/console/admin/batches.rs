@@ -134,7 +134,7 @@ async fn revoke<S: Store>(state: State<S>, who: Operator<S>, id: Path<BatchId>, 
         let batch = find(&state, *id).await?;
         form.confirms("confirm", &batch.issued.to_string())?;
         let _place = long.begin()?;
-        Ok::<_, Problem>(revoke_batch(&state.store, &who.context(&state), *id).await?)
+        state.again(async || revoke_batch(&state.store, &who.context(&state), *id).await).await
     };
     match revoked.await {
         Ok(_) => Ok(see_other(format!("{LIST}/{id}?done=revoked"))),

@@ -109,7 +109,7 @@ async fn revoke<S: Store>(state: State<S>, who: Operator<S>, id: Path<CodeId>, b
     let code = find(&state, *id).await?;
     let revoked = async {
         form.confirms("confirm", &code.hint)?;
-        Ok::<_, Problem>(revoke_code(&state.store, &who.context(&state), *id).await?)
+        state.again(async || revoke_code(&state.store, &who.context(&state), *id).await).await
     };
     match revoked.await {
         Ok(_) => Ok(see_other(format!("{HERE}/{id}?done=revoked"))),
@@ -131,7 +131,10 @@ fn end(form: &Form) -> Result<CodeEnd, Problem> {
 /// Moves the code's end.
 async fn expire<S: Store>(state: State<S>, who: Operator<S>, id: Path<CodeId>, body: FormBody) -> Answer {
     let form = body.read().await?;
-    let moved = async { Ok::<_, Problem>(expire_code(&state.store, &who.context(&state), *id, end(&form)?).await?) };
+    let moved = async {
+        let end = end(&form)?;
+        state.again(async || expire_code(&state.store, &who.context(&state), *id, end).await).await
+    };
     match moved.await {
         Ok(_) => Ok(see_other(format!("{HERE}/{id}?done=moved"))),
         Err(mut problem) => {

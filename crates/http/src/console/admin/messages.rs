@@ -132,12 +132,12 @@ async fn show<S: Store>(state: State<S>, who: Operator<S>, id: Path<MessageId>, 
 }
 
 async fn retry<S: Store>(state: State<S>, who: Operator<S>, id: Path<MessageId>) -> Answer {
-    match retry_message(&state.store, &who.context(&state), *id).await {
+    match state.again(async || retry_message(&state.store, &who.context(&state), *id).await).await {
         Ok(_) => {
             (state.mail_waiting)();
             Ok(see_other(format!("{HERE}/{id}?done=retried")))
         }
-        Err(failure) => refused(&state, &who, *id, Form::default(), failure.into()).await,
+        Err(failure) => refused(&state, &who, *id, Form::default(), failure).await,
     }
 }
 
@@ -146,7 +146,7 @@ async fn discard<S: Store>(state: State<S>, who: Operator<S>, id: Path<MessageId
     let form = body.read().await?;
     let discarded = async {
         form.confirms("confirm", end(&id.to_string()))?;
-        Ok::<_, Problem>(discard_message(&state.store, &who.context(&state), *id).await?)
+        state.again(async || discard_message(&state.store, &who.context(&state), *id).await).await
     };
     match discarded.await {
         Ok(_) => Ok(see_other(format!("{HERE}/{id}?done=discarded"))),

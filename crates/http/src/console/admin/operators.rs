@@ -171,9 +171,8 @@ async fn save<S: Store>(state: State<S>, who: Operator<S>, id: Path<OperatorId>,
         let name = fields.take("/name", OperatorName::parse(form.value("name")));
         let role = fields.take("/role", Role::parse(form.value("role")));
         let (name @ Some(_), role @ Some(_)) = (name, role) else { return Err(fields.into_problem()) };
-        Ok::<_, Problem>(
-            change_operator(&state.store, &who.context(&state), who.scopes(), *id, OperatorChange { name, role }).await?,
-        )
+        let change = OperatorChange { name, role };
+        state.again(async || change_operator(&state.store, &who.context(&state), who.scopes(), *id, change.clone()).await).await
     };
     match saved.await {
         Ok(_) => Ok(see_other(format!("{HERE}/{id}?done=saved"))),
@@ -192,7 +191,7 @@ async fn delete<S: Store>(state: State<S>, who: Operator<S>, id: Path<OperatorId
     let deleted = async {
         let operator = find(&state, *id).await?;
         form.confirms("confirm", operator.email.as_str())?;
-        Ok::<_, Problem>(delete_operator(&state.store, &who.context(&state), who.scopes(), *id).await?)
+        state.again(async || delete_operator(&state.store, &who.context(&state), who.scopes(), *id).await).await
     };
     match deleted.await {
         Ok(()) => Ok(see_other(format!("{HERE}?done=deleted"))),

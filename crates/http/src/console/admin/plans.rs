@@ -150,7 +150,7 @@ async fn save<S: Store>(state: State<S>, who: Operator<S>, id: Path<PlanId>, bod
     let saved = async {
         let (name, monthly_run_quota) = terms(&form)?;
         let change = PlanChange { name: Some(name), monthly_run_quota: Some(monthly_run_quota) };
-        Ok::<_, Problem>(change_plan(&state.store, &who.context(&state), *id, change, &form.expected()).await?)
+        state.again(async || change_plan(&state.store, &who.context(&state), *id, change.clone(), &form.expected()).await).await
     };
     match saved.await {
         Ok(_) => Ok(see_other(format!("{HERE}/{id}?done=saved"))),
@@ -159,20 +159,20 @@ async fn save<S: Store>(state: State<S>, who: Operator<S>, id: Path<PlanId>, bod
 }
 
 async fn archive<S: Store>(state: State<S>, who: Operator<S>, id: Path<PlanId>) -> Answer {
-    archive_plan(&state.store, &who.context(&state), *id).await?;
+    state.again(async || archive_plan(&state.store, &who.context(&state), *id).await).await?;
     Ok(see_other(format!("{HERE}/{id}?done=archived")))
 }
 
 async fn restore<S: Store>(state: State<S>, who: Operator<S>, id: Path<PlanId>) -> Answer {
-    restore_plan(&state.store, &who.context(&state), *id).await?;
+    state.again(async || restore_plan(&state.store, &who.context(&state), *id).await).await?;
     Ok(see_other(format!("{HERE}/{id}?done=restored")))
 }
 
 async fn delete<S: Store>(state: State<S>, who: Operator<S>, id: Path<PlanId>, body: FormBody) -> Answer {
     let form = body.read().await?;
-    match delete_plan(&state.store, &who.context(&state), *id, &form.expected()).await {
+    match state.again(async || delete_plan(&state.store, &who.context(&state), *id, &form.expected()).await).await {
         Ok(()) => Ok(see_other(format!("{HERE}?done=deleted"))),
-        Err(failure) => refused(&state, &who, *id, form, failure.into()).await,
+        Err(failure) => refused(&state, &who, *id, form, failure).await,
     }
 }
 

@@ -66,7 +66,7 @@ async fn assign<S: Store>(state: State<S>, who: Operator<S>, id: Path<ProjectId>
     let assigned = async {
         let nobody = || Problem::field("/tenant_id", InvalidValue::new("empty", "must name the tenant"));
         let tenant = named_tenant(&state, &form, "tenant_id").await?.ok_or_else(nobody)?;
-        Ok::<_, Problem>(assign_project(&state.store, &who.context(&state), *id, tenant).await?)
+        state.again(async || assign_project(&state.store, &who.context(&state), *id, tenant).await).await
     };
     match assigned.await {
         Ok(_) => Ok(see_other(format!("{HERE}/{id}?done=assigned"))),
@@ -79,7 +79,7 @@ async fn give_back<S: Store>(state: State<S>, who: Operator<S>, id: Path<Project
     let form = body.read().await?;
     let returned = async {
         form.confirms("confirm", find(&state, *id).await?.slug.as_str())?;
-        Ok::<_, Problem>(return_activation(&state.store, &who.context(&state), *id).await?)
+        state.again(async || return_activation(&state.store, &who.context(&state), *id).await).await
     };
     match returned.await {
         Ok(_) => Ok(see_other(format!("{HERE}/{id}?done=returned"))),

@@ -103,7 +103,7 @@ async fn save<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, b
     let form = body.read().await?;
     let saved = async {
         let change = profile(&form)?;
-        Ok::<_, Problem>(change_tenant(&state.store, &who.context(&state), *id, change, &form.expected()).await?)
+        state.again(async || change_tenant(&state.store, &who.context(&state), *id, change.clone(), &form.expected()).await).await
     };
     match saved.await {
         Ok(_) => Ok(done(*id, "saved")),
@@ -122,7 +122,7 @@ async fn subscribe<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantI
         let (plan_id, subscription) = (chosen_plan(&state, &form).await?, form.value("state").to_owned());
         let sent = SetSubscriptionJson { plan_id, state: subscription, current_period_start: None, current_period_end: None };
         let terms = sent.parse()?;
-        Ok::<_, Problem>(set_subscription(&state.store, &who.context(&state), *id, terms, &form.expected()).await?)
+        state.again(async || set_subscription(&state.store, &who.context(&state), *id, terms, &form.expected()).await).await
     };
     match set.await {
         Ok(_) => Ok(done(*id, "saved")),
@@ -135,12 +135,12 @@ async fn subscribe<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantI
 }
 
 async fn suspend<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>) -> Answer {
-    suspend_tenant(&state.store, &who.context(&state), *id).await?;
+    state.again(async || suspend_tenant(&state.store, &who.context(&state), *id).await).await?;
     Ok(done(*id, "suspended"))
 }
 
 async fn resume<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>) -> Answer {
-    resume_tenant(&state.store, &who.context(&state), *id).await?;
+    state.again(async || resume_tenant(&state.store, &who.context(&state), *id).await).await?;
     Ok(done(*id, "resumed"))
 }
 

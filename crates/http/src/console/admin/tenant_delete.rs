@@ -55,7 +55,7 @@ async fn delete<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>,
     let tenant = find(&state, *id).await?;
     let deleted = async {
         form.confirms("confirm", tenant.slug.as_str())?;
-        Ok::<_, Problem>(delete_tenant(&state.store, &who.context(&state), *id, &form.expected()).await?)
+        state.again(async || delete_tenant(&state.store, &who.context(&state), *id, &form.expected()).await).await
     };
     match deleted.await {
         Ok(()) => Ok(see_other(format!("{HERE}?done=deleted"))),

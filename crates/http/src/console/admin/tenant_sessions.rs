@@ -57,13 +57,13 @@ async fn list<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, a
 
 async fn end<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, body: FormBody) -> Answer {
     let session = body.read().await?.value("session").parse().map_err(|_| Problem::not_found())?;
-    let ended = revoke_session::<S, Tenant>(&state.store, &who.context(&state), *id, session).await?;
+    let ended = state.again(async || revoke_session::<S, Tenant>(&state.store, &who.context(&state), *id, session).await).await?;
     Ok(see_other(format!("{}?done={}", address(*id), if ended { "ended" } else { "nothing" })))
 }
 
 async fn end_all<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>) -> Answer {
     let tenant = find(&state, *id).await?;
-    sign_out_everywhere::<S, Tenant>(&state.store, &who.context(&state), tenant.id).await?;
+    state.again(async || sign_out_everywhere::<S, Tenant>(&state.store, &who.context(&state), tenant.id).await).await?;
     Ok(see_other(format!("{}?done=ended", address(*id))))
 }
 

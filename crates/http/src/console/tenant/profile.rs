@@ -55,7 +55,9 @@ async fn save<S: Store>(state: State<S>, who: TenantSession<S>, body: FormBody) 
             return Ok(false);
         }
         let (cx, session) = (who.context(&state), who.session.id);
-        change_own_profile(&state.store, &cx, who.id(), session, change, &form.expected()).await?;
+        state
+            .again(async || change_own_profile(&state.store, &cx, who.id(), session, change.clone(), &form.expected()).await)
+            .await?;
         Ok::<_, Problem>(true)
     };
     match saved.await {

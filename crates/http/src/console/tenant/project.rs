@@ -12,8 +12,8 @@ use actix_web::{
 };
 use askama::Template;
 use tenantry_domain::{
-    ActivateProject, ActivateWith, CodeHasher as _, Limit, Project, ProjectId, ProjectStatus, ReturnLimits, Transition,
-    activate_project, change_project, delete_project,
+    ActivateProject, ActivateWith, CodeHasher as _, Limit, Project, ProjectChange, ProjectId, ProjectStatus, ReturnLimits,
+    Transition, activate_project, change_project, delete_project,
     ports::{ProjectReads as _, Store},
     return_own_activation, transition_project,
 };
@@ -83,8 +83,12 @@ async fn save<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<Project
     let form = body.read().await?;
     let saved = async {
         let mut fields = Fields::default();
-        let change = details(&form, &mut fields).ok_or_else(|| fields.into_problem())?.into();
-        Ok::<_, Problem>(change_project(&state.store, &who.context(&state), who.id(), *id, change, &form.expected()).await?)
+        let change: ProjectChange = details(&form, &mut fields).ok_or_else(|| fields.into_problem())?.into();
+        state
+            .again(async || {
+                change_project(&state.store, &who.context(&state), who.id(), *id, change.clone(), &form.expected()).await
+            })
+            .await
     };
     match saved.await {
         Ok(_) => Ok(done(*id, "saved")),
@@ -114,6 +118,7 @@ async fn activate<S: Store>(
         let guesses = Limit { bucket: state.keys.guesses_bucket(who.id()), rate: state.policy.guesses_per_tenant };
         let activation = ActivateProject { tenant: who.id(), project: *id, with, guesses: Some(guesses) };
         keyed
+            .harmless()
             .answer_once(&sent, &state, who.context(&state), async |store, cx| {
                 let project = activate_project(store, cx, state.keys.as_ref(), &activation).await?;
                 was_active.set(project.started_at != Some(cx.now));
@@ -163,18 +168,18 @@ async fn transition<S: Store>(
     transition: Transition,
     word: &str,
 ) -> Answer {
-    match transition_project(&state.store, &who.context(state), who.id(), id, transition).await {
+    match state.again(async || transition_project(&state.store, &who.context(state), who.id(), id, transition).await).await {
         Ok(_) => Ok(done(id, word)),
-        Err(failure) => refused(state, who, id, Form::default(), failure.into()).await,
+        Err(failure) => refused(state, who, id, Form::default(), failure).await,
     }
 }
 
 async fn give_back<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>) -> Answer {
     let (policy, bucket) = (&state.policy, state.keys.returns_bucket(who.id()));
     let limits = ReturnLimits { grace: policy.return_grace, bucket, rate: policy.returns_per_tenant };
-    match return_own_activation(&state.store, &who.context(&state), who.id(), *id, &limits).await {
+    match state.again(async || return_own_activation(&state.store, &who.context(&state), who.id(), *id, &limits).await).await {
         Ok(_) => Ok(done(*id, "returned")),
-        Err(failure) => refused(&state, &who, *id, Form::default(), failure.into()).await,
+        Err(failure) => refused(&state, &who, *id, Form::default(), failure).await,
     }
 }
 
@@ -184,7 +189,7 @@ async fn delete<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<Proje
     let deleted = async {
         let project = find(&state, &who, *id).await?;
         form.confirms("confirm", project.slug.as_str())?;
-        Ok::<_, Problem>(delete_project(&state.store, &who.context(&state), who.id(), *id, &form.expected()).await?)
+        state.again(async || delete_project(&state.store, &who.context(&state), who.id(), *id, &form.expected()).await).await
     };
     match deleted.await {
         Ok(()) => Ok(see_other("/tenant?done=deleted")),

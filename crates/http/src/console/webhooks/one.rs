@@ -105,7 +105,11 @@ pub(super) async fn save<S: Store, W: WebhookReader<S>>(state: State<S>, who: W,
             enabled: None,
         };
         let change = typed.parse(state.webhooks_https_only)?;
-        Ok::<_, Problem>(change_webhook(&state.store, &who.cx(&state), who.owner(), *id, change, &form.expected()).await?)
+        state
+            .again(async || {
+                change_webhook(&state.store, &who.cx(&state), who.owner(), *id, change.clone(), &form.expected()).await
+            })
+            .await
     };
     match saved.await {
         Ok(_) => Ok(done::<S, W>(*id, "saved")),
@@ -124,9 +128,12 @@ pub(super) async fn disable<S: Store, W: WebhookReader<S>>(state: State<S>, who:
 
 async fn switch<S: Store, W: WebhookReader<S>>(state: &State<S>, who: &W, id: WebhookId, enabled: bool, word: &str) -> Answer {
     let change = WebhookChange { enabled: Some(enabled), ..WebhookChange::default() };
-    match change_webhook(&state.store, &who.cx(state), who.owner(), id, change, &Expected::Any).await {
+    match state
+        .again(async || change_webhook(&state.store, &who.cx(state), who.owner(), id, change.clone(), &Expected::Any).await)
+        .await
+    {
         Ok(_) => Ok(done::<S, W>(id, word)),
-        Err(failure) => refused(state, who, id, Form::default(), failure.into()).await,
+        Err(failure) => refused(state, who, id, Form::default(), failure).await,
     }
 }
 
@@ -206,7 +213,7 @@ pub(super) async fn delete<S: Store, W: WebhookReader<S>>(
     let deleted = async {
         let webhook = find(&state, &who, *id).await?;
         form.confirms("confirm", host(webhook.url.as_str()))?;
-        Ok::<_, Problem>(delete_webhook(&state.store, &who.cx(&state), who.owner(), *id).await?)
+        state.again(async || delete_webhook(&state.store, &who.cx(&state), who.owner(), *id).await).await
     };
     match deleted.await {
         Ok(()) => Ok(see_other(format!("{}?done=deleted", W::HERE))),

@@ -179,6 +179,6 @@ pub(crate) async fn read<S: Store>(state: State<S>, _who: Operator<S>, id: Path<
 
 /// Revokes an API key.
 pub(crate) async fn revoke<S: Store>(state: State<S>, who: Operator<S>, id: Path<ApiKeyId>) -> Answer {
-    revoke_api_key(&state.store, &who.context(&state), *id).await?;
+    state.again(async || revoke_api_key(&state.store, &who.context(&state), *id).await).await?;
     Ok(HttpResponse::NoContent().finish())
 }

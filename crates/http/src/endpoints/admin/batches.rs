@@ -168,6 +168,6 @@ pub(crate) async fn read<S: Store>(state: State<S>, _who: Operator<S>, id: Path<
 /// Revokes all codes of a batch.
 pub(crate) async fn revoke<S: Store>(state: State<S>, who: Operator<S>, id: Path<BatchId>, long: LongWork) -> Answer {
     let _place = long.begin()?;
-    let revoked = revoke_batch(&state.store, &who.context(&state), *id).await?;
+    let revoked = state.again(async || revoke_batch(&state.store, &who.context(&state), *id).await).await?;
     Ok(HttpResponse::Ok().json(RevokedJson { revoked }))
 }

@@ -278,7 +278,7 @@ pub(crate) async fn timeline<S: Store>(state: State<S>, _who: Operator<S>, id: P
 /// Revokes a code.
 pub(crate) async fn revoke<S: Store>(state: State<S>, who: Operator<S>, id: Path<CodeId>) -> Answer {
     let cx = who.context(&state);
-    let code = revoke_code(&state.store, &cx, *id).await?;
+    let code = state.again(async || revoke_code(&state.store, &cx, *id).await).await?;
     Ok(HttpResponse::Ok().json(CodeJson::at(cx.now, code)))
 }
 

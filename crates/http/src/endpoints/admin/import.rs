@@ -130,7 +130,7 @@ pub(crate) async fn import<S: Store>(
         return Ok(HttpResponse::Ok().json(ImportReportJson::new(import.into_report(), usize::MAX)));
     }
     keyed
-        .answer_once(seen.as_bytes(), &state, cx, async |store, cx| {
+        .answer_at_first_try(seen.as_bytes(), &state, cx, async |store, cx| {
             let batch = import_codes(store, cx, *id, import).await?;
             let mut answer = HttpResponse::Created();
             answer.insert_header(("X-Batch-Id", batch.id.to_string()));

@@ -161,7 +161,7 @@ async fn read<S: Store>(state: State<S>, _who: Operator<S>, id: Path<MessageId>)
 /// Puts a dead message back.
 async fn retry<S: Store>(state: State<S>, who: Operator<S>, id: Path<MessageId>) -> Answer {
     let cx = who.context(&state);
-    let message = retry_message(&state.store, &cx, *id).await?;
+    let message = state.again(async || retry_message(&state.store, &cx, *id).await).await?;
     (state.mail_waiting)();
     Ok(HttpResponse::Ok().json(MessageJson::new(message, cx.now)))
 }
@@ -169,6 +169,6 @@ async fn retry<S: Store>(state: State<S>, who: Operator<S>, id: Path<MessageId>)
 /// Wipes a dead message.
 async fn discard<S: Store>(state: State<S>, who: Operator<S>, id: Path<MessageId>) -> Answer {
     let cx = who.context(&state);
-    let message = discard_message(&state.store, &cx, *id).await?;
+    let message = state.again(async || discard_message(&state.store, &cx, *id).await).await?;
     Ok(HttpResponse::Ok().json(MessageJson::new(message, cx.now)))
 }

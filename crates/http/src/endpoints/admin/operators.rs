@@ -183,12 +183,14 @@ pub(crate) async fn read<S: Store>(state: State<S>, _who: Operator<S>, id: Path<
 /// Changes an operator's name or role.
 pub(crate) async fn change<S: Store>(state: State<S>, who: Operator<S>, id: Path<OperatorId>, body: JsonBody) -> Answer {
     let change = body.read::<ChangeJson>().await?.parse()?;
-    let operator = change_operator(&state.store, &who.context(&state), who.scopes(), *id, change).await?;
+    let operator = state
+        .again(async || change_operator(&state.store, &who.context(&state), who.scopes(), *id, change.clone()).await)
+        .await?;
     Ok(HttpResponse::Ok().json(OperatorJson::from(operator)))
 }
 
 /// Removes an operator and ends its sessions.
 pub(crate) async fn remove<S: Store>(state: State<S>, who: Operator<S>, id: Path<OperatorId>) -> Answer {
-    delete_operator(&state.store, &who.context(&state), who.scopes(), *id).await?;
+    state.again(async || delete_operator(&state.store, &who.context(&state), who.scopes(), *id).await).await?;
     Ok(HttpResponse::NoContent().finish())
 }

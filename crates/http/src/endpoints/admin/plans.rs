@@ -200,24 +200,26 @@ pub(crate) async fn read<S: Store>(state: State<S>, _who: Operator<S>, id: Path<
 async fn change<S: Store>(state: State<S>, who: Operator<S>, id: Path<PlanId>, if_match: IfMatch, body: JsonBody) -> Answer {
     let expected = if_match.expected()?;
     let change = body.read::<ChangePlanJson>().await?.parse()?;
-    let plan = change_plan(&state.store, &who.context(&state), *id, change, &expected).await?;
+    let plan =
+        state.again(async || change_plan(&state.store, &who.context(&state), *id, change.clone(), &expected).await).await?;
     Ok(HttpResponse::Ok().insert_header(etag(plan.version())).json(PlanJson::from(plan)))
 }
 
 /// Deletes a plan that nobody is on.
 async fn delete<S: Store>(state: State<S>, who: Operator<S>, id: Path<PlanId>, if_match: IfMatch) -> Answer {
-    delete_plan(&state.store, &who.context(&state), *id, &if_match.expected()?).await?;
+    let expected = if_match.expected()?;
+    state.again(async || delete_plan(&state.store, &who.context(&state), *id, &expected).await).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// Takes a plan off the market.
 async fn archive<S: Store>(state: State<S>, who: Operator<S>, id: Path<PlanId>) -> Answer {
-    let plan = archive_plan(&state.store, &who.context(&state), *id).await?;
+    let plan = state.again(async || archive_plan(&state.store, &who.context(&state), *id).await).await?;
     Ok(HttpResponse::Ok().json(PlanJson::from(plan)))
 }
 
 /// Puts it back.
 async fn restore<S: Store>(state: State<S>, who: Operator<S>, id: Path<PlanId>) -> Answer {
-    let plan = restore_plan(&state.store, &who.context(&state), *id).await?;
+    let plan = state.again(async || restore_plan(&state.store, &who.context(&state), *id).await).await?;
     Ok(HttpResponse::Ok().json(PlanJson::from(plan)))
 }

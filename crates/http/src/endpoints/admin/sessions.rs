@@ -157,13 +157,16 @@ pub(crate) async fn current<S: Store>(state: State<S>, who: Operator<S>) -> Answ
 pub(crate) async fn refresh<S: Store>(state: State<S>, who: Operator<S>) -> Answer {
     let mut signed_in = who.signed_in()?.clone();
     let cx = who.context(&state);
-    signed_in.session = tenantry_auth::refresh_session(&state.store, &cx, &state.policy, signed_in.session).await?;
+    signed_in.session = state
+        .again(async || tenantry_auth::refresh_session(&state.store, &cx, &state.policy, signed_in.session.clone()).await)
+        .await?;
     Ok(caller_json(&state, &Caller::Operator(signed_in)))
 }
 
 /// Ends the session.
 pub(crate) async fn sign_out<S: Store>(state: State<S>, who: Operator<S>) -> Answer {
-    tenantry_auth::sign_out(&state.store, &who.context(&state), &who.signed_in()?.session).await?;
+    let session = &who.signed_in()?.session;
+    state.again(async || tenantry_auth::sign_out(&state.store, &who.context(&state), session).await).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -187,7 +190,7 @@ pub(crate) async fn list<S: Store>(state: State<S>, who: Operator<S>, query: Que
 /// Ends one of the operator's sessions.
 pub(crate) async fn revoke<S: Store>(state: State<S>, who: Operator<S>, id: Path<OperatorSessionId>) -> Answer {
     let operator = who.signed_in()?.account.id;
-    if tenantry_auth::revoke_session(&state.store, &who.context(&state), operator, *id).await? {
+    if state.again(async || tenantry_auth::revoke_session(&state.store, &who.context(&state), operator, *id).await).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Problem::not_found())
@@ -197,6 +200,7 @@ pub(crate) async fn revoke<S: Store>(state: State<S>, who: Operator<S>, id: Path
 /// Ends all of the operator's sessions, this one too.
 pub(crate) async fn revoke_all<S: Store>(state: State<S>, who: Operator<S>) -> Answer {
     let operator = who.signed_in()?.account.id;
-    let ended = tenantry_auth::sign_out_everywhere(&state.store, &who.context(&state), operator).await?;
+    let ended =
+        state.again(async || tenantry_auth::sign_out_everywhere(&state.store, &who.context(&state), operator).await).await?;
     Ok(HttpResponse::Ok().json(SessionsEndedJson { sessions_ended: ended }))
 }

@@ -126,6 +126,7 @@ async fn read<S: Store>(state: State<S>, _who: Operator<S>, id: Path<TenantId>, 
 async fn replace<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, if_match: IfMatch, body: JsonBody) -> Answer {
     let expected = if_match.expected()?;
     let terms = body.read::<SetSubscriptionJson>().await?.parse()?;
-    let subscription = set_subscription(&state.store, &who.context(&state), *id, terms, &expected).await?;
+    let subscription =
+        state.again(async || set_subscription(&state.store, &who.context(&state), *id, terms, &expected).await).await?;
     Ok(HttpResponse::Ok().insert_header(etag(subscription.version())).json(SubscriptionJson::from(subscription)))
 }

@@ -60,14 +60,14 @@ async fn list<S: Store>(state: State<S>, _who: Operator<S>, id: Path<TenantId>, 
 /// Ends all of the tenant's sessions.
 async fn end_all<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>) -> Answer {
     state.store.reader().tenant(*id).await?.ok_or_else(Problem::not_found)?;
-    sign_out_everywhere::<S, Tenant>(&state.store, &who.context(&state), *id).await?;
+    state.again(async || sign_out_everywhere::<S, Tenant>(&state.store, &who.context(&state), *id).await).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// Ends one of the tenant's sessions.
 async fn end<S: Store>(state: State<S>, who: Operator<S>, ids: Path<(TenantId, SessionId)>) -> Answer {
     let (tenant, session) = *ids;
-    if revoke_session::<S, Tenant>(&state.store, &who.context(&state), tenant, session).await? {
+    if state.again(async || revoke_session::<S, Tenant>(&state.store, &who.context(&state), tenant, session).await).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Problem::not_found())

@@ -325,7 +325,8 @@ pub(crate) async fn read<S: Store>(state: State<S>, _who: Operator<S>, id: Path<
 async fn change<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, if_match: IfMatch, body: JsonBody) -> Answer {
     let expected = if_match.expected()?;
     let change = body.read::<ChangeProfileJson>().await?.parse()?;
-    let tenant = change_tenant(&state.store, &who.context(&state), *id, change, &expected).await?;
+    let tenant =
+        state.again(async || change_tenant(&state.store, &who.context(&state), *id, change.clone(), &expected).await).await?;
     let subscription = state.store.reader().subscription(*id).await?;
     let shown =
         HttpResponse::Ok().insert_header(etag(tenant.version())).json(TenantWithSubscriptionJson::of(tenant, subscription));
@@ -334,7 +335,8 @@ async fn change<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>,
 
 /// Deletes a tenant and all that it owns.
 pub(crate) async fn delete<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>, if_match: IfMatch) -> Answer {
-    delete_tenant(&state.store, &who.context(&state), *id, &if_match.expected()?).await?;
+    let expected = if_match.expected()?;
+    state.again(async || delete_tenant(&state.store, &who.context(&state), *id, &expected).await).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -348,12 +350,12 @@ async fn preview_deletion<S: Store>(state: State<S>, _who: Operator<S>, id: Path
 
 /// Suspends a tenant and ends its sessions.
 pub(crate) async fn suspend<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>) -> Answer {
-    suspend_tenant(&state.store, &who.context(&state), *id).await?;
+    state.again(async || suspend_tenant(&state.store, &who.context(&state), *id).await).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// Lets a suspended tenant sign in again.
 pub(crate) async fn resume<S: Store>(state: State<S>, who: Operator<S>, id: Path<TenantId>) -> Answer {
-    resume_tenant(&state.store, &who.context(&state), *id).await?;
+    state.again(async || resume_tenant(&state.store, &who.context(&state), *id).await).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -115,7 +115,8 @@ pub(crate) async fn activate<S: Store>(
     let guesses = Limit { bucket: state.keys.guesses_bucket(who.id()), rate: state.policy.guesses_per_tenant };
     let request = ActivateProject { tenant: who.id(), project: *id, with, guesses: Some(guesses) };
     let was_active = Cell::new(false);
-    let answer = body.answer_once(&state, who.context(&state), async |store, cx| {
+    // A repeat of an activation answers as it did.
+    let answer = body.harmless().answer_once(&state, who.context(&state), async |store, cx| {
         let project = activate_project(store, cx, state.keys.as_ref(), &request).await?;
         was_active.set(project.started_at != Some(cx.now));
         Ok(HttpResponse::Ok().json(ProjectJson::from(project)))

@@ -139,6 +139,7 @@ async fn change<S: Store>(state: State<S>, who: TenantSession<S>, if_match: IfMa
     let expected = if_match.expected()?;
     let change = body.read::<ChangeProfileJson>().await?.parse()?;
     let (cx, session) = (who.context(&state), who.session.id);
-    let tenant = change_own_profile(&state.store, &cx, who.id(), session, change, &expected).await?;
+    let tenant =
+        state.again(async || change_own_profile(&state.store, &cx, who.id(), session, change.clone(), &expected).await).await?;
     Ok(HttpResponse::Ok().insert_header(etag(tenant.version())).json(ProfileJson::from(tenant)))
 }

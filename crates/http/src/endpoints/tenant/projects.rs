@@ -331,7 +331,9 @@ pub(crate) async fn change<S: Store>(
 ) -> Answer {
     let expected = if_match.expected()?;
     let change = body.read::<ChangeJson>().await?.parse()?;
-    let project = change_project(&state.store, &who.context(&state), who.id(), *id, change, &expected).await?;
+    let project = state
+        .again(async || change_project(&state.store, &who.context(&state), who.id(), *id, change.clone(), &expected).await)
+        .await?;
     Ok(HttpResponse::Ok().insert_header(etag(project.version())).json(ProjectJson::from(project)))
 }
 
@@ -346,13 +348,18 @@ pub(crate) async fn replace<S: Store>(
     let expected = if_match.expected()?;
     let mut fields = Fields::default();
     let details = body.read::<ReplaceJson>().await?.parse(&mut fields).ok_or_else(|| fields.into_problem())?;
-    let project = change_project(&state.store, &who.context(&state), who.id(), *id, details.into(), &expected).await?;
+    let project = state
+        .again(async || {
+            change_project(&state.store, &who.context(&state), who.id(), *id, details.clone().into(), &expected).await
+        })
+        .await?;
     Ok(HttpResponse::Ok().insert_header(etag(project.version())).json(ProjectJson::from(project)))
 }
 
 /// Deletes a project.
 pub(crate) async fn delete<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<ProjectId>, if_match: IfMatch) -> Answer {
-    delete_project(&state.store, &who.context(&state), who.id(), *id, &if_match.expected()?).await?;
+    let expected = if_match.expected()?;
+    state.again(async || delete_project(&state.store, &who.context(&state), who.id(), *id, &expected).await).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -363,6 +370,7 @@ pub(crate) async fn transition<S: Store>(
     id: Path<ProjectId>,
     transition: Transition,
 ) -> Answer {
-    let project = transition_project(&state.store, &who.context(&state), who.id(), *id, transition).await?;
+    let project =
+        state.again(async || transition_project(&state.store, &who.context(&state), who.id(), *id, transition).await).await?;
     Ok(HttpResponse::Ok().json(ProjectJson::from(project)))
 }

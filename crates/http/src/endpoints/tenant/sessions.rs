@@ -138,13 +138,14 @@ pub(crate) async fn current<S: Store>(state: State<S>, who: TenantSession<S>) ->
 /// Lengthens the session, within its limits.
 pub(crate) async fn refresh<S: Store>(state: State<S>, who: TenantSession<S>) -> Answer {
     let cx = who.context(&state);
-    let session = tenantry_auth::refresh_session(&state.store, &cx, &state.policy, who.session.clone()).await?;
+    let session =
+        state.again(async || tenantry_auth::refresh_session(&state.store, &cx, &state.policy, who.session.clone()).await).await?;
     Ok(current_json(&state, &who, &session))
 }
 
 /// Ends the session.
 pub(crate) async fn sign_out<S: Store>(state: State<S>, who: TenantSession<S>) -> Answer {
-    tenantry_auth::sign_out(&state.store, &who.context(&state), &who.session).await?;
+    state.again(async || tenantry_auth::sign_out(&state.store, &who.context(&state), &who.session).await).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -158,7 +159,7 @@ pub(crate) async fn list<S: Store>(state: State<S>, who: TenantSession<S>, query
 
 /// Ends one of the tenant's sessions.
 pub(crate) async fn revoke<S: Store>(state: State<S>, who: TenantSession<S>, id: Path<SessionId>) -> Answer {
-    if tenantry_auth::revoke_session(&state.store, &who.context(&state), who.id(), *id).await? {
+    if state.again(async || tenantry_auth::revoke_session(&state.store, &who.context(&state), who.id(), *id).await).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(Problem::not_found())
@@ -167,6 +168,7 @@ pub(crate) async fn revoke<S: Store>(state: State<S>, who: TenantSession<S>, id:
 
 /// Ends all of the tenant's sessions, this one too.
 pub(crate) async fn revoke_all<S: Store>(state: State<S>, who: TenantSession<S>) -> Answer {
-    let ended = tenantry_auth::sign_out_everywhere(&state.store, &who.context(&state), who.id()).await?;
+    let ended =
+        state.again(async || tenantry_auth::sign_out_everywhere(&state.store, &who.context(&state), who.id()).await).await?;
     Ok(HttpResponse::Ok().json(SessionsEndedJson { sessions_ended: ended }))
 }

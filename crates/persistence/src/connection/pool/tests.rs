@@ -30,7 +30,7 @@ async fn no_more_are_open_than_there_may_be_and_who_waits_too_long_is_told() {
     assert_eq!(pool.figures(), [2, 2, 2]);
     pool.lend().await.unwrap().lost();
     assert_eq!(pool.figures(), [2, 1, 1]);
-    pool.forget_idle();
+    pool.shared.forget_idle();
     assert_eq!(pool.figures(), [2, 0, 0]);
     drop([pool.lend().await.unwrap(), pool.lend().await.unwrap()]);
     pool.close().await;
