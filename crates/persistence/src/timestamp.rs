@@ -41,7 +41,7 @@ fn written_by_the_driver(text: &str) -> Option<DateTime<Utc>> {
     let micros = match decimals.strip_prefix('.') {
         None if decimals.is_empty() => 0,
         Some(digits) if digits.len() <= 6 && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            let digit = |place| digits.bytes().nth(place).map_or(0, |byte| u32::from(byte - b'0'));
+            let digit = |place| digits.as_bytes().get(place).map_or(0, |byte| u32::from(byte - b'0'));
             (0..6).fold(0, |micros, place| micros * 10 + digit(place))
         }
         _ => return None,
