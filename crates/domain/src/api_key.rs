@@ -9,6 +9,7 @@ pub struct ApiKey {
     /// Its identifier, which is no secret.
     pub id: ApiKeyId,
     /// What it is for, in its maker's words.
+    #[cfg_attr(feature = "rows", serde(deserialize_with = "crate::rows::text"))]
     pub name: ApiKeyName,
     /// The keyed digest of its text, unique.
     pub token_digest: TokenDigest,

@@ -9,8 +9,10 @@ pub struct Operator {
     /// Its identifier.
     pub id: OperatorId,
     /// What it is called.
+    #[cfg_attr(feature = "rows", serde(deserialize_with = "crate::rows::text"))]
     pub name: OperatorName,
     /// What it signs in with, and where its one-time passwords go: as it was given, unique as [`Email::folded`].
+    #[cfg_attr(feature = "rows", serde(deserialize_with = "crate::rows::text"))]
     pub email: Email,
     /// What it is for, and so what it may do.
     pub role: Role,

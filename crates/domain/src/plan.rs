@@ -9,6 +9,7 @@ pub struct Plan {
     /// Its identifier.
     pub id: PlanId,
     /// What it is called, unique.
+    #[cfg_attr(feature = "rows", serde(deserialize_with = "crate::rows::text"))]
     pub name: PlanName,
     /// Activations a calendar month (UTC).
     pub monthly_run_quota: Quota,

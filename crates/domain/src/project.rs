@@ -9,6 +9,7 @@ pub struct Project {
     /// Its identifier.
     pub id: ProjectId,
     /// Its short name, unique within its tenant.
+    #[cfg_attr(feature = "rows", serde(deserialize_with = "crate::rows::text"))]
     pub slug: Slug,
     /// Whose it is. `None`: a legacy project from before there were tenants, visible to operators alone.
     pub tenant_id: Option<TenantId>,
@@ -50,12 +51,16 @@ impl Kind for Project {
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct ProjectDetails {
     /// Whom it is for.
+    #[cfg_attr(feature = "rows", serde(deserialize_with = "crate::rows::text"))]
     pub client_name: ClientName,
     /// What it is about.
+    #[cfg_attr(feature = "rows", serde(default, deserialize_with = "crate::rows::some_text"))]
     pub description: Option<Description>,
     /// What it is to reach.
+    #[cfg_attr(feature = "rows", serde(default, deserialize_with = "crate::rows::some_text"))]
     pub objectives: Option<Description>,
     /// How pressing it is.
+    #[cfg_attr(feature = "rows", serde(default, deserialize_with = "crate::rows::some_text"))]
     pub priority: Option<Priority>,
 }
 

@@ -9,10 +9,13 @@ pub struct Tenant {
     /// Its identifier.
     pub id: TenantId,
     /// What it signs in with, unique.
+    #[cfg_attr(feature = "rows", serde(deserialize_with = "crate::rows::text"))]
     pub slug: Slug,
     /// What it is called.
+    #[cfg_attr(feature = "rows", serde(deserialize_with = "crate::rows::text"))]
     pub name: TenantName,
     /// Where its one-time passwords go.
+    #[cfg_attr(feature = "rows", serde(deserialize_with = "crate::rows::text"))]
     pub contact_email: Email,
     /// How it looks.
     pub branding: Branding,
@@ -51,10 +54,13 @@ impl Kind for Tenant {
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Branding {
     /// Where its logo is.
+    #[cfg_attr(feature = "rows", serde(default, deserialize_with = "crate::rows::some_text"))]
     pub logo_url: Option<HttpsUrl>,
     /// Its main colour.
+    #[cfg_attr(feature = "rows", serde(default, deserialize_with = "crate::rows::some_text"))]
     pub primary_color: Option<HexColor>,
     /// The domain that it is known by.
+    #[cfg_attr(feature = "rows", serde(default, deserialize_with = "crate::rows::some_text"))]
     pub domain: Option<DomainName>,
 }
 

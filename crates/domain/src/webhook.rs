@@ -17,6 +17,7 @@ pub struct Webhook {
     /// Where events are sent.
     pub url: WebhookUrl,
     /// What it is for.
+    #[cfg_attr(feature = "rows", serde(default, deserialize_with = "crate::rows::some_text"))]
     pub description: Option<WebhookDescription>,
     /// Which events.
     pub events: EventTypes,

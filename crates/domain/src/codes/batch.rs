@@ -11,6 +11,7 @@ pub struct Batch {
     /// Whom its codes were issued to.
     pub tenant_id: Id<Tenant>,
     /// What the codes are for.
+    #[cfg_attr(feature = "rows", serde(default, deserialize_with = "crate::rows::some_text"))]
     pub label: Option<Label>,
     /// How many projects each code can activate; `None` where every code has its own number.
     pub max_uses: Option<u32>,

@@ -17,6 +17,7 @@ pub struct Code {
     /// The last group of its text.
     pub hint: String,
     /// What it was issued for.
+    #[cfg_attr(feature = "rows", serde(default, deserialize_with = "crate::rows::some_text"))]
     pub label: Option<Label>,
     /// How many projects it can activate, at least 1.
     pub max_uses: u32,
