@@ -2,6 +2,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::{Signer as _, SigningKey};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tenantry_certificate::issue::{Statement, sign};
 use tenantry_domain::{ActivationStatement, CertificateSigner, SignedStatement};
@@ -27,6 +28,16 @@ impl CertificateKey {
         let x = BASE64URL_NOPAD.encode(public_key);
         let thumbprint = Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
         Self { key_id: BASE64URL_NOPAD.encode(thumbprint.as_slice()), x }
+    }
+}
+
+impl KeyRing {
+    /// The public keys as a set that verifiers read: a JSON Web Key Set (RFC 7517) of [`certificate_keys`](Self::certificate_keys). Publish it
+    /// where whoever verifies can fetch it over TLS; it says nothing that is secret.
+    #[must_use]
+    pub fn certificate_key_set(&self) -> String {
+        let key = |key: &CertificateKey| json!({ "alg": "EdDSA", "crv": "Ed25519", "kid": key.key_id, "kty": "OKP", "use": "sig", "x": key.x });
+        json!({ "keys": self.certificate_keys().map(key).collect::<Vec<_>>() }).to_string()
     }
 }
 
@@ -56,7 +67,7 @@ impl CertificateSigner for KeyRing {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use tenantry_certificate::{Certificate, Keys, Refusal, Verifier, issue::key_set};
+    use tenantry_certificate::{Certificate, Keys, Refusal, Verifier};
     use tenantry_domain::{Id, KeyId, SeededEntropy, Slug, Timestamp};
 
     use super::*;
@@ -83,14 +94,7 @@ mod tests {
 
     /// As somebody who has what the ring publishes.
     fn verify(ring: &KeyRing, certificate: &str) -> Result<Certificate, Refusal> {
-        let keys: Vec<_> = ring
-            .certificate_keys()
-            .map(|key| {
-                let bytes: [u8; 32] = BASE64URL_NOPAD.decode(key.x.as_bytes()).unwrap().try_into().unwrap();
-                (key.key_id.as_str(), bytes)
-            })
-            .collect();
-        let keys = Keys::from_jwks(&key_set(keys.iter().map(|(id, key)| (*id, key)))).unwrap();
+        let keys = Keys::from_jwks(&ring.certificate_key_set()).unwrap();
         Verifier::new(keys, ISSUER).verify(certificate, UNIX_EPOCH + Duration::from_secs(3000))
     }
 

@@ -214,13 +214,13 @@ impl KeyRing {
 
     /// The digests of a presented token by every key, the signing key's first.
     #[must_use]
-    pub fn token_candidates<K: TokenKind>(&self, token: &PlainToken<K>) -> Vec<TokenDigest> {
+    pub(crate) fn token_candidates<K: TokenKind>(&self, token: &PlainToken<K>) -> Vec<TokenDigest> {
         self.by_use().map(|key| key.token_digest(token)).collect()
     }
 
     /// The digest by the signing key of a token that is stored as `stored`; `None` if that is it.
     #[must_use]
-    pub fn rekeyed<K: TokenKind>(&self, token: &PlainToken<K>, stored: TokenDigest) -> Option<TokenDigest> {
+    pub(crate) fn rekeyed<K: TokenKind>(&self, token: &PlainToken<K>, stored: TokenDigest) -> Option<TokenDigest> {
         Some(self.token_digest(token)).filter(|digest| *digest != stored)
     }
 
@@ -238,7 +238,7 @@ impl KeyRing {
 
     /// The digest that a presented one-time password must have, by the key that made the challenge's; `None` for an unknown key.
     #[must_use]
-    pub fn otp_mac_by(
+    pub(crate) fn otp_mac_by(
         &self,
         key: &KeyId,
         purpose: OtpPurpose,
@@ -252,7 +252,7 @@ impl KeyRing {
     /// The bucket of an account's requests for one-time passwords, by what it signs in with in the one form that all spellings have in
     /// common. It hangs on the oldest key alone, so that rotation empties none.
     #[must_use]
-    pub fn account_bucket(&self, purpose: OtpPurpose, name: &str) -> BucketKey {
+    pub(crate) fn account_bucket(&self, purpose: OtpPurpose, name: &str) -> BucketKey {
         self.bucket(&["otp account", purpose.as_str(), name])
     }
 
@@ -272,7 +272,7 @@ impl KeyRing {
 
     /// The bucket of all one-time passwords together.
     #[must_use]
-    pub fn global_bucket(&self) -> BucketKey {
+    pub(crate) fn global_bucket(&self) -> BucketKey {
         self.bucket(&["otp global"])
     }
 

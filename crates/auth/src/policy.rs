@@ -112,7 +112,7 @@ impl AuthPolicy {
 
     /// Until when a session is valid that is used now: the idle limit, but never past the absolute one.
     #[must_use]
-    pub fn session_end(&self, signed_in_at: Timestamp, now: Timestamp) -> Timestamp {
+    pub(crate) fn session_end(&self, signed_in_at: Timestamp, now: Timestamp) -> Timestamp {
         (now + self.session_idle).min(signed_in_at + self.session_absolute)
     }
 }

@@ -73,7 +73,7 @@ impl KeyRing {
 impl KeyRing {
     /// Encrypts a webhook's secret, bound to the webhook.
     #[must_use]
-    pub fn seal_webhook_secret(&self, webhook: WebhookId, secret: &WebhookSecret, entropy: &dyn Entropy) -> SealedPayload {
+    pub(crate) fn seal_webhook_secret(&self, webhook: WebhookId, secret: &WebhookSecret, entropy: &dyn Entropy) -> SealedPayload {
         let (key_id, key) = self.sealing_key(Sealed::WebhookSecret);
         seal(key_id, key, webhook.uuid().as_bytes(), secret.as_bytes(), entropy)
     }
@@ -82,7 +82,7 @@ impl KeyRing {
     ///
     /// # Errors
     /// See [`SealError`].
-    pub fn open_webhook_secret(&self, webhook: WebhookId, sealed: &SealedPayload) -> Result<WebhookSecret, SealError> {
+    pub(crate) fn open_webhook_secret(&self, webhook: WebhookId, sealed: &SealedPayload) -> Result<WebhookSecret, SealError> {
         let plain = open(self.opening_key(Sealed::WebhookSecret, &sealed.key_id), webhook.uuid().as_bytes(), sealed)?;
         WebhookSecret::from_bytes(&plain).ok_or(SealError::Damaged)
     }
