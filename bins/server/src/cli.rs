@@ -76,6 +76,27 @@ pub enum Verb {
         /// The folder; it is made if it isn't there.
         folder: PathBuf,
     },
+    /// Writes the embedded database (SQLite) into a file, as it is in one moment, also while servers serve.
+    Backup {
+        /// The file to make; it is checked, and its owner's alone. Its key ring isn't in it.
+        file: PathBuf,
+        /// Takes the place of a file of that name.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Replaces what the embedded database (SQLite) holds by a backup, in one step, also while servers serve.
+    ///
+    /// What is replaced is kept beside the database. Codes that were used since the backup can be used again. Everybody is signed out.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// Replaces what the database holds, if it holds anything.
+        #[arg(long)]
+        yes: bool,
+        /// Lets the backup's sessions and open sign-ins go on, but those that were ended since.
+        #[arg(long)]
+        keep_sessions: bool,
+    },
     /// Prints a script that completes this program's command line in a shell.
     Completions {
         /// The shell.
@@ -160,7 +181,7 @@ mod tests {
         for shell in Shell::value_variants() {
             let script = String::from_utf8(completions(*shell)).unwrap();
             for verb in
-                ["api-key", "bootstrap-link", "config", "keys", "doctor", "health", "man", "completions", "--database-url"]
+                ["api-key", "bootstrap-link", "config", "keys", "doctor", "health", "man", "backup", "restore", "completions", "--database-url"]
             {
                 assert!(script.contains(verb.trim_start_matches('-')), "{shell} doesn't know {verb}");
             }

@@ -1,5 +1,6 @@
 //! `tenantry-server`: reads the configuration, wires store, sign-in and HTTP together, serves, and stops in order.
 
+mod backup;
 mod bootstrap_link;
 mod cli;
 mod config;
@@ -101,6 +102,14 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             actix_web::rt::System::new().block_on(health::check(&load(cli.settings)?, path))?;
         }
         Some(Verb::Man { folder }) => manual::write_pages(&folder)?,
+        Some(Verb::Backup { file, replace }) => {
+            let config = load(cli.settings)?;
+            actix_web::rt::System::new().block_on(backup::make(&config, &file, replace))?;
+        }
+        Some(Verb::Restore { file, yes, keep_sessions }) => {
+            let config = load(cli.settings)?;
+            actix_web::rt::System::new().block_on(backup::restore(&config, &file, yes, keep_sessions))?;
+        }
         Some(Verb::Completions { shell }) => terminal::say(String::from_utf8_lossy(&cli::completions(shell)).trim_end()),
     }
     Ok(ExitCode::SUCCESS)

@@ -250,6 +250,8 @@ actions! {
     WebhookRedelivered = "webhook.redelivered";
     /// A webhook was disabled by the server: it is gone, or took nothing for days.
     WebhookDisabled = "webhook.disabled";
+    /// What the database held was replaced by what a backup holds.
+    DatabaseRestored = "database.restored";
 }
 
 /// How an action came out.

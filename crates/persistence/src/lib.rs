@@ -13,6 +13,7 @@ mod activation;
 mod adoption;
 mod api_keys;
 mod audit;
+mod backup;
 mod batches;
 mod binary_copy;
 mod bootstrap;
@@ -50,6 +51,7 @@ mod timestamp;
 mod webhooks;
 
 pub use crate::{
+    backup::{BackupError, Contents, GoneSince, RestoreOptions, Restored, back_up, restore},
     connect_error::ConnectError,
     connection::{Connection, OpenTransaction, Pooled},
     figures::{OutboxFigures, PoolFigures},
