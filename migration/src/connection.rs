@@ -1,6 +1,8 @@
 //! One connection to the database of an address, with refusals that say what to do.
 
 use std::{
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -71,6 +73,10 @@ async fn sqlite(options: SqliteConnectOptions, file: PathBuf, create: bool) -> R
     if !folder.is_dir() {
         return Err(MigrateError::FolderMissing { folder: folder.to_owned() });
     }
+    if create {
+        // Its owner's alone, as a server makes it. Where it can't be made, SQLite says why.
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file).ok();
+    }
     // Foreign keys are off, as SQLite asks for where tables are rebuilt; `run` checks all references before it commits.
     let options = options
         .create_if_missing(create)
@@ -100,7 +106,7 @@ fn one_connection<DB: sqlx::Database>() -> PoolOptions<DB> {
     ConnectOptions::new("").max_connections(1).acquire_timeout(PATIENCE).to_owned().sqlx_pool_options()
 }
 
-fn refusal(options: &PgConnectOptions, failure: sqlx::Error) -> MigrateError {
+pub(crate) fn refusal(options: &PgConnectOptions, failure: sqlx::Error) -> MigrateError {
     let server = match options.get_socket() {
         Some(socket) => socket.display().to_string(),
         None => format!("{}:{}", options.get_host(), options.get_port()),

@@ -2,6 +2,8 @@
 //!
 //! [`up`], [`down`] and [`fresh`] take a database's address, wait for other migrators of the same database, and do all their
 //! steps in one transaction: a step that fails leaves everything as it was. [`status`] only reads.
+//!
+//! [`copy`](fn@copy) brings all rows of one database into another with the same schema.
 
 #![deny(missing_docs)]
 #![expect(
@@ -10,6 +12,7 @@
 )]
 
 mod connection;
+mod copy;
 mod error;
 mod lock;
 mod m20260101_000001_create_tables;
@@ -40,6 +43,7 @@ mod tests;
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 pub use crate::{
+    copy::{Copied, CopyError, CopyOptions, Progress, Side, copy},
     error::MigrateError,
     run::{down, fresh, up},
     status::{SchemaStatus, Step, StepState, status},

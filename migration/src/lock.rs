@@ -10,7 +10,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend
 use crate::MigrateError;
 
 /// The word `tenantry` in ASCII: what PostgreSQL knows the lock by.
-const ADVISORY_KEY: i64 = 0x7465_6e61_6e74_7279;
+pub(crate) const ADVISORY_KEY: i64 = 0x7465_6e61_6e74_7279;
 
 /// Waits for the migrators of a SQLite file and keeps others waiting until the result is dropped, or the process ends.
 ///

@@ -15,6 +15,8 @@ use crate::{MigrateError, Migrator, connection::Target};
 pub struct SchemaStatus {
     /// The steps.
     pub steps: Vec<Step>,
+    /// Whether the rows are those of a copy that isn't complete. A server refuses to serve them.
+    pub unfinished_copy: bool,
 }
 
 /// One step of the schema.
@@ -86,15 +88,18 @@ pub(crate) async fn read_status<'c>(db: impl IntoSchemaManagerConnection<'c>) ->
         return Ok(compare(&BTreeSet::new()));
     }
     let rows = seaql_migrations::Entity::find().all(manager.get_connection()).await?;
-    Ok(compare(&rows.into_iter().map(|row| row.version).collect()))
+    let unfinished_copy = manager.has_table(crate::copy::UNDER_WAY).await?;
+    Ok(SchemaStatus { unfinished_copy, ..compare(&rows.into_iter().map(|row| row.version).collect()) })
 }
 
-fn compare(applied: &BTreeSet<String>) -> SchemaStatus {
+/// Holds the steps that a database has against those that this version knows.
+pub(crate) fn compare(applied: &BTreeSet<String>) -> SchemaStatus {
     let known: BTreeSet<_> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
     let state = |name: &String| match (known.contains(name), applied.contains(name)) {
         (true, true) => StepState::Applied,
         (true, false) => StepState::Pending,
         (false, _) => StepState::Newer,
     };
-    SchemaStatus { steps: known.union(applied).map(|name| Step { name: name.clone(), state: state(name) }).collect() }
+    let steps = known.union(applied).map(|name| Step { name: name.clone(), state: state(name) }).collect();
+    SchemaStatus { steps, unfinished_copy: false }
 }

@@ -40,6 +40,12 @@ impl DatabaseUrl {
         Self("postgres://127.0.0.1:9/nowhere".to_owned())
     }
 
+    /// The URL of another database of the same PostgreSQL.
+    pub fn in_the_same_cluster(&self, name: &str) -> Self {
+        let server = self.0.rsplit_once('/').expect("a URL ends with the database's name").0;
+        Self(format!("{server}/{name}"))
+    }
+
     /// The URL as text, password included.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,8 +1,9 @@
-//! Takes a Tenantry database up or down, and tells where it stands.
+//! Takes a Tenantry database up or down, tells where it stands, brings an older portal over, and copies one database into another.
 //!
 //! Exit codes: 0 done, 1 failed, 2 called wrongly.
 
 mod adopt;
+mod copying;
 mod manual;
 
 use std::{
@@ -53,6 +54,11 @@ enum Command {
     Fresh,
     /// Bring tenants, plans, subscriptions, projects and codes of an older portal over; only reports without --apply
     Adopt(adopt::Arguments),
+    /// Copy everything from one database into another, empty one, and compare the two
+    ///
+    /// SQLite to PostgreSQL, back, or to one of the same kind. Stop the servers of both first. A copy that was interrupted goes on when the
+    /// same command is run again.
+    Copy(copying::CopyArguments),
     /// Write this program's manual pages, in roff, into a folder
     Man {
         /// The folder; it is made if it isn't there
@@ -70,6 +76,9 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(written) = manual::written(&arguments.command) {
         return end(written.map(|()| String::new()).map_err(Into::into));
+    }
+    if let Command::Copy(copy) = &arguments.command {
+        return end(copying::run(copy).await);
     }
     let url = match (arguments.database_url, arguments.database_url_file) {
         (Some(url), _) => Some(url),
@@ -120,7 +129,7 @@ async fn run(url: &str, command: &Command) -> Result<String, Box<dyn Error>> {
         Command::Status => table(&tenantry_migration::status(url).await?),
         Command::Fresh => changed("applied", "", &tenantry_migration::fresh(url).await?),
         // Carried out before: they need no database, or one beside this one.
-        Command::Man { .. } | Command::Completions { .. } | Command::Adopt(_) => String::new(),
+        Command::Man { .. } | Command::Completions { .. } | Command::Adopt(_) | Command::Copy(_) => String::new(),
     })
 }
 

@@ -20,6 +20,6 @@ pub fn written(command: &Command) -> Option<io::Result<()>> {
             clap_complete::generate(*shell, &mut Arguments::command(), "tenantry-migrator", &mut script);
             Some(io::stdout().write_all(&script))
         }
-        Command::Up | Command::Down { .. } | Command::Status | Command::Fresh | Command::Adopt(_) => None,
+        Command::Up | Command::Down { .. } | Command::Status | Command::Fresh | Command::Adopt(_) | Command::Copy(_) => None,
     }
 }

@@ -180,9 +180,19 @@ mod tests {
 
         for shell in Shell::value_variants() {
             let script = String::from_utf8(completions(*shell)).unwrap();
-            for verb in
-                ["api-key", "bootstrap-link", "config", "keys", "doctor", "health", "man", "backup", "restore", "completions", "--database-url"]
-            {
+            for verb in [
+                "api-key",
+                "bootstrap-link",
+                "config",
+                "keys",
+                "doctor",
+                "health",
+                "man",
+                "backup",
+                "restore",
+                "completions",
+                "--database-url",
+            ] {
                 assert!(script.contains(verb.trim_start_matches('-')), "{shell} doesn't know {verb}");
             }
         }

@@ -30,6 +30,11 @@ pub enum DatabaseError {
         "the database lacks {missing} step(s) of its schema, from {first} on: run `tenantry-migrator up` on it, then start the server"
     )]
     Behind { missing: usize, first: String },
+    /// Rows are missing.
+    #[error(
+        "the database holds an unfinished copy: let `tenantry-migrator copy` finish it, by the command that began it, then start the server"
+    )]
+    UnfinishedCopy,
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     #[error(transparent)]
@@ -44,6 +49,9 @@ pub async fn open(config: &DatabaseConfig) -> Result<DatabaseStore, DatabaseErro
         make_file(file).map_err(|source| DatabaseError::Unwritable { path: file.clone(), source })?;
     }
     let status = tenantry_migration::status(url).await?;
+    if status.unfinished_copy {
+        return Err(DatabaseError::UnfinishedCopy);
+    }
     if let Some(first) = status.pending().into_iter().next() {
         if embedded.is_none() {
             return Err(DatabaseError::Behind { missing: status.pending().len(), first });
