@@ -97,7 +97,7 @@ fn the_pictures_are_there() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let pictures: Vec<_> = README.split("](docs/").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     assert!(pictures.iter().any(|file| file.ends_with(".png")), "{pictures:?}");
-    assert!(pictures.iter().all(|file| root.join("docs").join(file).is_file()), "{pictures:?}");
+    assert!(pictures.iter().all(|file| root.join("docs").join(file).exists()), "{pictures:?}");
 }
 
 #[tokio::test]

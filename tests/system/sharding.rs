@@ -214,6 +214,7 @@ impl Visit<'_> {
             if !used {
                 self.ask(&format!("POST {ONE}/pause"), &[id], None, 200).await;
                 self.ask(&format!("POST {ONE}/resume"), &[id], None, 200).await;
+                self.ask(&format!("GET {ONE}/certificate"), &[id], None, 200).await;
             }
         }
         let listed = self.ask("GET /api/tenant/projects?status=active", &[], None, 200).await;
