@@ -20,6 +20,9 @@ use super::CopyError;
 /// How long another process may keep this one waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// SQLite's, in KiB: what is touched again and again while indexes are filled needn't go to the disk and back.
+const CACHE: &str = "-131072";
+
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -165,7 +168,12 @@ fn sea_orm_failure(failure: sqlx::Error) -> sea_orm_migration::DbErr {
 
 /// Foreign keys are off: all references are checked at the end.
 async fn sqlite(options: SqliteConnectOptions, file: PathBuf) -> Result<Connected, MigrateError> {
-    let options = options.create_if_missing(false).foreign_keys(false).busy_timeout(PATIENCE).disable_statement_logging();
+    let options = options
+        .create_if_missing(false)
+        .foreign_keys(false)
+        .busy_timeout(PATIENCE)
+        .pragma("cache_size", CACHE)
+        .disable_statement_logging();
     match options.connect().await {
         Ok(connection) => Ok(Connected::Sqlite(Box::new(connection))),
         Err(failure) => Err(MigrateError::FileRefused { file, source: sea_orm_failure(failure) }),
