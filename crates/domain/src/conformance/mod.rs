@@ -14,6 +14,9 @@
 //!
 //! Rules race 32 callers on one task, so that every `await` of a store is a place where others may overtake it; none needs a runtime.
 //! None holds a transaction while it begins another: a store with one writer is as good as any.
+//!
+//! A store that never waits is never overtaken, and its races show nothing: let a transaction wait once, as `examples/own-store` in the
+//! repository does before its commit, take the guard out, and see the rules fail.
 
 #![expect(
     clippy::unwrap_used,
