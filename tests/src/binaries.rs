@@ -18,6 +18,11 @@ pub fn migrator() -> PathBuf {
     folder().join("tenantry-migrator")
 }
 
+/// The path of the example that embeds the domain.
+pub fn embedded_service() -> PathBuf {
+    folder().join("embedded-service")
+}
+
 /// A command with this process's environment less Tenantry's own settings, so that a developer's shell can't change a test.
 pub fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {

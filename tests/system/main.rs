@@ -31,6 +31,7 @@ mod cross_site;
 mod doctor;
 mod document_fuzz;
 mod editing;
+mod embedding;
 mod export;
 mod failover;
 mod foreign_hosts;

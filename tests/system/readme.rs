@@ -90,6 +90,8 @@ fn the_rules_are_counted() {
         |line: &str| line.trim().strip_suffix(',').is_some_and(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
     let rules = suite.lines().filter(|line| is_rule(line)).count();
     assert!(README.contains(&format!(" {rules} rules hold every store to it")), "there are {rules}");
+    let own_store = include_str!("../../examples/own-store/README.md");
+    assert!(own_store.contains(&format!(" ok. {rules} passed; 0 failed;")), "there are {rules}");
 }
 
 #[test]
