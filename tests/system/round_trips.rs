@@ -3,7 +3,13 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tenantry_domain::{
+    PageLimit, PageRequest, TokenDigest,
+    ports::{SessionReads as _, Store as _},
+};
+use tenantry_persistence::{DatabaseStore, Options};
 use tenantry_tests::{Api, DatabaseKind, SignedIn, Traffic, Wire, World, otp_in};
 
 /// The first few also prepare their statements, and some meet the mailer on the wire: the cheapest counts.
@@ -130,4 +136,28 @@ async fn a_sign_in_makes_as_many_round_trips_as_it_is_said_to() {
     costs("a password that is asked for", &least(asked), 10, 1, 10);
     // The claim and its commit, before anything is compared; then one statement that is committed by itself.
     costs("a password that is right", &least(answered), 7, 1, 7);
+}
+
+#[tokio::test]
+async fn first_pages_that_are_asked_for_together_share_a_round_trip() {
+    let world = World::postgres().await;
+    let wire = Wire::to(world.database_url()).await;
+    let store = DatabaseStore::connect(&Options::new(wire.url(world.database_url()))).await.unwrap();
+    let page = PageRequest { limit: PageLimit::new(20).unwrap(), after: None, count: false };
+    let ask = || {
+        join_all((0..17).map(async |number| {
+            let digest = [TokenDigest::from_bytes([number; 32])];
+            assert_eq!(store.reader().session_and_projects(&digest, page).await.unwrap(), None);
+        }))
+    };
+    let mut seen = Vec::new();
+    // At first statements are prepared, too, and on a machine that stands still for a while some ask alone.
+    for _ in 0..PROBES {
+        wire.take();
+        ask().await;
+        tokio::time::sleep(QUIET).await;
+        seen.push(wire.take());
+    }
+    let least = seen.iter().min_by_key(|traffic| traffic.round_trips).unwrap();
+    assert_eq!((least.statements.len(), least.round_trips), (2, 2), "sixteen, and the one that is left: {seen:?}");
 }

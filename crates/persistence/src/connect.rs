@@ -1,6 +1,6 @@
 //! Opens databases: one probe that says what is wrong, then the connections.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use sea_orm::{DbBackend, QueryResult, Statement};
 use sqlx::{
@@ -12,8 +12,9 @@ use tokio::time;
 
 use crate::{
     ConnectError, Options, PoolFigures,
-    connection::{OpenTransaction, Pool, Pooled, Source, Writer},
+    connection::{Gathering, OpenTransaction, Pool, Pooled, Source, Writer},
     error::Cause,
+    session_pages::SessionPages,
 };
 
 /// Readers share the processors with everything else; more of them only wait there.
@@ -28,33 +29,38 @@ pub(crate) enum Connections {
     /// Several that read, and one that writes.
     Sqlite { readers: Pool, writer: Writer },
     /// Several for everything.
-    Postgres(Pool),
+    Postgres { pool: Pool, session_pages: Arc<Gathering<SessionPages>> },
 }
 
 impl Connections {
     pub(crate) const fn backend(&self) -> DbBackend {
         match self {
             Self::Sqlite { .. } => DbBackend::Sqlite,
-            Self::Postgres(_) => DbBackend::Postgres,
+            Self::Postgres { .. } => DbBackend::Postgres,
         }
     }
 
     const fn for_reads(&self) -> &Pool {
         match self {
             Self::Sqlite { readers, .. } => readers,
-            Self::Postgres(pool) => pool,
+            Self::Postgres { pool, .. } => pool,
         }
     }
 
     pub(crate) fn reader(&self) -> Pooled {
-        Pooled(self.for_reads().clone())
+        let session_pages = match self {
+            // Its readers are threads of this process: there is no wire to be spared.
+            Self::Sqlite { .. } => None,
+            Self::Postgres { session_pages, .. } => Some(Arc::clone(session_pages)),
+        };
+        Pooled { pool: self.for_reads().clone(), session_pages }
     }
 
     /// Begins a transaction that may write.
     pub(crate) async fn begin(&self) -> sqlx::Result<OpenTransaction> {
         match self {
             Self::Sqlite { writer, .. } => writer.begin().await,
-            Self::Postgres(pool) => pool.begin("BEGIN").await,
+            Self::Postgres { pool, .. } => pool.begin("BEGIN").await,
         }
     }
 
@@ -63,7 +69,7 @@ impl Connections {
     pub(crate) async fn at_once(&self, statement: Statement) -> sqlx::Result<Option<QueryResult>> {
         match self {
             Self::Sqlite { writer, .. } => writer.script(statement).await,
-            Self::Postgres(pool) => pool.write(&statement).await,
+            Self::Postgres { pool, .. } => pool.write(&statement).await,
         }
     }
 
@@ -71,7 +77,7 @@ impl Connections {
     pub(crate) async fn snapshot(&self) -> sqlx::Result<OpenTransaction> {
         let begin = match self {
             Self::Sqlite { .. } => "BEGIN DEFERRED",
-            Self::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Self::Postgres { .. } => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
         self.for_reads().begin(begin).await
     }
@@ -87,7 +93,7 @@ impl Connections {
                 let [open, idle] = writer.figures().map(u32::from);
                 vec![of("reader", readers), PoolFigures { pool: "writer", most: 1, open, idle }]
             }
-            Self::Postgres(pool) => vec![of("shared", pool)],
+            Self::Postgres { pool, .. } => vec![of("shared", pool)],
         }
     }
 
@@ -160,7 +166,9 @@ async fn postgres(options: &Options) -> Result<Connections, ConnectError> {
 
     let settings = session_settings(options.acquire_timeout);
     let most = usize::try_from(options.max_connections).unwrap_or(usize::MAX).max(1);
-    Ok(Connections::Postgres(Pool::new(Source::Postgres(connection, settings), most, options.acquire_timeout)))
+    let pool = Pool::new(Source::Postgres(connection, settings), most, options.acquire_timeout);
+    let session_pages = Gathering::new(SessionPages { pool: pool.clone() });
+    Ok(Connections::Postgres { pool, session_pages })
 }
 
 /// A call that waits for a lock answers in time, and a server that vanishes in a transaction doesn't keep its locks for ever. A standby is

@@ -42,6 +42,7 @@ mod plans;
 mod projects;
 mod row;
 mod search;
+mod session_pages;
 mod sessions;
 mod sign_in;
 mod stats;

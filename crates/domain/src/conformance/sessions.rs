@@ -2,8 +2,8 @@
 
 use time::Duration;
 
-use super::world::{World, first_page, later, noon};
-use crate::{Session, SessionId, Timestamp, TokenDigest, ports::*, resume_tenant, suspend_tenant};
+use super::world::{World, first_page, later, noon, race};
+use crate::{PageLimit, PageRequest, Session, SessionId, Timestamp, TokenDigest, ports::*, resume_tenant, suspend_tenant};
 
 impl<S: Store> World<S> {
     async fn stored_session(&self, session: &Session) -> Session {
@@ -54,6 +54,43 @@ pub async fn a_session_is_found_by_any_of_its_digests<S: Store>(store: S) {
     assert!(world.write(async |tx| tx.revoke_session(tenant, session.id, later(2)).await).await);
     let (ended, owner) = by(&[session.token_digest]).await.unwrap();
     assert_eq!((ended.revoked_at, owner.suspended_at), (Some(later(2)), Some(later(1))));
+}
+
+/// 48 callers at once who ask for a session with a page of its tenant's projects hear each of their own alone: what is asked for together
+/// may be read together, but not mixed up.
+pub async fn first_pages_asked_for_at_once_are_each_callers_own<S: Store>(store: S) {
+    let world = World::new(store);
+    let mut asked = Vec::new();
+    for projects in [0, 1, 3, 7] {
+        let tenant = world.tenant().await;
+        world.projects(tenant, projects).await;
+        let (session, another) = (world.session(tenant, noon()).await, world.session(tenant, noon()).await);
+        assert!(world.write(async |tx| tx.revoke_session(tenant, another.id, later(1)).await).await);
+        // By one digest, by one of several, and by none.
+        asked.push(vec![session.token_digest]);
+        asked.push(vec![TokenDigest::from_bytes(world.bytes()), another.token_digest]);
+        asked.push(vec![TokenDigest::from_bytes(world.bytes())]);
+    }
+    let mut expected = Vec::new();
+    let page = |caller: usize| PageRequest { limit: PageLimit::new(if caller < 36 { 3 } else { 5 }).unwrap(), ..first_page() };
+    for caller in 0..48 {
+        let Some((session, tenant)) = world.read().session_by_digests(&asked[caller % 12]).await.unwrap() else {
+            expected.push(None);
+            continue;
+        };
+        let projects = world.read().projects_page(tenant.id, &ProjectFilter::default(), page(caller)).await.unwrap();
+        expected.push(Some((session, tenant, projects)));
+    }
+    let heard =
+        race(48, async |caller| world.read().session_and_projects(&asked[caller % 12], page(caller)).await.unwrap()).await;
+    assert_eq!(heard, expected);
+
+    // And so are later pages, and those that are counted.
+    let (_, tenant, first) = heard[46].clone().unwrap();
+    let rest = PageRequest { after: first.items.last().map(|project| project.id), count: true, ..page(0) };
+    let (_, _, later_page) = world.read().session_and_projects(&asked[10], rest).await.unwrap().unwrap();
+    assert_eq!((later_page.items.len(), later_page.total, first.items.len()), (2, Some(7), 5));
+    assert_eq!(later_page, world.read().projects_page(tenant.id, &ProjectFilter::default(), rest).await.unwrap());
 }
 
 /// A second session with the digest of a first is refused.

@@ -393,6 +393,7 @@ macro_rules! conformance_rules {
             sessions {
                 a_session_is_read_as_it_was_written,
                 a_session_is_found_by_any_of_its_digests,
+                first_pages_asked_for_at_once_are_each_callers_own,
                 a_token_digest_is_stored_once,
                 activity_is_written_once_a_while,
                 a_rekeyed_session_is_found_by_its_new_digest_alone,

@@ -4,21 +4,28 @@
 //! statement. Here a connection that was used as it should be goes back as it is; one whose user went away in the middle is put in order
 //! first.
 
+mod gather;
 mod pool;
 mod raw;
 mod transaction;
 mod writer;
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use sea_orm::{DbBackend, QueryResult, Statement};
 
+use crate::session_pages::SessionPages;
+
+pub use self::{
+    gather::{Ask, Gathering},
+    pool::Pooled,
+    transaction::OpenTransaction,
+};
 pub(crate) use self::{
     pool::Pool,
     raw::{Raw, Source},
     writer::Writer,
 };
-pub use self::{pool::Pooled, transaction::OpenTransaction};
 
 /// What statements run on.
 pub trait Connection: Send {
@@ -33,4 +40,9 @@ pub trait Connection: Send {
 
     /// Runs a statement, and says how many rows it wrote.
     fn execute(&mut self, statement: Statement) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
+    /// Where sessions with their first page of projects are asked for together, if that is worth while.
+    fn session_pages(&self) -> Option<&Arc<Gathering<SessionPages>>> {
+        None
+    }
 }

@@ -10,8 +10,8 @@ use tokio::{
     time,
 };
 
-use super::{Connection, OpenTransaction, Raw, Source, transaction::Lease};
-use crate::error::is_lost;
+use super::{Connection, Gathering, OpenTransaction, Raw, Source, transaction::Lease};
+use crate::{error::is_lost, session_pages::SessionPages};
 
 /// After this long a connection is pinged before it is used, so that a restart of the server in a quiet hour costs nobody a
 /// request. Busy connections aren't: a ping is a third of a look-up.
@@ -339,17 +339,20 @@ impl Drop for Lent {
 
 /// Each statement on a connection of its own, which goes back at once.
 #[derive(Clone)]
-pub struct Pooled(pub(crate) Pool);
+pub struct Pooled {
+    pub(crate) pool: Pool,
+    pub(crate) session_pages: Option<Arc<Gathering<SessionPages>>>,
+}
 
 macro_rules! ask {
     ($pooled:expr, $run:ident, $statement:expr) => {{
-        let mut lent = $pooled.0.lend().await?;
+        let mut lent = $pooled.pool.lend().await?;
         let mut answer = lent.raw().$run($statement).await;
         if answer.as_ref().is_err_and(is_lost) {
             // It was only a question, and may be asked again.
             lent.lost();
-            $pooled.0.shared.forget_idle();
-            lent = $pooled.0.lend().await?;
+            $pooled.pool.shared.forget_idle();
+            lent = $pooled.pool.lend().await?;
             answer = lent.raw().$run($statement).await;
         }
         lent.ended(&answer);
@@ -359,7 +362,7 @@ macro_rules! ask {
 
 impl Connection for Pooled {
     fn backend(&self) -> DbBackend {
-        self.0.backend()
+        self.pool.backend()
     }
 
     async fn fetch_one(&mut self, statement: Statement) -> sqlx::Result<Option<QueryResult>> {
@@ -371,10 +374,14 @@ impl Connection for Pooled {
     }
 
     async fn execute(&mut self, statement: Statement) -> sqlx::Result<u64> {
-        let mut lent = self.0.lend().await?;
+        let mut lent = self.pool.lend().await?;
         let written = lent.raw().execute(&statement).await;
         lent.ended(&written);
         written
+    }
+
+    fn session_pages(&self) -> Option<&Arc<Gathering<SessionPages>>> {
+        self.session_pages.as_ref()
     }
 }
 

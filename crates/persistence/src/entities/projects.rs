@@ -9,7 +9,7 @@ use tenantry_domain::{ClientName, Description, Id, Priority, Project, ProjectDet
 use uuid::Uuid;
 
 use crate::{
-    row::{Corruption, Row, moment},
+    row::{Corruption, Row, in_order, moment},
     timestamp::DbTime,
 };
 
@@ -76,6 +76,12 @@ pub(crate) struct ProjectRow {
     pub(crate) created_at: DbTime,
     pub(crate) updated_at: DbTime,
 }
+
+// As in [`READ`].
+in_order!(ProjectRow:
+    id, project_id, tenant_id, activation_code_id, client_name, description, objectives, priority, project_status, started_at, completed_at,
+    created_by, created_at, updated_at
+);
 
 impl From<&Project> for ActiveModel {
     fn from(project: &Project) -> Self {

@@ -6,7 +6,7 @@ use tenantry_domain::{Id, Session, TokenDigest};
 use uuid::Uuid;
 
 use crate::{
-    row::{Corruption, Row, digest, moment},
+    row::{Corruption, Row, digest, in_order, moment},
     timestamp::DbTime,
 };
 
@@ -30,6 +30,10 @@ pub(crate) struct Model {
 pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+in_order!(Model:
+    id, tenant_id, token_digest, last_activity, expires_at, client_ip, user_agent, revoked_at, created_at, updated_at
+);
 
 impl From<&Session> for ActiveModel {
     fn from(session: &Session) -> Self {

@@ -1,12 +1,12 @@
 use sea_orm::{
-    ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
+    ActiveModelBehavior, ActiveValue::Set, DbErr, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
     FromQueryResult, PrimaryKeyTrait,
 };
 use tenantry_domain::{Branding, DomainName, Email, HexColor, Holdings, HttpsUrl, Id, Slug, Tenant, TenantName};
 use uuid::Uuid;
 
 use crate::{
-    row::{Corruption, Row, moment},
+    row::{Corruption, InOrder, Row, moment},
     timestamp::DbTime,
 };
 
@@ -59,6 +59,25 @@ impl From<&Tenant> for ActiveModel {
             created_at: Set(tenant.created_at.into()),
             updated_at: Set(tenant.updated_at.into()),
         }
+    }
+}
+
+impl Model {
+    /// From all columns but what a search looks through.
+    pub(crate) fn in_order(columns: &mut InOrder<'_>) -> Result<Self, DbErr> {
+        Ok(Self {
+            id: columns.next()?,
+            slug: columns.next()?,
+            name: columns.next()?,
+            contact_email: columns.next()?,
+            logo_url: columns.next()?,
+            primary_color: columns.next()?,
+            domain: columns.next()?,
+            suspended_at: columns.next()?,
+            search_text: String::new(),
+            created_at: columns.next()?,
+            updated_at: columns.next()?,
+        })
     }
 }
 
