@@ -1,8 +1,7 @@
 //! Many codes in one statement. Built row by row, a statement's text and its thousands of values cost more than the rows.
 
 use sea_orm::{DbBackend, Statement};
-use serde_json::json;
-use tenantry_domain::{NewCode, StoreError, ports::CodeIssue};
+use tenantry_domain::{Label, NewCode, StoreError, ports::CodeIssue};
 
 use crate::{Handle, binary_copy::BinaryRows, connection::OpenTransaction, entities::codes::Model, row::Row, timestamp::DbTime};
 
@@ -31,7 +30,7 @@ impl Handle<OpenTransaction> {
                     self.note(Model::WHAT, copied)?;
                 }
                 _ => {
-                    let insert = self.sqlite_insert(issue, codes);
+                    let insert = self.sqlite_insert(issue, codes)?;
                     self.write(Model::WHAT, insert).await?;
                 }
             }
@@ -39,18 +38,18 @@ impl Handle<OpenTransaction> {
         Ok(())
     }
 
-    fn sqlite_insert(&self, issue: &CodeIssue, codes: &[NewCode]) -> Statement {
+    fn sqlite_insert(&self, issue: &CodeIssue, codes: &[NewCode]) -> Result<Statement, StoreError> {
         let keys: Vec<u8> =
             codes.iter().flat_map(|code| [&code.id.uuid().into_bytes()[..], code.digest.as_bytes()].concat()).collect();
         let rest = codes.iter().map(|code| {
-            let label = code.label.as_ref().map(tenantry_domain::Label::as_str);
+            let label = code.label.as_ref().map(Label::as_str);
             let expires_at = code.expires_at.map(|moment| DbTime::from(moment).text());
-            json!([code.key_id.as_str(), code.hint, label, code.max_uses, expires_at])
+            (code.key_id.as_str(), &code.hint, label, code.max_uses, expires_at)
         });
-        let rest = serde_json::Value::Array(rest.collect()).to_string();
+        let rest = serde_json::to_string(&rest.collect::<Vec<_>>()).map_err(|failure| StoreError::Failed(Box::new(failure)))?;
         let created = DbTime::from(issue.created_at);
         let values = [issue.tenant_id.uuid().into(), issue.batch_id.uuid().into(), created.into(), keys.into(), rest.into()];
-        self.sql(SQLITE, values)
+        Ok(self.sql(SQLITE, values))
     }
 }
 

@@ -1,6 +1,12 @@
+use std::{
+    future::{Future, poll_fn},
+    mem,
+    pin::pin,
+};
+
 use tracing::info;
 
-use super::generate_codes::{CODES_AT_ONCE, make_codes};
+use super::generate_codes::{CODES_AT_ONCE, MadeCodes};
 use crate::{
     Action, AuditEvent, Batch, BatchId, CodeHasher, CodeOrder, Context, GenerateCodesError, Happening, IssuedCode, Label,
     StoreError, Target, TenantId, Timestamp, event::announce, ports::*,
@@ -14,7 +20,12 @@ use crate::{
 pub struct BulkIssue {
     order: CodeOrder,
     batch: Batch,
+    /// The codes of the next part, made while the store wrote the last one.
+    ahead: MadeCodes,
 }
+
+/// Codes that are made between two looks at the store.
+const CODES_BETWEEN: u32 = 250;
 
 impl BulkIssue {
     /// The batch.
@@ -84,7 +95,7 @@ pub async fn begin_bulk_issue<S: Store>(
     let event = AuditEvent::new(cx, Action::CodesIssueStarted, Some(tenant), Some(Target::Batch(batch.id)));
     tx.append_audit(&event.with("ordered", order.count).with("max_uses", order.max_uses)).await?;
     tx.commit().await?;
-    Ok(BulkIssue { order, batch })
+    Ok(BulkIssue { order, batch, ahead: MadeCodes::default() })
 }
 
 /// Issues the next few thousand codes. They are committed, and counted, when their texts are answered: nowhere else, and only now. None
@@ -98,20 +109,45 @@ pub async fn issue_next_codes<S: Store>(
     hasher: &dyn CodeHasher,
     issue: &mut BulkIssue,
 ) -> Result<Vec<IssuedCode>, BulkIssueError> {
-    let BulkIssue { order, batch } = issue;
-    let count = batch.ordered.saturating_sub(batch.issued).min(CODES_AT_ONCE);
+    let BulkIssue { order, batch, ahead } = issue;
+    let left = batch.ordered.saturating_sub(batch.issued);
+    let count = left.min(CODES_AT_ONCE);
     if count == 0 {
         return Ok(Vec::new());
     }
-    let (issued, records) = make_codes(cx, hasher, order, batch, count);
+    let mut part = mem::take(ahead);
+    part.make(cx, hasher, order, batch, count.saturating_sub(part.len()));
     let mut tx = store.begin().await?;
     if tx.hold_tenant(batch.tenant_id).await?.is_none() || !tx.count_issued(batch.tenant_id, batch.id, count, cx.now).await? {
         return Err(BulkIssueError::Ended);
     }
-    tx.insert_codes(&batch.issue(), &records).await?;
+    let (mut next, mut to_make) = (MadeCodes::default(), (left - count).min(CODES_AT_ONCE));
+    let make_some = || {
+        let some = to_make.min(CODES_BETWEEN);
+        next.make(cx, hasher, order, batch, some);
+        to_make -= some;
+        to_make > 0
+    };
+    meanwhile(tx.insert_codes(&batch.issue(), &part.records), make_some).await?;
     tx.commit().await?;
     batch.issued += count;
-    Ok(issued)
+    *ahead = next;
+    Ok(part.issued)
+}
+
+/// Waits for something, and works while it isn't there: a little at a time, as long as `work` says that there is more.
+async fn meanwhile<F: Future>(awaited: F, mut work: impl FnMut() -> bool) -> F::Output {
+    let (mut awaited, mut more) = (pin!(awaited), true);
+    poll_fn(|cx| {
+        let answer = awaited.as_mut().poll(cx);
+        if answer.is_pending() && more {
+            more = work();
+            // Others on this thread come first.
+            cx.waker().wake_by_ref();
+        }
+        answer
+    })
+    .await
 }
 
 /// Ends an issue whose codes are all there.
@@ -119,7 +155,7 @@ pub async fn issue_next_codes<S: Store>(
 /// # Errors
 /// [`BulkIssueError::Ended`] also where some are missing.
 pub async fn complete_bulk_issue<S: Store>(store: &S, cx: &Context<'_>, issue: &BulkIssue) -> Result<(), BulkIssueError> {
-    let BulkIssue { order, batch } = issue;
+    let BulkIssue { order, batch, .. } = issue;
     let mut tx = store.begin().await?;
     let entitlement = tx.hold_tenant(batch.tenant_id).await?.ok_or(BulkIssueError::Ended)?;
     if !tx.complete_batch(batch.tenant_id, batch.id, cx.now).await? {

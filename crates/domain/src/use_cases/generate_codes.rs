@@ -104,10 +104,11 @@ pub async fn generate_codes<S: Store>(
     let mut codes = Vec::new();
     let mut left = order.count;
     while left > 0 {
-        let (issued, records) = make_codes(cx, hasher, &order, &batch, left.min(CODES_AT_ONCE));
-        tx.insert_codes(&batch.issue(), &records).await?;
+        let mut made = MadeCodes::default();
+        made.make(cx, hasher, &order, &batch, left.min(CODES_AT_ONCE));
+        tx.insert_codes(&batch.issue(), &made.records).await?;
         left = left.saturating_sub(CODES_AT_ONCE);
-        codes.extend(issued);
+        codes.extend(made.issued);
     }
     let event = AuditEvent::new(cx, Action::CodesIssued, Some(tenant), Some(Target::Batch(batch.id)));
     tx.append_audit(&event.with("count", order.count).with("max_uses", order.max_uses)).await?;
@@ -151,28 +152,39 @@ impl CodeOrder {
     }
 }
 
-/// Makes codes of a batch: their texts, and what the store keeps of them.
-pub(super) fn make_codes(
-    cx: &Context<'_>,
-    hasher: &dyn CodeHasher,
-    order: &CodeOrder,
-    batch: &Batch,
-    count: u32,
-) -> (Vec<IssuedCode>, Vec<NewCode>) {
-    let make = |_| {
-        let id = Id::generate(cx.now, cx.entropy);
-        let code = PlainCode::generate(cx.entropy);
-        let keyed = hasher.digest(&code);
-        let record = NewCode {
-            id,
-            digest: keyed.digest,
-            key_id: keyed.key_id,
-            hint: code.hint(),
-            label: batch.label.clone(),
-            max_uses: order.max_uses,
-            expires_at: batch.expires_at,
+/// Codes that are made and not stored: their texts, and what the store keeps of them.
+#[derive(Debug, Default)]
+pub(super) struct MadeCodes {
+    pub(super) issued: Vec<IssuedCode>,
+    pub(super) records: Vec<NewCode>,
+}
+
+impl MadeCodes {
+    /// How many there are.
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.records.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Makes so many more of a batch.
+    pub(super) fn make(&mut self, cx: &Context<'_>, hasher: &dyn CodeHasher, order: &CodeOrder, batch: &Batch, count: u32) {
+        let make = |_| {
+            let id = Id::generate(cx.now, cx.entropy);
+            let code = PlainCode::generate(cx.entropy);
+            let keyed = hasher.digest(&code);
+            let record = NewCode {
+                id,
+                digest: keyed.digest,
+                key_id: keyed.key_id,
+                hint: code.hint(),
+                label: batch.label.clone(),
+                max_uses: order.max_uses,
+                expires_at: batch.expires_at,
+            };
+            (IssuedCode { id, code }, record)
         };
-        (IssuedCode { id, code }, record)
-    };
-    (0..count).map(make).unzip()
+        for (issued, record) in (0..count).map(make) {
+            self.issued.push(issued);
+            self.records.push(record);
+        }
+    }
 }
