@@ -32,6 +32,8 @@ pub struct Measured {
     pub bulk: Bulk,
     /// The server's memory before its first request, in KiB.
     pub idle: u64,
+    /// What of it is in no file: the rest is the program, which the system shares, and drops where it is short of memory.
+    pub idle_own: u64,
 }
 
 /// Server and limit at the same work.
@@ -93,7 +95,7 @@ pub async fn measure(world: &World, options: &Options, learned: Option<Templates
     let mut server = builder.start().await;
     tokio::time::sleep(SETTLED).await;
     let usage = Usage::of(world).await;
-    let idle = usage.resident();
+    let (idle, idle_own) = (usage.resident(), usage.own());
     let bench = Bench { world, server: &server, address: address_of(&server), copy, usage, rows, options };
     bench.check_page().await;
     let mut pairs = Vec::new();
@@ -104,7 +106,7 @@ pub async fn measure(world: &World, options: &Options, learned: Option<Templates
     eprintln!("{:?}: {} codes at once", world.kind(), options.bulk);
     let bulk = bench.compare_bulk().await;
     server.terminate().await;
-    (Measured { kind: world.kind(), pairs, bulk, idle }, templates)
+    (Measured { kind: world.kind(), pairs, bulk, idle, idle_own }, templates)
 }
 
 /// The limit's database. Nobody is connected to the server's.

@@ -49,7 +49,9 @@ impl Report {
                 "round_trips": template.round_trips,
             })
         });
-        let idle = self.measured.iter().map(|measured| json!({ "database": name(measured.kind), "idle_kib": measured.idle }));
+        let idle = self.measured.iter().map(|measured| {
+            json!({ "database": name(measured.kind), "idle_kib": measured.idle, "idle_in_no_file_kib": measured.idle_own })
+        });
         json!({
             "head": head,
             "requests": requests.collect::<Vec<_>>(),

@@ -63,6 +63,11 @@ impl Usage {
         self.status("VmRSS:")
     }
 
+    /// What of its memory is in no file, in KiB.
+    pub fn own(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
     /// The most memory that it had since it was forgotten, in KiB.
     pub fn peak(&self) -> u64 {
         self.status("VmHWM:")
