@@ -1,4 +1,4 @@
-/// What goes wrong inside a store, as far as its callers can do something about it.
+/// What goes wrong inside a store, told apart by what its callers can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store can't be reached, is shutting down, or is too busy to answer in time. Trying again later may help. From a
