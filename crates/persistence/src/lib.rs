@@ -61,3 +61,7 @@ pub use crate::{
     options::Options,
     store::DatabaseStore,
 };
+
+#[cfg(doctest)] // what the README shows is run
+#[doc = include_str!("../README.md")]
+struct Readme;
