@@ -60,6 +60,16 @@ impl Kind for Subscription {
 }
 
 /// How a subscription stands, and so what its tenant may do.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_domain::{SubscriptionState, TenantAction};
+///
+/// let late = SubscriptionState::PastDue;
+/// assert!(late.allows(TenantAction::ChangeProject)); // what there is goes on
+/// assert!(!late.allows(TenantAction::ActivateProject)); // nothing new
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum SubscriptionState {

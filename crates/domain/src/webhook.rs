@@ -248,6 +248,16 @@ impl EventType {
 }
 
 /// A set of event types, as a webhook asks for them.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_domain::{EventType, EventTypes};
+///
+/// let wanted: EventTypes = [EventType::ProjectActivated, EventType::QuotaThreshold].into_iter().collect();
+/// assert!(wanted.has(EventType::QuotaThreshold) && !wanted.has(EventType::CodeRevoked));
+/// assert_eq!(wanted.to_string(), "project.activated quota.threshold");
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct EventTypes(u32);
 
