@@ -79,3 +79,7 @@ impl MigratorTrait for Migrator {
         ]
     }
 }
+
+#[cfg(doctest)] // what the README shows is run
+#[doc = include_str!("../README.md")]
+struct Readme;

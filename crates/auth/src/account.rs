@@ -13,7 +13,11 @@ use tenantry_domain::{
 
 use crate::TokenKind;
 
-/// An account that signs in by one-time passwords, and has sessions.
+/// An account that signs in by one-time passwords, and has sessions: a [`Tenant`](tenantry_domain::Tenant) or an
+/// [`Operator`](tenantry_domain::Operator).
+///
+/// Signing in is written once for both, so its functions ask which one is meant: `request_otp::<_, Tenant>(..)`. There is nothing
+/// to implement here, and little to call: the methods are what sign-in asks of an account.
 pub trait Account: Kind + Clone + fmt::Debug + Send + Sync + 'static {
     /// A session of such an account.
     type Session: AccountSession<Account = Self>;
@@ -77,7 +81,8 @@ pub trait Account: Kind + Clone + fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<(Self::Session, Self)>, StoreError>> + Send;
 }
 
-/// A session of an account.
+/// A session of an [`Account`]: a tenant's [`Session`](tenantry_domain::Session) or an
+/// [`OperatorSession`](tenantry_domain::OperatorSession).
 pub trait AccountSession: Kind + Clone + fmt::Debug + Send + Sync + Sized + 'static {
     /// Whose session it is.
     type Account: Account<Session = Self>;
@@ -135,7 +140,7 @@ pub trait AccountSession: Kind + Clone + fmt::Debug + Send + Sync + Sized + 'sta
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 
-/// What a session begins with.
+/// What a session begins with, for [`AccountSession::start`].
 #[derive(Clone, Debug)]
 pub struct SessionStart {
     /// The digest of its token.

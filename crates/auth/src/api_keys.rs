@@ -12,7 +12,7 @@ use crate::{ApiKeyToken, AuthError, AuthPolicy, KeyRing};
 /// How often a key's use is audited at the most.
 const AUDIT_INTERVAL: Duration = Duration::HOUR;
 
-/// What key to make.
+/// An API key to be made.
 #[derive(Clone, Debug)]
 pub struct NewApiKey {
     /// What it is for.
@@ -23,7 +23,7 @@ pub struct NewApiKey {
     pub expires_at: Option<Timestamp>,
 }
 
-/// A key that was just made, with its text: the only moment that this is known.
+/// An API key that was just made, with its text: the only moment that this is known.
 #[derive(Debug)]
 pub struct CreatedApiKey {
     /// The text, to be shown once.
@@ -32,7 +32,7 @@ pub struct CreatedApiKey {
     pub key: ApiKey,
 }
 
-/// Why a key can't be made or revoked.
+/// Why an API key can't be made or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiKeyError {
     /// There is no such key.
@@ -55,10 +55,44 @@ pub enum ApiKeyError {
     Store(#[from] StoreError),
 }
 
-/// Makes an API key. `caller` is what may be done by whoever asks for it: the key may do as much, or less.
+/// Makes an API key, by which a program does an operator's work.
+///
+/// `caller` is what may be done by whoever asks for it ([`Caller::scopes`](crate::Caller::scopes)): the key may do as much, or
+/// less.
 ///
 /// # Errors
 /// See [`ApiKeyError`].
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_auth::*;
+/// # use tenantry_domain::{memory::MemoryStore, ports::*, *};
+/// # use time::Duration;
+/// # futures_executor::block_on(async {
+/// # let (store, policy) = (MemoryStore::new(), AuthPolicy::default());
+/// # let cx = Context::system(SystemClock.now(), &SystemEntropy);
+/// # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
+/// let new = NewApiKey {
+///     name: ApiKeyName::parse("the shop")?,
+///     scopes: [Scope::TenantsRead, Scope::CodesWrite].into_iter().collect(),
+///     expires_at: Some(cx.now + Duration::days(365)),
+/// };
+/// let created = create_api_key(&store, &cx, &keys, Role::Owner.scopes(), new).await?;
+/// println!("give this to the shop: {}", created.token.reveal()); // tnk_..
+///
+/// // Each of its requests:
+/// let token = created.token.reveal();
+/// let caller = authenticate_caller(&store, &cx, &keys, &policy, &[], token).await?;
+/// assert!(caller.scopes().has(Scope::CodesWrite));
+/// assert!(!caller.scopes().has(Scope::AuditRead));
+///
+/// revoke_api_key(&store, &cx, created.key.id).await?;
+/// let after = authenticate_caller(&store, &cx, &keys, &policy, &[], token).await;
+/// assert!(matches!(after, Err(AuthError::Unauthenticated)));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn create_api_key<S: Store>(
     store: &S,
     cx: &Context<'_>,

@@ -8,7 +8,7 @@ use tracing::info;
 
 use crate::{AuthPolicy, BootstrapToken, KeyRing, NewSession, sign_in::start_session};
 
-/// A link that was just made, with its token: the only moment that this is known.
+/// A bootstrap link that was just made, with its token: the only moment that this is known.
 #[derive(Debug)]
 pub struct NewBootstrapLink {
     /// The token, to be shown once.
@@ -17,7 +17,7 @@ pub struct NewBootstrapLink {
     pub link: BootstrapLink,
 }
 
-/// Why no link is made.
+/// Why no bootstrap link is made.
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapLinkError {
     /// A link for the first operator is of no use.
@@ -28,7 +28,10 @@ pub enum BootstrapLinkError {
     Store(#[from] StoreError),
 }
 
-/// Makes a link. Those that are there stay open, so that every one of several servers that start at once prints a good one.
+/// Makes a bootstrap link: the one-time link that makes the first operator, or one more owner where none can come in.
+///
+/// There is no default account and no first password. Those links that are there stay open, so that every one of several servers
+/// that start at once prints a good one. It is open for [`AuthPolicy::bootstrap_link_ttl`].
 ///
 /// # Errors
 /// See [`BootstrapLinkError`].
@@ -55,7 +58,7 @@ pub async fn create_bootstrap_link<S: Store>(
     Ok(NewBootstrapLink { token, link })
 }
 
-/// Why a link makes no owner.
+/// Why a bootstrap link makes no owner.
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
     /// The link is malformed, unknown, expired or used, or there is an operator already: which of these is nobody's business.
@@ -69,7 +72,7 @@ pub enum BootstrapError {
     Store(#[from] StoreError),
 }
 
-/// The link that a token opens, which stays open.
+/// Finds the bootstrap link that a token opens, and leaves it open.
 ///
 /// # Errors
 /// See [`BootstrapError`].
@@ -83,7 +86,7 @@ pub async fn find_bootstrap_link<S: Store>(
     store.reader().open_bootstrap_link(&keys.token_candidates(&token), now).await?.ok_or(BootstrapError::Closed)
 }
 
-/// Whom to make an owner.
+/// An owner to be made by a bootstrap link.
 #[derive(Clone, Debug)]
 pub struct NewOwner {
     /// What it is called.
@@ -92,11 +95,37 @@ pub struct NewOwner {
     pub email: Email,
 }
 
-/// Makes an owner by a link, once, and signs it in: of any number of parallel uses, of one link or of several for the first operator, one
-/// makes it.
+/// Makes an owner by a bootstrap link, once, and signs it in.
+///
+/// Of any number of parallel uses, of one link or of several for the first operator, one makes it. `user_agent` is what the
+/// session says of the program: at most 200 characters of it are kept.
 ///
 /// # Errors
 /// See [`BootstrapError`].
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_auth::*;
+/// # use tenantry_domain::{memory::MemoryStore, ports::*, *};
+/// # use time::Duration;
+/// # futures_executor::block_on(async {
+/// # let (store, policy) = (MemoryStore::new(), AuthPolicy::default());
+/// # let cx = Context::system(SystemClock.now(), &SystemEntropy);
+/// # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
+/// let link = create_bootstrap_link(&store, &cx, &keys, &policy, BootstrapPurpose::FirstOperator).await?;
+/// println!("http://127.0.0.1:8080/bootstrap/{}", link.token.reveal());
+///
+/// // Whoever opens it says who it is:
+/// let owner = NewOwner { name: OperatorName::parse("Ada")?, email: Email::parse("ada@portal.example")? };
+/// let new = bootstrap_operator(&store, &cx, &keys, &policy, link.token.reveal(), owner.clone(), None).await?;
+/// assert_eq!(new.account.role, Role::Owner);
+///
+/// let again = bootstrap_operator(&store, &cx, &keys, &policy, link.token.reveal(), owner, None).await;
+/// assert!(matches!(again, Err(BootstrapError::Closed)));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn bootstrap_operator<S: Store>(
     store: &S,
     cx: &Context<'_>,

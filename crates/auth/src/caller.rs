@@ -7,7 +7,7 @@ use crate::{
     token,
 };
 
-/// Who calls the operators' API.
+/// Who does an operator's work: an operator by its session, or a program by an API key.
 #[derive(Clone, Debug)]
 pub enum Caller {
     /// An operator that is signed in.
@@ -43,8 +43,10 @@ impl Caller {
     }
 }
 
-/// Finds who presents a token: an operator's session, one of the `configured` keys, or a key of the store. What is malformed is refused
-/// before the store is asked; the rest takes one query, and once a minute a write.
+/// Finds who does an operator's work by the token that it presents: an operator's session, or an API key.
+///
+/// `configured` are keys that are in no store ([`OperatorKey`]); they have every scope. What is malformed is refused before the
+/// store is asked; the rest takes one query, and once a minute a write. [`create_api_key`](crate::create_api_key) has an example.
 ///
 /// # Errors
 /// See [`AuthError`].

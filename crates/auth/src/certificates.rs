@@ -9,8 +9,9 @@ use tenantry_domain::{ActivationStatement, CertificateSigner, SignedStatement};
 
 use crate::KeyRing;
 
-/// The public half of an Ed25519 key that certificates are signed by. It says nothing of the key that it was derived from, nor what the key
-/// ring calls that.
+/// The public half of an Ed25519 key that certificates are signed by.
+///
+/// It says nothing of the key that it was derived from, nor what the key ring calls that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateKey {
     /// Its name: its own thumbprint (RFC 7638, RFC 8037), so that no two keys share one.

@@ -16,12 +16,36 @@ use crate::{
     seal::Sealed,
 };
 
-/// Keys by which codes, tokens and one-time passwords are digested, messages sealed, and certificates signed.
+/// The key ring: keys by which codes, tokens and one-time passwords are digested, messages sealed, and certificates signed.
 ///
-/// Its text form is a line a key, `kid:key`, the newest first, the key being 32 bytes in base64url without padding; empty lines and lines
-/// that start with `#` are passed over. A key behind a `+` waits: it verifies and doesn't sign yet, so that every server can know it
-/// before the first one signs by it. The first key that doesn't wait signs, all verify. From each key, others are derived for each use, so
-/// that a digest made for one use says nothing in another.
+/// It lives outside the store, in a file or wherever your secrets are: that is what makes a stolen database useless. Make one
+/// with [`generate_line`](Self::generate_line), once, and read it with [`parse`](Self::parse) when your service starts.
+///
+/// Its text form is a line a key, `kid:key`, the newest first, the key being 32 bytes in base64url without padding; empty lines
+/// and lines that start with `#` are passed over. A key behind a `+` waits: it verifies and doesn't sign yet, so that every
+/// server can know it before the first one signs by it. The first key that doesn't wait signs, all verify. From each key, others
+/// are derived for each use, so that a digest made for one use says nothing in another.
+///
+/// # Example
+/// Digests are what a store knows a code by. One is made when a code is issued; a code that is typed may have been digested by
+/// any key of the ring:
+///
+/// ```
+/// use tenantry_auth::KeyRing;
+/// use tenantry_domain::{CodeHasher, KeyId, PlainCode, SystemEntropy};
+///
+/// let line = KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy);
+/// let keys = KeyRing::parse(&format!("# made in March\n{}", *line))?;
+///
+/// let code = PlainCode::generate(&SystemEntropy);
+/// let issued = keys.digest(&code);
+/// assert_eq!(issued.key_id, *keys.signing_key_id());
+/// assert_eq!(keys.candidates(&code), [issued.digest]);
+/// assert_eq!(format!("{keys:?}"), "[KeyId(\"k1\")]"); // never a key
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+///
+/// The [crate's page](crate#a-key-is-replaced) shows how a key is replaced.
 #[derive(Clone)]
 pub struct KeyRing {
     /// In the order of the text; never empty.
@@ -126,6 +150,19 @@ impl KeyRing {
     }
 
     /// What stands before a key that waits.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tenantry_auth::KeyRing;
+    /// use tenantry_domain::{KeyId, SystemEntropy};
+    ///
+    /// let line = |id| -> Result<_, tenantry_domain::InvalidValue> { Ok(KeyRing::generate_line(&KeyId::parse(id)?, &SystemEntropy)) };
+    /// let keys = KeyRing::parse(&format!("{}{}{}", KeyRing::WAITS, *line("k2")?, *line("k1")?))?;
+    /// assert_eq!(keys.signing_key_id().as_str(), "k1");
+    /// assert_eq!(keys.waiting_key_id().unwrap().as_str(), "k2");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub const WAITS: char = '+';
 
     /// The text form of a new key, to be written into a key ring's file.
@@ -225,6 +262,9 @@ impl KeyRing {
     }
 
     /// The digest of a new one-time password, bound to what it is for, and the key that made it.
+    ///
+    /// [`request_otp`](crate::request_otp) stores it, and [`verify_otp`](crate::verify_otp) compares: you need it only for a
+    /// sign-in of your own.
     #[must_use]
     pub fn otp_mac(
         &self,
@@ -276,13 +316,25 @@ impl KeyRing {
         self.bucket(&["otp global"])
     }
 
-    /// The bucket of a tenant's returned activations.
+    /// The bucket of a tenant's returned activations: for [`ReturnLimits::bucket`](tenantry_domain::ReturnLimits::bucket).
     #[must_use]
     pub fn returns_bucket(&self, tenant: TenantId) -> BucketKey {
         self.bucket(&["returns", &tenant.to_string()])
     }
 
-    /// The bucket of the texts that a tenant presents and that are none of its codes.
+    /// The bucket of the texts that a tenant presents and that are none of its codes: for
+    /// [`ActivateProject::guesses`](tenantry_domain::ActivateProject::guesses).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use tenantry_auth::*;
+    /// # use tenantry_domain::*;
+    /// # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
+    /// # let tenant = Id::generate(SystemClock.now(), &SystemEntropy);
+    /// let guesses = Limit { bucket: keys.guesses_bucket(tenant), rate: AuthPolicy::default().guesses_per_tenant };
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn guesses_bucket(&self, tenant: TenantId) -> BucketKey {
         self.bucket(&["guesses", &tenant.to_string()])
@@ -292,8 +344,26 @@ impl KeyRing {
         BucketKey::from_bytes(keyed(&self.oldest().derived.buckets, parts.iter().map(|part| part.as_bytes())))
     }
 
-    /// The digest of a request's idempotency key and of who sends it: its kind, and which one. It hangs on the oldest key alone, so that a
-    /// request is known again after a rotation.
+    /// The digest of a request's idempotency key and of who sends it: its kind, and which one.
+    ///
+    /// It hangs on the oldest key alone, so that a request is known again after a rotation.
+    ///
+    /// # Example
+    /// What an [`Attempt`](tenantry_domain::Attempt) asks for:
+    ///
+    /// ```
+    /// # use tenantry_auth::*;
+    /// # use tenantry_domain::*;
+    /// # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
+    /// let request = KeyedRequest {
+    ///     key: keys.idempotency_key(["tenant", "ten_01a2.."], "the-clients-own-key"),
+    ///     fingerprint: keys.fingerprint([b"POST".as_slice(), b"/projects", br#"{"client_name":"Globex"}"#]),
+    ///     patience: time::Duration::seconds(30),
+    /// };
+    /// let sealed = keys.seal_answer(request.key, request.fingerprint, b"201 Created", &SystemEntropy);
+    /// assert_eq!(*keys.open_answer(request.key, request.fingerprint, &sealed)?, b"201 Created");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn idempotency_key(&self, sender: [&str; 2], key: &str) -> IdempotencyKey {
         let [kind, name] = sender;

@@ -15,6 +15,24 @@ pub struct LegacyPepper(String);
 pub struct LegacyDigest([u8; 32]);
 
 /// What a key ring knows of an older portal's codes.
+///
+/// # Example
+/// An older portal kept SHA-256 of its pepper and the code. A database that was adopted from it holds that inside a keyed digest,
+/// and a key ring that has the pepper finds the code by its old text:
+///
+/// ```
+/// # use tenantry_auth::*;
+/// # use tenantry_domain::*;
+/// # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
+/// let pepper = LegacyPepper::new("the older portal's pepper").ok_or("empty")?;
+/// let kept_there = pepper.digest(&LegacyCode::parse("ABCD-EFGH-JKLM-NPQR").ok_or("no code")?);
+///
+/// let keys = keys.with_legacy(LegacyScheme::Peppered(pepper));
+/// let stored = keys.adopted_digest(kept_there);
+/// let typed = keys.read("abcd efgh jklm npqr")?;
+/// assert!(typed.candidates(&keys).contains(&stored.digest));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub enum LegacyScheme {
     /// There are none: a text without a fitting check symbol is no code.

@@ -1,7 +1,13 @@
 //! Who may come in: Tenantry's key ring, keyed digests, one-time passwords, sessions and API keys.
 //!
 //! It stands on [`tenantry_domain`] and its ports, and does no I/O: a service of your own brings the store, sends the mails, and reads the key
-//! ring from wherever its secrets are. What a store keeps is of no use without the key ring, nor the key ring without what is kept.
+//! ring from wherever its secrets are. What a store keeps is of no use without the key ring; and of a key ring without the store there is one
+//! use, to sign certificates.
+//!
+//! 1. [A first sign-in](#a-first-sign-in)
+//! 2. [A key is replaced](#a-key-is-replaced)
+//! 3. [A certificate is signed](#a-certificate-is-signed)
+//! 4. [What is here](#what-is-here), where each thing has an example of its own
 //!
 //! # A first sign-in
 //!
@@ -30,7 +36,10 @@
 //! let message = tx.claim_messages(cx.now, time::Duration::MINUTE, 1).await?.remove(0);
 //! tx.commit().await?;
 //! let mail = OtpMail::from_bytes(&keys.open(message.id, &message.payload)?).ok_or("of another version")?;
-//! assert_eq!(mail.to, Some(acme.contact_email.clone()));
+//! assert_eq!(mail.to, Some(acme.contact_email.clone())); // none: a decoy, to be settled as `Delivery::Dropped`
+//! let mut tx = store.begin().await?;
+//! tx.settle_message(message.id, message.attempts, &Delivery::Sent, cx.now).await?;
+//! tx.commit().await?;
 //!
 //! // The password signs in once; the token is shown once, as the store keeps a digest of it.
 //! let new = verify_otp::<_, Tenant>(&store, &cx, &keys, &policy, asked.challenge_id, &mail.otp, None).await?;
@@ -83,31 +92,36 @@
 //! [`certify_activation`](tenantry_domain::certify_activation) makes the statement.
 //!
 //! ```
-//! use std::time::{Duration, UNIX_EPOCH};
-//! use tenantry_auth::KeyRing;
+//! use tenantry_auth::{AuthPolicy, KeyRing};
 //! use tenantry_certificate::{Keys, Verifier};
-//! use tenantry_domain::{ActivationStatement, CertificateSigner, Clock, Id, KeyId, Slug, SystemClock, SystemEntropy};
+//! use tenantry_domain::*;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
-//! let now = SystemClock.now();
-//! let statement = ActivationStatement {
-//!     issuer: "https://portal.example.com".to_owned(),
-//!     project_id: Id::generate(now, &SystemEntropy),
-//!     tenant_id: Id::generate(now, &SystemEntropy),
-//!     tenant_slug: Slug::parse("acme")?,
-//!     activation_code_id: Id::generate(now, &SystemEntropy),
-//!     activated_at: now,
-//!     issued_at: now,
-//!     expires_at: now + time::Duration::HOUR,
-//! };
-//! let signed = keys.sign_statement(&statement);
+//! # futures_executor::block_on(async {
+//! # let (store, policy) = (memory::MemoryStore::new(), AuthPolicy::default());
+//! # let cx = Context::system(SystemClock.now(), &SystemEntropy);
+//! # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
+//! # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(10)?).await?;
+//! # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+//! # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+//! # let tenant = create_tenant(&store, &cx, &keys, new).await?.tenant.id;
+//! # let client_name = ClientName::parse("Globex")?;
+//! # let details = ProjectDetails { client_name, description: None, objectives: None, priority: None };
+//! # let project = create_project(&store, &cx, tenant, NewProject { slug: None, details }).await?.id;
+//! // A project that is active:
+//! let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable, guesses: None };
+//! activate_project(&store, &cx, &keys, &request).await?;
+//!
+//! let issuer = "https://portal.example.com";
+//! let terms = CertificateTerms { issuer, life: policy.certificate_ttl };
+//! let issued = certify_activation(&store, cx.now, &keys, terms, tenant, project).await?;
 //!
 //! // Elsewhere, by who fetched the keys:
-//! let verifier = Verifier::new(Keys::from_jwks(&keys.certificate_key_set())?, "https://portal.example.com");
-//! let certificate = verifier.verify(&signed.certificate, std::time::SystemTime::now())?;
-//! assert_eq!(certificate.project_id, statement.project_id.to_string());
+//! let verifier = Verifier::new(Keys::from_jwks(&keys.certificate_key_set())?, issuer);
+//! let certificate = verifier.verify(&issued.signed.certificate, std::time::SystemTime::now())?;
+//! assert_eq!(certificate.project_id, project.to_string());
 //! # Ok(())
+//! # })
 //! # }
 //! ```
 //!
@@ -127,6 +141,8 @@
 //!
 //! Signing in is written once for all [`Account`]s, tenants and operators. Nothing here tells an account that exists from one that doesn't: an
 //! unknown one gets a decoy challenge, and the same work is done. Limits are counted in the store, so they hold over all servers.
+//!
+//! The crate has no features.
 #![deny(missing_docs)]
 
 mod account;
@@ -174,3 +190,7 @@ pub use {
     webhook_secret::WebhookSecret,
     webhooks::{NewWebhook, SecretWebhook, create_webhook, open_webhook_secrets, rotate_webhook_secret},
 };
+
+#[cfg(doctest)] // what the README shows is run
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tenantry_domain::{Email, Timestamp};
 use zeroize::Zeroizing;
 
-/// The mail that carries a one-time password.
+/// The mail that carries a one-time password, as it waits sealed in the outbox: what your mailer opens and sends.
 #[derive(Serialize, Deserialize)]
 pub struct OtpMail {
     /// To whom; `None`: a decoy, which is made like any other and then not sent.

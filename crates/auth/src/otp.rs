@@ -10,8 +10,11 @@ const DIGITS: usize = 6;
 /// Thirteen symbols of five bits: 65 bits.
 const WIDE: usize = 13;
 
-/// A one-time password: a secret that lives minutes. Six digits, or thirteen symbols of Crockford base32 once an account's failures are
-/// spent. Stored only as a digest; `Debug` redacts it.
+/// A one-time password in plain text: a secret that lives minutes. You rarely meet one: a mail has its text, and
+/// [`verify_otp`](crate::verify_otp) reads it.
+///
+/// Six digits, or thirteen symbols of Crockford base32 once an account's failures are spent. Stored only as a digest; `Debug`
+/// redacts it.
 pub struct PlainOtp(Zeroizing<String>);
 
 impl PlainOtp {

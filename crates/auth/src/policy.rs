@@ -3,36 +3,55 @@
 use tenantry_domain::{OtpBudget, Rate, Timestamp};
 use time::Duration;
 
-/// How long, how often, how many.
+/// How long, how often and how many: the figures of sign-in, activations, returns and certificates.
+///
+/// The defaults are safe. Within [bounds](Self::check) you may move them.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_auth::AuthPolicy;
+/// use time::Duration;
+///
+/// let policy = AuthPolicy { session_idle: Duration::minutes(15), ..AuthPolicy::default() };
+/// policy.check()?;
+///
+/// let lax = AuthPolicy { otp_ttl: Duration::DAY, ..AuthPolicy::default() };
+/// assert_eq!(lax.check().unwrap_err().to_string(), "the one-time password's life must be 1 to 10 minutes");
+/// # Ok::<_, tenantry_auth::PolicyError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthPolicy {
-    /// How long a one-time password is valid: 1 to 10 minutes.
+    /// How long a one-time password is valid: 1 to 10 minutes; 10 by default.
     pub otp_ttl: Duration,
-    /// Tries of one password, and failures of an account.
+    /// Tries of one password, 1 to 5, and failures of an account, 1 to 10 within a day or more; 5, and 10 within a day, by
+    /// default.
     pub otp_budget: OtpBudget,
-    /// Requests for passwords, by account.
+    /// Requests for passwords, by account; 3 at once and then one each 10 minutes by default.
     pub otp_per_account: Rate,
-    /// Requests for passwords, by address.
+    /// Requests for passwords, by address (of IPv6, by network of 64 bits); 5 at once and then one a minute by default.
     pub otp_per_address: Rate,
-    /// Requests for passwords, all together: what the operator's mail service bears.
+    /// Requests for passwords, all together: what the operator's mail service bears; 1,000 at once and then ten a second by
+    /// default.
     pub otp_global: Rate,
-    /// How long a session lives unused: 2 minutes to 24 hours.
+    /// How long a session lives unused: 2 minutes to 24 hours; 30 minutes by default.
     pub session_idle: Duration,
-    /// How long a session lives at the most: up to 30 days.
+    /// How long a session lives at the most: from the idle limit to 30 days; a day by default.
     pub session_absolute: Duration,
-    /// How long the one-time link that makes an owner is open: 1 minute to 24 hours.
+    /// How long the one-time link that makes an owner is open: 1 minute to 24 hours; an hour by default.
     pub bootstrap_link_ttl: Duration,
-    /// How long after an activation its tenant may return it: up to a year; zero: never.
+    /// How long after an activation its tenant may return it: up to a year, zero for never; a day by default.
     pub return_grace: Duration,
-    /// Returns, by tenant.
+    /// Returns, by tenant; 3 at once and then one an hour by default.
     pub returns_per_tenant: Rate,
-    /// Texts presented for activation that are none of the tenant's codes, by tenant.
+    /// Texts presented for activation that are none of the tenant's codes, by tenant; 20 at once and then one a minute by
+    /// default.
     pub guesses_per_tenant: Rate,
-    /// How long a certificate of activation may be relied on: 5 minutes to 30 days.
+    /// How long a certificate of activation may be relied on: 5 minutes to 30 days; a day by default.
     pub certificate_ttl: Duration,
 }
 
-/// A figure outside its bounds.
+/// A figure of an [`AuthPolicy`] that is outside its bounds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{figure} must be {bounds}")]
 pub struct PolicyError {

@@ -29,6 +29,20 @@ pub enum SealError {
 impl KeyRing {
     /// Encrypts what a message says, bound to the message (XChaCha20-Poly1305, the message's identifier as associated data): moved to
     /// another message, it doesn't open.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use tenantry_auth::*;
+    /// # use tenantry_domain::*;
+    /// # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
+    /// # let now = SystemClock.now();
+    /// let (message, another): (MessageId, MessageId) = (Id::generate(now, &SystemEntropy), Id::generate(now, &SystemEntropy));
+    /// let sealed = keys.seal(message, b"your password is 042137", &SystemEntropy);
+    /// assert_eq!(*keys.open(message, &sealed)?, b"your password is 042137");
+    /// assert_eq!(keys.open(another, &sealed), Err(SealError::Damaged));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn seal(&self, message: MessageId, plain: &[u8], entropy: &dyn Entropy) -> SealedPayload {
         let (key_id, key) = self.sealing_key(Sealed::Message);

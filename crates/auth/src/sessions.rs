@@ -30,11 +30,34 @@ pub enum AuthError {
     Store(#[from] StoreError),
 }
 
-/// Finds who presents a session's token. One query; once a minute also a write, of the session's activity, by which a token that was
-/// digested by a former key goes over to the signing one.
+/// Finds who presents a session's token: what each request of a signed-in account begins with.
+///
+/// One query; once a minute also a write, of the session's activity, by which a token that was digested by a former key goes over
+/// to the signing one.
 ///
 /// # Errors
 /// See [`AuthError`].
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_auth::*;
+/// # use tenantry_domain::{memory::MemoryStore, ports::*, *};
+/// # use time::Duration;
+/// # futures_executor::block_on(async {
+/// # let (store, policy) = (MemoryStore::new(), AuthPolicy::default());
+/// # let cx = Context::system(SystemClock.now(), &SystemEntropy);
+/// # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
+/// # let link = create_bootstrap_link(&store, &cx, &keys, &policy, BootstrapPurpose::FirstOperator).await?;
+/// # let owner = NewOwner { name: OperatorName::parse("Ada")?, email: Email::parse("ada@portal.example")? };
+/// # let new = bootstrap_operator(&store, &cx, &keys, &policy, link.token.reveal(), owner, None).await?;
+/// # let header = format!("Bearer {}", new.token.reveal());
+/// let token = header.strip_prefix("Bearer ").ok_or("no bearer token")?;
+/// let signed_in: SignedIn<Operator> = authenticate(&store, cx.now, &keys, &policy, token).await?;
+/// let cx = Context { actor: Caller::Operator(signed_in).actor(), ..cx.clone() }; // for the use cases of this request
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn authenticate<S: Store, A: Account>(
     store: &S,
     now: Timestamp,
@@ -48,7 +71,9 @@ pub async fn authenticate<S: Store, A: Account>(
     admit(store, now, keys, policy, &token, session, account).await
 }
 
-/// [`authenticate`], and a page of the tenant's projects, in the same query.
+/// Finds who presents a tenant's token, and a page of that tenant's projects, in one query.
+///
+/// It is [`authenticate`] for the page that a tenant opens first.
 ///
 /// # Errors
 /// See [`AuthError`].
@@ -105,10 +130,32 @@ async fn write_touch<S: Store, T: AccountSession>(store: &S, id: Id<T>, touch: S
     Ok(written)
 }
 
-/// Lengthens a session as its use does, whatever the last write was; never past the absolute limit. Answers the session as it is then.
+/// Lengthens a session as its use does, whatever the last write was; never past the absolute limit.
+///
+/// Answers the session as it is then.
 ///
 /// # Errors
 /// See [`AuthError`].
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_auth::*;
+/// # use tenantry_domain::{memory::MemoryStore, ports::*, *};
+/// # use time::Duration;
+/// # futures_executor::block_on(async {
+/// # let (store, policy) = (MemoryStore::new(), AuthPolicy::default());
+/// # let cx = Context::system(SystemClock.now(), &SystemEntropy);
+/// # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
+/// # let link = create_bootstrap_link(&store, &cx, &keys, &policy, BootstrapPurpose::FirstOperator).await?;
+/// # let owner = NewOwner { name: OperatorName::parse("Ada")?, email: Email::parse("ada@portal.example")? };
+/// # let new = bootstrap_operator(&store, &cx, &keys, &policy, link.token.reveal(), owner, None).await?;
+/// let later = Context { now: cx.now + Duration::minutes(20), ..cx.clone() };
+/// let session = refresh_session(&store, &later, &policy, new.session).await?;
+/// assert_eq!(session.expires_at, later.now + policy.session_idle);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn refresh_session<S: Store, T: AccountSession>(
     store: &S,
     cx: &Context<'_>,
@@ -163,6 +210,25 @@ pub async fn revoke_session<S: Store, A: Account>(
 ///
 /// # Errors
 /// [`StoreError`].
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_auth::*;
+/// # use tenantry_domain::{memory::MemoryStore, ports::*, *};
+/// # use time::Duration;
+/// # futures_executor::block_on(async {
+/// # let (store, policy) = (MemoryStore::new(), AuthPolicy::default());
+/// # let cx = Context::system(SystemClock.now(), &SystemEntropy);
+/// # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
+/// # let link = create_bootstrap_link(&store, &cx, &keys, &policy, BootstrapPurpose::FirstOperator).await?;
+/// # let owner = NewOwner { name: OperatorName::parse("Ada")?, email: Email::parse("ada@portal.example")? };
+/// # let new = bootstrap_operator(&store, &cx, &keys, &policy, link.token.reveal(), owner, None).await?;
+/// let ended = sign_out_everywhere::<_, Operator>(&store, &cx, new.account.id).await?;
+/// assert_eq!(ended, 1);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn sign_out_everywhere<S: Store, A: Account>(store: &S, cx: &Context<'_>, account: Id<A>) -> Result<u64, StoreError> {
     let mut tx = store.begin().await?;
     // A sign-in locks the account too: it is seen here, or comes after.

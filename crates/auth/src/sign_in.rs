@@ -12,7 +12,7 @@ use crate::{
     account::{Account, AccountSession, SessionStart},
 };
 
-/// What whoever asked for a one-time password is told, whether the account exists or not.
+/// The answer to whoever asked for a one-time password, the same whether the account exists or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OtpRequested {
     /// What the password is to be presented with.
@@ -21,7 +21,7 @@ pub struct OtpRequested {
     pub expires_in: Duration,
 }
 
-/// Why no password was sent.
+/// Why no one-time password was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestOtpError {
     /// This account, this address, or all together asked too often.
@@ -35,12 +35,36 @@ pub enum RequestOtpError {
     Store(#[from] StoreError),
 }
 
-/// Makes a challenge and puts the mail with its password into the outbox.
+/// Begins a sign-in: makes a challenge, and puts the mail with its password into the outbox.
+///
+/// `name` is what the account signs in with: a tenant's slug, an operator's address. The [crate's page](crate#a-first-sign-in)
+/// has a whole sign-in.
 ///
 /// An unknown account and a suspended one get a decoy: the same rows, the same answer, and a mail that is never sent.
 ///
 /// # Errors
 /// See [`RequestOtpError`].
+///
+/// # Example
+/// Requests are limited by account, by address and all together, for accounts that don't exist too:
+///
+/// ```
+/// # use tenantry_auth::*;
+/// # use tenantry_domain::{memory::MemoryStore, ports::*, *};
+/// # use time::Duration;
+/// # futures_executor::block_on(async {
+/// # let (store, policy) = (MemoryStore::new(), AuthPolicy::default());
+/// # let cx = Context::system(SystemClock.now(), &SystemEntropy);
+/// # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
+/// let name = Slug::parse("acme")?;
+/// for _ in 0..policy.otp_per_account.burst {
+///     request_otp::<_, Tenant>(&store, &cx, &keys, &policy, &name).await?;
+/// }
+/// let limited = request_otp::<_, Tenant>(&store, &cx, &keys, &policy, &name).await;
+/// assert!(matches!(limited, Err(RequestOtpError::Limited { .. })));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn request_otp<S: Store, A: Account>(
     store: &S,
     cx: &Context<'_>,
@@ -161,7 +185,10 @@ pub enum VerifyOtpError {
     Store(#[from] StoreError),
 }
 
-/// Signs an account in by the password of a challenge, once.
+/// Ends a sign-in: signs an account in by the password of a challenge, once.
+///
+/// `presented` is the password as it was typed. `user_agent` is what the session says of the program: at most 200 characters of
+/// it are kept. The answer has the session's token, which nobody sees again.
 ///
 /// The try is claimed, and the claim committed, before the password is compared: of any number of parallel guesses, as many are compared
 /// as the budget has. The challenge is consumed in the transaction that makes the session.

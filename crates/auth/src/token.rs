@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 const RANDOM: usize = 32;
 const CHECK: usize = 4;
 
-/// What a token is for, which its prefix says.
+/// A kind of token, which its prefix tells. There are four: see [`SessionToken`], [`OperatorSessionToken`], [`ApiKeyToken`],
+/// [`BootstrapToken`].
 pub trait TokenKind {
     /// What its tokens start with, the underscore included; secret scanners look for it.
     const PREFIX: &'static str;
@@ -47,19 +48,31 @@ impl TokenKind for Bootstrap {
     const PREFIX: &'static str = "tnb_";
 }
 
-/// A tenant's session token.
+/// The token of a tenant's session: `tns_` and 48 symbols. See [`PlainToken`].
 pub type SessionToken = PlainToken<Session>;
-/// An operator's session token.
+/// The token of an operator's session: `tno_` and 48 symbols. See [`PlainToken`].
 pub type OperatorSessionToken = PlainToken<OperatorSession>;
-/// The token of a bootstrap link.
+/// The token of a bootstrap link: `tnb_` and 48 symbols. See [`PlainToken`].
 pub type BootstrapToken = PlainToken<Bootstrap>;
-/// An operator's API key.
+/// An API key in plain text: `tnk_` and 48 symbols. See [`PlainToken`].
 pub type ApiKeyToken = PlainToken<ApiKey>;
 
 /// A bearer token in plain text: a secret. It is shown once, and stored only as a digest.
 ///
 /// Its text is the prefix and 48 symbols of base64url: 256 random bits and a CRC-32 over prefix and bits, which catches every change
 /// of one character, and all but one in four billion other changes, before a database is asked. `Debug` redacts it.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_auth::{ApiKeyToken, SessionToken};
+/// use tenantry_domain::SystemEntropy;
+///
+/// let token = ApiKeyToken::generate(&SystemEntropy);
+/// assert!(ApiKeyToken::parse(token.reveal()).is_ok());
+/// assert!(SessionToken::parse(token.reveal()).is_err()); // of another kind
+/// assert_eq!(format!("{token:?}"), "tnk_..");
+/// ```
 pub struct PlainToken<K> {
     text: Zeroizing<String>,
     kind: PhantomData<fn() -> K>,

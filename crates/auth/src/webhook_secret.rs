@@ -44,6 +44,29 @@ impl WebhookSecret {
 
     /// The signature of a message that is sent at `at`: `v1,` and the base64 of the HMAC-SHA256 over identifier, seconds and body, with
     /// full stops between.
+    ///
+    /// # Example
+    /// What a receiver does to verify it; libraries for Standard Webhooks do the same:
+    ///
+    /// ```
+    /// use data_encoding::BASE64;
+    /// use hmac::{Hmac, KeyInit as _, Mac as _};
+    /// # use tenantry_auth::*;
+    /// # use tenantry_domain::*;
+    /// # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
+    /// # let (id, now, body) = (Id::generate(SystemClock.now(), &SystemEntropy), SystemClock.now(), br#"{"type":"webhook.test"}"#);
+    /// let secret = WebhookSecret::generate(&SystemEntropy);
+    /// let (shown, signature) = (secret.reveal(), secret.sign(id, now, body));
+    ///
+    /// let bytes = |text: Option<&str>| text.and_then(|text| BASE64.decode(text.as_bytes()).ok()).ok_or("not base64");
+    /// let key = bytes(shown.strip_prefix("whsec_"))?;
+    /// let given = bytes(signature.strip_prefix("v1,"))?;
+    /// let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key)?;
+    /// mac.update(format!("{id}.{}.", now.unix_seconds()).as_bytes());
+    /// mac.update(body);
+    /// mac.verify_slice(&given)?; // in constant time
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn sign(&self, message: MessageId, at: Timestamp, body: &[u8]) -> String {
         // HMAC takes keys of every length: that of this one can't be wrong.

@@ -9,7 +9,7 @@ use tracing::info;
 
 use crate::{KeyRing, SealError, WebhookSecret};
 
-/// What webhook to make.
+/// A webhook to be made.
 #[derive(Clone, Debug)]
 pub struct NewWebhook {
     /// Where events are sent.
@@ -20,7 +20,7 @@ pub struct NewWebhook {
     pub events: EventTypes,
 }
 
-/// A webhook with a new secret: the only moment that this is known outside.
+/// A webhook with a new secret: the only moment that the secret is known outside.
 #[derive(Debug)]
 pub struct SecretWebhook {
     /// The secret, to be shown once.
@@ -29,7 +29,7 @@ pub struct SecretWebhook {
     pub webhook: Webhook,
 }
 
-/// Makes a webhook.
+/// Makes a webhook, with a secret that its messages are signed with.
 ///
 /// # Errors
 /// [`NoEvent`](WebhookError::NoEvent), [`TooMany`](WebhookError::TooMany), [`UnknownWebhook`](WebhookError::UnknownWebhook) for the
@@ -75,8 +75,10 @@ pub async fn create_webhook<S: Store>(
     Ok(SecretWebhook { secret, webhook })
 }
 
-/// Gives a webhook another secret. For `overlap` messages are signed with both, so that the receiver can change over without missing one; a
-/// secret that was replaced before ends at once.
+/// Gives a webhook another secret.
+///
+/// For `overlap` messages are signed with both, so that the receiver can change over without missing one; a secret that was
+/// replaced before ends at once.
 ///
 /// # Errors
 /// [`UnknownWebhook`](WebhookError::UnknownWebhook), [`SubscriptionInactive`](WebhookError::SubscriptionInactive),
@@ -108,10 +110,62 @@ pub async fn rotate_webhook_secret<S: Store>(
     Ok(SecretWebhook { secret, webhook })
 }
 
-/// The secrets that a webhook's messages are signed with at `now`, the newest first.
+/// Opens the secrets that a webhook's messages are signed with at `now`, the newest first.
 ///
 /// # Errors
 /// See [`SealError`].
+///
+/// # Example
+/// A webhook from its making to a message that was taken. The loop is a sender; a real one pauses between rounds, and decides by
+/// the answer what becomes of a message:
+///
+/// ```
+/// # use tenantry_auth::*;
+/// # use tenantry_domain::{memory::MemoryStore, ports::*, *};
+/// # use time::Duration;
+/// # futures_executor::block_on(async {
+/// # let (store, policy) = (MemoryStore::new(), AuthPolicy::default());
+/// # let cx = Context::system(SystemClock.now(), &SystemEntropy);
+/// # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
+/// let new = NewWebhook {
+///     url: WebhookUrl::parse("https://shop.example/hooks")?,
+///     description: None,
+///     events: [EventType::TenantCreated].into_iter().collect(),
+/// };
+/// let SecretWebhook { secret, .. } = create_webhook(&store, &cx, &keys, WebhookOwner::Operators, new).await?;
+/// println!("verify by {}", *secret.reveal()); // shown once
+///
+/// // Something happens that it wants to hear of.
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// create_tenant(&store, &cx, &keys, new).await?;
+///
+/// let mut taken = 0;
+/// for id in store.reader().webhooks_with_due_messages(cx.now).await? {
+///     let mut tx = store.begin().await?;
+///     let messages = tx.claim_webhook_messages(id, cx.now, Duration::MINUTE, 10).await?;
+///     tx.commit().await?;
+///     let Some(webhook) = store.reader().webhook_of_anyone(id).await? else { continue };
+///     let secrets = open_webhook_secrets(&keys, &webhook, cx.now)?;
+///     for message in messages {
+///         let signatures: Vec<_> = secrets.iter().map(|secret| secret.sign(message.id, cx.now, &message.body)).collect();
+///         // POST the body to `webhook.url`, with three headers:
+///         let headers = [
+///             ("webhook-id", message.id.to_string()),
+///             ("webhook-timestamp", cx.now.unix_seconds().to_string()),
+///             ("webhook-signature", signatures.join(" ")),
+///         ];
+///         # let _ = headers;
+///         let call = WebhookCall { at: cx.now, duration_ms: 42, response_code: Some(204) };
+///         let outcome = WebhookOutcome { call: Some(call), delivery: Delivery::Sent, gone: false };
+///         taken += u32::from(settle_webhook_message(&store, &cx, &message, &outcome).await?);
+///     }
+/// }
+/// assert_eq!(taken, 1);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub fn open_webhook_secrets(keys: &KeyRing, webhook: &Webhook, now: Timestamp) -> Result<Vec<WebhookSecret>, SealError> {
     let former = webhook.former_secret.as_ref().filter(|&&(_, until)| now < until).map(|(secret, _)| secret);
     std::iter::once(&webhook.secret).chain(former).map(|sealed| keys.open_webhook_secret(webhook.id, sealed)).collect()

@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
-/// The `typ` of a certificate's header.
+/// The `typ` of a certificate's header: `tenantry-activation+jwt`.
 pub const TYPE: &str = "tenantry-activation+jwt";
 
-/// The longest text that is looked at, in bytes; certificates have about 700.
+/// The longest text that is looked at, in bytes: 4,096. Certificates have about 700.
 pub const MAX_LENGTH: usize = 4096;
 
 /// The one algorithm: Ed25519, as RFC 8037 names it.
@@ -16,7 +16,8 @@ pub(crate) const ALGORITHM: &str = "EdDSA";
 /// 9999-12-31T23:59:59Z: what can be written as a date.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// That a project was activated, as its portal said at [`issued_at`](Self::issued_at). Moments are whole seconds.
+/// A certificate that was verified: what its portal said of a project at [`issued_at`](Self::issued_at). Moments are whole
+/// seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     /// The key that signed it, as the portal's key set names it.

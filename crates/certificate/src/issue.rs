@@ -32,7 +32,7 @@ use crate::{
     encoding::encode,
 };
 
-/// What a certificate is to say. Moments are whole seconds since 1970.
+/// A statement to be made into a certificate. Moments are whole seconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub struct Statement<'a> {
     /// Who issues it.
@@ -53,7 +53,10 @@ pub struct Statement<'a> {
     pub expires_at: u64,
 }
 
-/// Makes a certificate. `signature` is given the bytes to sign, and answers their Ed25519 signature by the key named `key_id`.
+/// Makes a certificate of a statement and its signature.
+///
+/// `signature` is given the bytes to sign, and answers their Ed25519 signature by the key named `key_id`. Nothing of the
+/// statement is checked: what is wrong in it is found by whoever verifies.
 #[must_use]
 pub fn sign(key_id: &str, statement: &Statement<'_>, signature: impl FnOnce(&[u8]) -> [u8; 64]) -> String {
     // Members in alphabetical order, which is what they come in whatever features of serde_json are on.
@@ -76,7 +79,7 @@ pub fn sign(key_id: &str, statement: &Statement<'_>, signature: impl FnOnce(&[u8
     text
 }
 
-/// A JWK set of public keys and their names, as [`Keys::from_jwks`](crate::Keys::from_jwks) reads it.
+/// Makes a JWK set of public keys and their names, as [`Keys::from_jwks`](crate::Keys::from_jwks) reads it.
 #[must_use]
 pub fn key_set<'a>(keys: impl IntoIterator<Item = (&'a str, &'a [u8; 32])>) -> String {
     let keys: Vec<_> = keys

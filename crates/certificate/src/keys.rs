@@ -7,13 +7,28 @@ use serde::Deserialize;
 
 use crate::{certificate::ALGORITHM, encoding::decode_array, strict};
 
-/// The most keys that a set may have.
+/// The most keys that a key set may have: 100.
 pub const MAX_KEYS: usize = 100;
 
-/// The longest key set that is looked at, in bytes.
+/// The longest key set that is looked at, in bytes: 65,536.
 pub const MAX_SET_LENGTH: usize = 64 * 1024;
 
-/// The public keys by which a portal signs certificates: those that it signs by now, those that it signed by, and those that it will.
+/// The public keys by which a portal signs certificates.
+///
+/// A set has those that it signs by now, those that it signed by, and those that it will: so a set that is fetched now and then
+/// misses none.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_certificate::{Keys, KeysError};
+///
+/// let keys = Keys::from_jwks(include_str!("../examples/keys.json"))?;
+/// println!("{}", keys.key_ids().collect::<Vec<_>>().join(", "));
+///
+/// assert_eq!(Keys::from_jwks("<html>not here</html>").unwrap_err(), KeysError::Malformed);
+/// # Ok::<_, KeysError>(())
+/// ```
 #[derive(Clone)]
 pub struct Keys(BTreeMap<String, VerifyingKey>);
 

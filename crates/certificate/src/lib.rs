@@ -59,3 +59,7 @@ pub use {
     keys::{Keys, KeysError, MAX_KEYS, MAX_SET_LENGTH},
     verify::{Refusal, Verifier},
 };
+
+#[cfg(doctest)] // what the README shows is run
+#[doc = include_str!("../README.md")]
+struct Readme;

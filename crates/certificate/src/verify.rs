@@ -12,7 +12,33 @@ use crate::{
     strict,
 };
 
-/// Verifies certificates of one portal.
+/// Verifies certificates of one portal. Make one, and use it for as long as its keys are good.
+///
+/// # Example
+/// Every answer, and what to do about it:
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+/// use tenantry_certificate::{Keys, Refusal, Verifier};
+///
+/// # let ours = "prj_01a2090263f87a11b60c3c890f0529aa";
+/// # let (text, now) = (include_str!("../examples/certificate.txt").trim(), UNIX_EPOCH + Duration::from_secs(1_795_600_000));
+/// let keys = Keys::from_jwks(include_str!("../examples/keys.json"))?;
+/// let verifier = Verifier::new(keys, "https://portal.example.com").leeway(Duration::from_secs(5));
+/// let advice = match verifier.verify(text, now) {
+///     Ok(certificate) if certificate.project_id == ours => "go on",
+///     Ok(_) => "a certificate, but another project's",
+///     Err(Refusal::Expired { .. }) => "fetch another one from the portal",
+///     Err(Refusal::UnknownKey { .. }) => "fetch the portal's keys again, once",
+///     Err(_) => "no certificate of this portal",
+/// };
+/// assert_eq!(advice, "go on");
+///
+/// // One bit more or less, and it is none.
+/// let altered = text.replace("eyJ", "eyK");
+/// assert!(verifier.verify(&altered, now).is_err());
+/// # Ok::<_, tenantry_certificate::KeysError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Verifier {
     keys: Keys,

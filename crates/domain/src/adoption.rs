@@ -37,7 +37,9 @@ impl AdoptedKind {
     }
 }
 
-/// That a row of an older portal was taken over, and as what. It outlives what it speaks of, so that nothing is taken over twice.
+/// A note that a row of an older portal was taken over, and as what.
+///
+/// It outlives what it speaks of, so that nothing is taken over twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct AdoptedRow {
@@ -49,11 +51,11 @@ pub struct AdoptedRow {
     pub old_key: String,
     /// The identifier here.
     pub id: Uuid,
-    /// When.
+    /// When it was taken over.
     pub adopted_at: Timestamp,
 }
 
-/// A row to be taken over, and its key in the older portal.
+/// A row of an older portal to be taken over, and its key there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adopted<T> {
     /// The key there, as text.
@@ -62,14 +64,15 @@ pub struct Adopted<T> {
     pub row: T,
 }
 
-/// Rows that are taken over together or not at all. A row that refers to another finds it here, or was taken over before.
+/// Rows of an older portal that are taken over together or not at all. A row that refers to another finds it here, or was taken
+/// over before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Adoption {
-    /// Plans.
+    /// The plans.
     pub plans: Vec<Adopted<Plan>>,
-    /// Tenants.
+    /// The tenants.
     pub tenants: Vec<Adopted<Tenant>>,
-    /// Their subscriptions.
+    /// The tenants' subscriptions.
     pub subscriptions: Vec<Adopted<Subscription>>,
     /// Codes, each with its uses and its end. Those of a tenant become a batch, whatever their `batch_id` says.
     pub codes: Vec<Adopted<Code>>,

@@ -7,31 +7,34 @@ use crate::{
     TenantId, Timestamp, TraceId, WebhookId, id::Kind,
 };
 
-/// One event of the audit trail. Append-only; it outlives what it speaks of.
+/// One event of the audit trail: who did what to what, when, and from where.
+///
+/// The trail is append-only, and an event outlives what it speaks of. Use cases write theirs in the transaction of what they do;
+/// [`AuditFilter`](crate::AuditFilter) shows how to read them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct AuditEvent {
     /// Its identifier, made at the moment of the event: stores find the events of a time by it.
     pub id: AuditEventId,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// The tenant that it concerns, also once that is deleted.
     pub tenant_id: Option<TenantId>,
-    /// Who.
+    /// Who did it.
     pub actor: Actor,
-    /// Did what: `project.activated`.
+    /// Did what: the word of an [`Action`], `project.activated`, or of one that a newer version knows.
     pub action: String,
-    /// To what, as shown identifiers: `prj_...`.
+    /// To what it was done, as shown identifiers: `prj_...`.
     pub target: Option<String>,
     /// The code that it concerns, for the code's timeline: whoever's it is, so no tenant is ever shown it.
     pub code_id: Option<CodeId>,
     /// The issue that it concerns, for the timelines of all its codes.
     pub batch_id: Option<BatchId>,
-    /// From where.
+    /// From which address it was asked for.
     pub client_ip: Option<IpAddr>,
-    /// In which request.
+    /// In which request it was done.
     pub request_id: Option<String>,
-    /// In which trace, which whoever sent the request may have chosen.
+    /// In which trace; whoever sent the request may have chosen it.
     pub trace_id: Option<TraceId>,
     /// What else there is to say; never a secret, an address or a name of a person.
     pub details: BTreeMap<String, String>,
@@ -44,7 +47,7 @@ impl Kind for AuditEvent {
     const PREFIX: &'static str = "evt";
 }
 
-/// Who acts.
+/// Who acts, as the audit trail says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Actor {
@@ -254,7 +257,7 @@ actions! {
     DatabaseRestored = "database.restored";
 }
 
-/// How an action came out.
+/// How an audited action came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// It was done.
@@ -306,7 +309,7 @@ impl Action {
     }
 }
 
-/// What an event is about.
+/// What an audit event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A plan.

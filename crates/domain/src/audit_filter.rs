@@ -2,7 +2,28 @@
 
 use crate::{Action, Actor, ApiKeyName, AuditEvent, InvalidValue, OperatorId, Outcome, SessionId, TenantId, Timestamp};
 
-/// Which events of the audit trail: those that keep all conditions that there are.
+/// Which events of the audit trail a list has: those that meet all conditions that are given.
+///
+/// # Example
+/// What happened to a tenant's codes since a moment, newest first:
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// let filter = AuditFilter { action: Some(ActionFilter::parse("codes.")?), from: Some(cx.now), ..AuditFilter::default() };
+/// let request = PageRequest { limit: PageLimit::default(), after: None, count: false };
+/// let page = store.reader().audit_page(Some(tenant), &filter, request).await?;
+/// assert_eq!(page.items[0].action, Action::CodesIssued.as_str());
+/// assert_eq!(page.items[0].details["count"], "2");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// Who acted.
@@ -32,7 +53,7 @@ impl AuditFilter {
     }
 }
 
-/// Which actors.
+/// A condition of an [`AuditFilter`]: who acted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActorFilter {
     /// All of a kind, as [`Actor::kind`] names it.
@@ -86,7 +107,7 @@ impl ActorFilter {
     }
 }
 
-/// Which actions.
+/// A condition of an [`AuditFilter`]: what happened. One or several [`Action`]s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActionFilter(Vec<Action>);
 

@@ -2,7 +2,7 @@
 
 use crate::{Timestamp, TokenDigest};
 
-/// A link that makes one owner, as a store keeps it: without its token.
+/// A one-time link that makes an owner, as a store keeps it: without its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct BootstrapLink {
@@ -16,7 +16,7 @@ pub struct BootstrapLink {
     pub created_at: Timestamp,
 }
 
-/// When a link that makes an owner may be used.
+/// What a link that makes an owner is for, and so when it may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum BootstrapPurpose {

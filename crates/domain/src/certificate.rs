@@ -25,7 +25,7 @@ pub struct ActivationStatement {
     pub expires_at: Timestamp,
 }
 
-/// A signed statement.
+/// A signed statement: a certificate of activation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedStatement {
     /// The certificate, as it is handed out.
@@ -34,13 +34,13 @@ pub struct SignedStatement {
     pub key_id: String,
 }
 
-/// Signs statements. `tenantry-auth`'s key ring is one; an embedder may bring another.
+/// Signs certificates of activation. `tenantry-auth`'s key ring is one; you may bring another.
 pub trait CertificateSigner: Send + Sync {
     /// Signs, by the present signing key.
     fn sign_statement(&self, statement: &ActivationStatement) -> SignedStatement;
 }
 
-/// On what terms certificates are issued.
+/// The terms on which certificates are issued: by whom, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CertificateTerms<'a> {
     /// Who issues them: the portal's public address.

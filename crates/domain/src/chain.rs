@@ -2,7 +2,20 @@
 
 use std::{error::Error, fmt};
 
-/// Shows an error and all its sources, `a: b: c`. Log formats show the first alone.
+/// Shows an error and everything that caused it in one line, `a: b: c`, for a log.
+///
+/// Most log formats show the outermost error alone, which here says what failed and leaves the reason to its sources.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_domain::{Chain, StoreError};
+///
+/// let refused = std::io::Error::other("connection refused");
+/// let failure = StoreError::Unavailable(refused.into());
+/// assert_eq!(failure.to_string(), "the store is unavailable");
+/// assert_eq!(Chain(&failure).to_string(), "the store is unavailable: connection refused");
+/// ```
 #[derive(Clone, Copy)]
 pub struct Chain<'a>(pub &'a (dyn Error + 'static));
 

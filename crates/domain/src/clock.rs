@@ -7,12 +7,14 @@ use time::Duration;
 use crate::Timestamp;
 
 /// A source of the present moment.
+///
+/// Use cases take the moment, not a clock: read yours once a call, into a [`Context`](crate::Context).
 pub trait Clock: Send + Sync + 'static {
     /// The present moment. It may stand still or be set back: nothing relies on its going forward.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's clock.
+/// The machine's clock. Needs the feature `system`.
 #[cfg(feature = "system")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
@@ -25,7 +27,19 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when told to; its clones share one hand.
+/// A clock that moves only when told to, for tests; its clones share one hand.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_domain::{Clock, ManualClock};
+///
+/// let clock = ManualClock::new("2026-03-15T12:00:00Z".parse()?);
+/// let handle = clock.clone();
+/// handle.advance(time::Duration::HOUR);
+/// assert_eq!(clock.now().to_string(), "2026-03-15T13:00:00Z");
+/// # Ok::<_, tenantry_domain::InvalidValue>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<Mutex<Timestamp>>);
 

@@ -4,7 +4,25 @@ use std::{fmt, net::IpAddr};
 
 use crate::{Actor, Entropy, Timestamp, TraceId};
 
-/// When, by whom and from where a use case is called. Time enters here once: a use case sees one moment from start to end.
+/// When, by whom and from where a use case is called.
+///
+/// Time enters here once: a use case sees one moment from start to end. Make one for each call.
+///
+/// # Example
+/// A call that your service makes by itself is [`Context::system`]. One that came by a request says so, for the audit trail:
+///
+/// ```
+/// use tenantry_domain::*;
+///
+/// # let (tenant, session) = (Id::generate(SystemClock.now(), &SystemEntropy), Id::generate(SystemClock.now(), &SystemEntropy));
+/// let cx = Context {
+///     actor: Actor::Tenant { tenant, session },
+///     client_ip: Some([203, 0, 113, 7].into()),
+///     request_id: Some("req-4711".to_owned()),
+///     ..Context::system(SystemClock.now(), &SystemEntropy)
+/// };
+/// assert_eq!(cx.actor.kind(), "tenant");
+/// ```
 #[derive(Clone)]
 pub struct Context<'a> {
     /// The moment of the call.

@@ -10,6 +10,18 @@ use crate::InvalidValue;
 /// An address as in RFC 5321: no display name, no line break, at most 254 bytes; its domain in lower case.
 ///
 /// `Debug` hides the local part, so that an address reaches no log by way of a struct that holds it.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_domain::Email;
+///
+/// let email = Email::parse(" Ada@Portal.EXAMPLE ")?;
+/// assert_eq!(email.as_str(), "Ada@portal.example");
+/// assert_eq!(email.folded(), "ada@portal.example");
+/// assert_eq!(format!("{email:?}"), "Email(..@portal.example)");
+/// # Ok::<_, tenantry_domain::InvalidValue>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(String);
 

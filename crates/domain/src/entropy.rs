@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A source of random bytes.
+/// A source of random bytes, of which identifiers, codes and tokens are made.
 pub trait Entropy: Send + Sync + 'static {
     /// Fills `bytes`. In production each must be unpredictable: identifiers, codes and tokens are made of them.
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// The operating system's random source.
+/// The operating system's random source. Needs the feature `system`.
 #[cfg(feature = "system")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemEntropy;
@@ -25,7 +25,18 @@ impl Entropy for SystemEntropy {
     }
 }
 
-/// Bytes that follow from a seed (SplitMix64): the same seed gives the same bytes. For tests alone.
+/// Bytes that follow from a seed: the same seed gives the same bytes. For tests alone.
+///
+/// They are made by `SplitMix64`, which is fast and can be guessed.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_domain::{PlainCode, SeededEntropy};
+///
+/// let [one, other] = [1, 1].map(|seed| PlainCode::generate(&SeededEntropy::new(seed)));
+/// assert_eq!(one, other);
+/// ```
 #[derive(Debug)]
 pub struct SeededEntropy(AtomicU64);
 

@@ -7,24 +7,24 @@ use crate::{
     TenantId, Timestamp, Webhook, ports::WebhookWrites,
 };
 
-/// Something that happened to a tenant, as it is sent: made once, the same for all that hear of it.
+/// Something that happened to a tenant, as webhooks are sent it: made once, the same for all that hear of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What.
+    /// What happened.
     pub event_type: EventType,
-    /// To whom.
+    /// The tenant that it happened to.
     pub tenant: TenantId,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// What is sent: JSON. It holds no secret, no address and no name of a person.
     pub body: Vec<u8>,
     /// What caused it.
     pub cause: Cause,
-    /// Identifiers for the messages that it causes, as many as there can be.
+    /// Identifiers for the messages that it causes, as many as there can be: one for each webhook of the operators and of the tenant.
     pub message_ids: Vec<MessageId>,
 }
 
-/// What an event is about.
+/// What happened, as an [`Event`] tells it.
 #[derive(Clone, Debug)]
 pub enum Happening<'a> {
     /// A tenant was made, on this plan.
@@ -202,7 +202,7 @@ impl Happening<'_> {
 
 /// The part of the quota, in percent, that a month's `used`-th activation brings it to, where that is worth telling.
 #[must_use]
-pub fn quota_threshold(used: u32, quota: Quota) -> Option<u32> {
+pub(crate) fn quota_threshold(used: u32, quota: Quota) -> Option<u32> {
     let quota = u64::from(quota.get());
     let reaches = |percent: u32| u64::from(used) == (quota * u64::from(percent)).div_ceil(100);
     [100, 80].into_iter().find(|&percent| reaches(percent))

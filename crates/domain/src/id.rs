@@ -1,4 +1,7 @@
 //! Typed identifiers: a [`ProjectId`](crate::ProjectId) where a [`CodeId`](crate::CodeId) is asked for doesn't compile.
+//!
+//! [`Id`] is what all of them are; the names, such as `ProjectId`, are on the [crate's page](crate). [`Kind`] is for things of your own that are to
+//! have identifiers of the same form.
 
 use std::{cmp::Ordering, fmt, hash, marker::PhantomData, str::FromStr};
 
@@ -7,13 +10,34 @@ use uuid::Uuid;
 
 use crate::{Entropy, InvalidValue, Timestamp};
 
-/// A thing that has an [`Id`]; `PREFIX` is what its identifiers start with when shown (`prj` gives `prj_...`).
+/// A kind of things that have an [`Id`].
+///
+/// # Example
+/// Things of your own can have identifiers of the same form:
+///
+/// ```
+/// use tenantry_domain::{Clock, Id, ProjectId, SystemClock, SystemEntropy, id::Kind};
+///
+/// struct Invoice;
+/// impl Kind for Invoice {
+///     const PREFIX: &'static str = "inv";
+/// }
+///
+/// let id: Id<Invoice> = Id::generate(SystemClock.now(), &SystemEntropy);
+/// let shown = id.to_string();
+/// assert!(shown.starts_with("inv_") && shown.len() == 36);
+/// assert_eq!(shown.parse::<Id<Invoice>>()?, id);
+/// assert!(shown.parse::<ProjectId>().is_err()); // another kind's
+/// # Ok::<_, tenantry_domain::InvalidValue>(())
+/// ```
 pub trait Kind {
-    /// Lower-case ASCII letters, unique among the kinds.
+    /// What its identifiers start with when shown (`prj` gives `prj_...`): lower-case ASCII letters, unique among the kinds.
     const PREFIX: &'static str;
 }
 
 /// The identifier of a `K`: a UUID v7, so that identifiers sort by the time of their making.
+///
+/// A [`ProjectId`](crate::ProjectId) where a [`CodeId`](crate::CodeId) is asked for doesn't compile. An identifier is no secret.
 ///
 /// Shown and parsed as the kind's prefix, an underscore and 32 hexadecimal digits: what follows the underscore can be
 /// pasted into a SQL console as it is.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{Id, SealedPayload, Timestamp, id::Kind};
 
-/// Who sends a request, and by which key of its own: a keyed digest of both, so that a store holds neither.
+/// A keyed digest of who sends a request, and by which key of its own, so that a store holds neither.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct IdempotencyKey([u8; 32]);
@@ -29,7 +29,7 @@ impl fmt::Debug for IdempotencyKey {
     }
 }
 
-/// What a request asks for, a keyed digest of all of it: two requests with the same fingerprint are the same request.
+/// A keyed digest of all that a request asks for: two requests with the same fingerprint are the same request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Fingerprint([u8; 32]);
@@ -54,7 +54,7 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// A key that one request wants for itself, so that it is carried out once.
+/// A claim of an idempotency key, by one request that wants it for itself, so that it is carried out once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct KeyClaim {
@@ -79,7 +79,7 @@ impl Kind for KeyClaim {
     const PREFIX: &'static str = "clm";
 }
 
-/// What became of a claim.
+/// What became of a claim of an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum KeyState {

@@ -7,6 +7,28 @@ use time::Duration;
 use crate::{Actor, Timestamp};
 
 /// How often something may happen: `burst` times at once, then once each `interval`.
+///
+/// # Example
+/// What a store does with a bucket, of which it keeps one moment:
+///
+/// ```
+/// use tenantry_domain::*;
+/// use time::Duration;
+///
+/// let (rate, noon) = (Rate { burst: 2, interval: Duration::MINUTE }, "2026-03-15T12:00:00Z".parse::<Timestamp>()?);
+/// let mut full_at = noon;
+/// let mut take = |now: Timestamp| {
+///     let decision = rate.decide(full_at, now);
+///     if decision == RateDecision::Allowed {
+///         full_at = full_at.max(now) + rate.interval;
+///     }
+///     decision
+/// };
+/// assert_eq!([take(noon), take(noon)], [RateDecision::Allowed; 2]);
+/// assert_eq!(take(noon), RateDecision::Limited { retry_after: Duration::MINUTE });
+/// assert_eq!(take(noon + Duration::MINUTE), RateDecision::Allowed);
+/// # Ok::<_, InvalidValue>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// How often at once, at least 1.
@@ -28,7 +50,7 @@ impl Rate {
     }
 }
 
-/// What is counted: a keyed digest of an address or an account, so that a store holds neither.
+/// The name of a bucket: a keyed digest of the address or the account that is counted, so that a store holds neither.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BucketKey([u8; 32]);
 
@@ -69,7 +91,7 @@ impl BucketKey {
     }
 }
 
-/// A bucket, and how often what it counts may happen.
+/// A rate limit: a bucket, and how often what it counts may happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// What is counted.
@@ -78,7 +100,7 @@ pub struct Limit {
     pub rate: Rate,
 }
 
-/// Whether it may happen.
+/// What a rate limit says: allowed, or not before some time has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum RateDecision {

@@ -2,7 +2,7 @@
 
 use crate::{Email, Id, OperatorName, Role, Timestamp, id::Kind};
 
-/// An operator.
+/// An operator: one of those who run the portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Operator {
@@ -29,7 +29,9 @@ impl Kind for Operator {
     const PREFIX: &'static str = "opr";
 }
 
-/// What is to change of an operator; what is `None` stays. Its address can't change: whoever could move it, could take the account over.
+/// A change of an operator; what is `None` stays.
+///
+/// An operator's address can't change: whoever could move it, could take the account over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OperatorChange {
     /// What it is to be called.

@@ -8,6 +8,8 @@ use time::Duration;
 use crate::{Id, KeyId, OperatorId, Target, TenantId, Timestamp, id::Kind};
 
 /// A one-time password that was asked for: a challenge, which the password answers.
+///
+/// A store keeps a keyed digest of the password. `tenantry-auth` makes and judges challenges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct OtpChallenge {
@@ -54,7 +56,7 @@ impl OtpChallenge {
     }
 }
 
-/// Who signs in by a one-time password.
+/// Who signs in by a one-time password: a tenant, or an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum OtpAccount {
@@ -165,7 +167,7 @@ impl OtpStrength {
     }
 }
 
-/// How many tries a challenge and an account have.
+/// How often one-time passwords may be tried: each challenge, and all of an account together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OtpBudget {
     /// Tries of one challenge, right or wrong.

@@ -4,7 +4,10 @@ use std::fmt;
 
 use crate::{Cause, Id, InvalidValue, KeyId, Timestamp, id::Kind};
 
-/// A message that waits to be sent, or was.
+/// A message to the outside that waits to be sent, or was.
+///
+/// It is written in the transaction that causes it, and sent after it. While a sender works on one, it holds a *lease* on it:
+/// until that runs out, no other claim gets the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct OutboxMessage {
@@ -43,7 +46,7 @@ impl Kind for OutboxMessage {
     const PREFIX: &'static str = "msg";
 }
 
-/// A message as it is shown: never what it says, nor to whom.
+/// A message of the outbox as it is shown: never what it says, nor to whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageRecord {
     /// Its identifier.
@@ -78,7 +81,7 @@ impl MessageRecord {
     }
 }
 
-/// Where a message stands.
+/// Where a message of the outbox stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum MessageState {
@@ -117,8 +120,9 @@ impl MessageState {
     }
 }
 
-/// Why a message was not handed over, fit to be kept and shown: one line of at most [`MAX`](Self::MAX) characters, in which no e-mail
-/// address and no long number is left, whoever wrote it.
+/// Why a message was not handed over, in a form that is fit to be kept and shown.
+///
+/// One line of at most [`MAX`](Self::MAX) characters, in which no e-mail address and no long number is left, whoever wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct FailureNote(String);
@@ -161,7 +165,9 @@ impl fmt::Display for FailureNote {
     }
 }
 
-/// Encrypted bytes and the key that they can be opened with. A dump of a store reads nothing of it.
+/// Encrypted bytes, and the name of the key that they can be opened with.
+///
+/// A dump of a store reads nothing of it. `tenantry-auth`'s key ring seals and opens.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct SealedPayload {
@@ -177,16 +183,16 @@ impl fmt::Debug for SealedPayload {
     }
 }
 
-/// How a claimed message ended.
+/// How a claimed message of the outbox ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// It was handed over. Its payload is wiped.
     Sent,
     /// It will be tried again at this time.
     Retry {
-        /// When.
+        /// When it will be tried again.
         at: Timestamp,
-        /// Why it has to be.
+        /// Why this try failed.
         why: FailureNote,
     },
     /// It is not to be sent: expired, or a decoy. Its payload is wiped.
@@ -194,7 +200,7 @@ pub enum Delivery {
     /// It will not be sent by itself: refused for good, tried too often, or unreadable. Its payload stays, so that it can be put back by
     /// hand, until the message is of no use any more.
     Dead {
-        /// Why.
+        /// Why it was given up.
         why: FailureNote,
     },
 }

@@ -4,7 +4,33 @@ use std::fmt;
 
 use crate::{Id, InvalidValue, id::Kind};
 
-/// Which page of a list: so many items, from behind this one on; newest first, unless a list says otherwise.
+/// Which page of a list: so many items, from behind this one on.
+///
+/// Lists are newest first, unless one says otherwise. A page is stable: what is added meanwhile moves nothing on pages behind it.
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// let mut request = PageRequest { limit: PageLimit::new(50)?, after: None, count: false };
+/// loop {
+///     let page = store.reader().codes_page(tenant, &CodeFilter::default(), cx.now, request).await?;
+///     for code in &page.items {
+///         println!("..-{} is {}", code.hint, code.status(cx.now).as_str());
+///     }
+///     let Some(last) = page.items.last().filter(|_| page.has_more) else { break };
+///     request.after = Some(last.id);
+/// }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub struct PageRequest<K> {
     /// How many items at the most.
     pub limit: PageLimit,
@@ -60,7 +86,7 @@ impl Default for PageLimit {
     }
 }
 
-/// A page of a list.
+/// A page of a list, and whether another follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
     /// The items, in the list's order.

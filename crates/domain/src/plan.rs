@@ -2,7 +2,7 @@
 
 use crate::{Id, InvalidValue, PlanName, Timestamp, Version, id::Kind};
 
-/// A plan, which sets how many activations a tenant has each month.
+/// A plan, which an operator sells: it sets how many activations a tenant has each month.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Plan {
@@ -57,7 +57,9 @@ impl Kind for Plan {
     const PREFIX: &'static str = "pln";
 }
 
-/// Activations a month: 1 to 1,000,000.
+/// A plan's activations a calendar month: 1 to 1,000,000.
+///
+/// The portal that Tenantry continues called an activation a *run*, and so do `monthly_run_quota` and the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Quota(u32);

@@ -2,7 +2,7 @@
 
 use crate::{ClientName, CodeId, Description, Id, InvalidValue, Priority, Slug, TenantId, Timestamp, Version, id::Kind};
 
-/// A project.
+/// A project: what a tenant makes, and a code activates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Project {

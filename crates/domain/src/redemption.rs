@@ -2,7 +2,9 @@
 
 use crate::{CodeId, Id, ProjectId, TenantId, Timestamp, id::Kind};
 
-/// One use of a code. Live until it is returned; a project has at most one that is live.
+/// One use of a code: a row of the ledger.
+///
+/// It is live until the use is returned; a project has at most one that is live.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Redemption {

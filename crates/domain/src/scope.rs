@@ -107,7 +107,20 @@ impl FromStr for Scope {
     }
 }
 
-/// Several scopes.
+/// A set of scopes.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_domain::{Role, Scope, Scopes};
+///
+/// let manager = Role::Manager.scopes();
+/// assert!(manager.has(Scope::CodesWrite) && !manager.has(Scope::ApiKeysRead));
+///
+/// let wanted: Scopes = [Scope::CodesRead, Scope::CodesWrite].into_iter().collect();
+/// assert!(manager.include(wanted));
+/// assert_eq!(wanted.to_string(), "codes:read codes:write");
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Scopes(u32);
 
@@ -177,7 +190,7 @@ impl fmt::Debug for Scopes {
     }
 }
 
-/// What an operator is for.
+/// What an operator is for, and so what it may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Role {

@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{Id, TenantId, Timestamp, id::Kind};
 
-/// A session as a store keeps it: without its token.
+/// A tenant's session as a store keeps it: without its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Session {

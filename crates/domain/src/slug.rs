@@ -10,6 +10,19 @@ use crate::{Entropy, InvalidValue};
 ///
 /// Parsing folds ASCII capitals and trims blanks, so `" ACME "` is the same account as `acme`; a look-alike from another
 /// script is refused, never folded.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_domain::{SeededEntropy, Slug};
+///
+/// assert_eq!(Slug::parse(" ACME ")?.as_str(), "acme");
+/// assert_eq!(Slug::parse("ac/me").unwrap_err().code, "invalid_slug");
+///
+/// let made = Slug::from_name("Wayne Enterprises", &SeededEntropy::new(1));
+/// assert!(made.as_str().starts_with("wayne-enterprises-"));
+/// # Ok::<_, tenantry_domain::InvalidValue>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slug(String);
 

@@ -2,7 +2,7 @@
 
 use crate::{CalendarDay, CalendarMonth, Quota, Slug, TenantId};
 
-/// How many tenants there are.
+/// How many tenants there are, and how many of them are suspended or new.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TenantCounts {
     /// All of them.
@@ -15,7 +15,7 @@ pub struct TenantCounts {
     pub new_last_week: u64,
 }
 
-/// What happened on one day.
+/// What happened on one day, of all tenants together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsageDay {
     /// The day.
@@ -24,7 +24,7 @@ pub struct UsageDay {
     pub usage: Usage,
 }
 
-/// What happened in some time. What a deleted tenant did is not among it.
+/// How many activations, returns and refusals there were in some time. What a deleted tenant did is not among it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Activations, also those that were returned later.
@@ -84,7 +84,7 @@ pub struct QuotaPressure {
     pub highest: Vec<QuotaUse>,
 }
 
-/// The month and the part of its quota that pressure is counted from.
+/// A question after tenants that have used much of a month's quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PressureQuery {
     /// The month.

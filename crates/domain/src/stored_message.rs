@@ -9,6 +9,30 @@ use crate::{
 ///
 /// [`OutboxWrites`](crate::ports::OutboxWrites) and [`WebhookWrites`](crate::ports::WebhookWrites) say what each step is for. A store
 /// whose transactions take turns has only to find the row; one whose transactions race must write it on condition.
+///
+/// # Example
+/// A mail that is claimed, fails, and is claimed again:
+///
+/// ```
+/// use tenantry_domain::*;
+/// use time::Duration;
+///
+/// # let now = SystemClock.now();
+/// # let payload = SealedPayload { key_id: KeyId::parse("k1")?, bytes: vec![1, 2, 3] };
+/// # let (id, topic) = (Id::generate(now, &SystemEntropy), "mail.otp".to_owned());
+/// # let (available_at, created_at, cause) = (now, now, Cause::default());
+/// # let mail = OutboxMessage { id, topic, payload, available_at, not_after: None, attempts: 0, forgiven: 0, cause, created_at };
+/// let mut row = StoredMessage::mail(mail);
+/// assert!(row.is_due(now));
+/// row.claim(now + Duration::MINUTE);
+/// assert!(!row.is_due(now)); // leased
+///
+/// let why = FailureNote::new("the mail server is away");
+/// row.settle(&Delivery::Retry { at: now + Duration::MINUTE, why }, now);
+/// assert!(row.is_due(now + Duration::MINUTE));
+/// assert_eq!((row.record().state, row.record().tries), (MessageState::Waiting, 1));
+/// # Ok::<_, InvalidValue>(())
+/// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct StoredMessage {

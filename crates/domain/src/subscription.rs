@@ -2,7 +2,7 @@
 
 use crate::{Id, InvalidValue, PlanId, Quota, TenantId, Timestamp, Version, id::Kind};
 
-/// A tenant's subscription; a tenant has exactly one.
+/// A tenant's subscription to a plan; a tenant has exactly one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Subscription {
@@ -10,7 +10,7 @@ pub struct Subscription {
     pub id: SubscriptionId,
     /// Whose it is.
     pub tenant_id: TenantId,
-    /// To what.
+    /// The plan that it is to.
     pub plan_id: PlanId,
     /// How it stands.
     pub state: SubscriptionState,
@@ -39,10 +39,10 @@ impl Subscription {
     }
 }
 
-/// What may be changed of a subscription.
+/// What may be changed of a subscription: its plan, its state, its period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubscriptionTerms {
-    /// To what.
+    /// The plan that it is to.
     pub plan_id: PlanId,
     /// How it stands.
     pub state: SubscriptionState,
@@ -59,7 +59,17 @@ impl Kind for Subscription {
     const PREFIX: &'static str = "sub";
 }
 
-/// How a subscription stands.
+/// How a subscription stands, and so what its tenant may do.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_domain::{SubscriptionState, TenantAction};
+///
+/// let late = SubscriptionState::PastDue;
+/// assert!(late.allows(TenantAction::ChangeProject)); // what there is goes on
+/// assert!(!late.allows(TenantAction::ActivateProject)); // nothing new
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum SubscriptionState {
@@ -77,7 +87,7 @@ pub enum SubscriptionState {
     Suspended,
 }
 
-/// What a tenant wants to do.
+/// What a tenant wants to do, to be asked of its [`Entitlement`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TenantAction {
     /// Make a project.

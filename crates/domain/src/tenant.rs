@@ -2,7 +2,7 @@
 
 use crate::{DomainName, Email, HexColor, HttpsUrl, Id, Slug, TenantName, Timestamp, Version, id::Kind};
 
-/// A tenant.
+/// A tenant: a customer, who is on a plan, has codes, and makes projects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Tenant {
@@ -64,7 +64,7 @@ pub struct Branding {
     pub domain: Option<DomainName>,
 }
 
-/// What may be changed of a tenant, by its operator and by itself.
+/// What may be changed of a tenant, by its operator and by itself: name, contact, branding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantProfile {
     /// What it is called.
@@ -122,7 +122,7 @@ impl TenantProfile {
     }
 }
 
-/// How many rows a tenant owns, of those that go with it.
+/// How much a tenant owns, of what is deleted with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
     /// Projects, however they stand.

@@ -7,6 +7,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::InvalidValue;
 
 /// One line of text: 1 to `MAX` characters, no control characters, no blanks around it.
+///
+/// # Example
+/// Names are lines, each with a bound of its own:
+///
+/// ```
+/// use tenantry_domain::{Label, TenantName};
+///
+/// assert_eq!(TenantName::parse("  Acme Corp ")?.as_str(), "Acme Corp");
+/// assert_eq!(Label::parse("two\nlines").unwrap_err().code, "control_character");
+/// assert_eq!(Label::parse(&"x".repeat(101)).unwrap_err().to_string(), "must have at most 100 characters; this has 101");
+/// # Ok::<_, tenantry_domain::InvalidValue>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Line<const MAX: usize>(String);
 

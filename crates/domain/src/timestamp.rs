@@ -10,6 +10,18 @@ use crate::InvalidValue;
 /// A moment in UTC, truncated to microseconds (PostgreSQL's resolution), so that what was written is what is read.
 ///
 /// Between the years 1970 and 9999, which every store can hold and RFC 3339 can show. Arithmetic stays inside these bounds.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_domain::Timestamp;
+///
+/// let noon: Timestamp = "2026-03-15T13:00:00+01:00".parse()?;
+/// assert_eq!(noon.to_string(), "2026-03-15T12:00:00Z");
+/// assert_eq!((noon + time::Duration::DAY).day().to_string(), "2026-03-16");
+/// assert_eq!(noon.month().end().to_string(), "2026-04-01T00:00:00Z");
+/// # Ok::<_, tenantry_domain::InvalidValue>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(OffsetDateTime);
 
@@ -123,7 +135,7 @@ impl fmt::Debug for Timestamp {
 impl FromStr for Timestamp {
     type Err = InvalidValue;
 
-    /// Reads RFC 3339, in whatever offset.
+    /// Reads RFC 3339, in whatever offset. A moment outside the bounds becomes the nearer bound, as by [`new`](Timestamp::new).
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let invalid = |_| InvalidValue::new("invalid_time", "must be a moment by RFC 3339, such as `2026-11-25T09:30:00Z`");
         OffsetDateTime::parse(text, &Rfc3339).map(Self::new).map_err(invalid)

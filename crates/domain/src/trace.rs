@@ -4,7 +4,9 @@ use std::fmt;
 
 use crate::{Context, Entropy, InvalidValue};
 
-/// A trace's identifier, as W3C's Trace Context has it: 16 bytes that aren't all zero, shown as 32 small hexadecimal digits.
+/// A trace's identifier, as W3C's Trace Context has it.
+///
+/// It has 16 bytes that aren't all zero, and is shown as 32 small hexadecimal digits.
 ///
 /// It joins what several programs did for one cause. Whoever calls may choose it, so nothing may rest on it: it is no secret, and it needn't
 /// be unique.
@@ -51,7 +53,7 @@ impl fmt::Debug for TraceId {
     }
 }
 
-/// What caused something that is done later: a message keeps it, so that whoever sends it can say in whose course.
+/// What caused something that is done later, so that whoever does it can say in whose course.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Cause {

@@ -5,7 +5,7 @@ use crate::{
     Timestamp,
 };
 
-/// Why a code can't be used. Nothing is consumed.
+/// Why a code can't be used, in an order of precedence. Nothing is consumed.
 ///
 /// The reasons have one order, from the outside in. Of several that hold, the first is the answer:
 ///
@@ -49,13 +49,13 @@ pub enum Refusal {
     /// The code was revoked.
     #[error("the code was revoked at {at}")]
     Revoked {
-        /// When.
+        /// When it was revoked.
         at: Timestamp,
     },
     /// The code is past its time.
     #[error("the code expired at {at}")]
     Expired {
-        /// Since when.
+        /// When it expired.
         at: Timestamp,
     },
     /// The code was used as often as it may be.
@@ -94,7 +94,7 @@ impl Refusal {
     }
 }
 
-/// What a code that isn't refused does.
+/// What a code that isn't refused does: it activates, or did so before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Usable {
     /// It activates: one use is taken.
@@ -103,7 +103,7 @@ pub enum Usable {
     Again,
 }
 
-/// What a request names, as it was looked up.
+/// A thing that a request may name, as it was looked up for a [`Situation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named<T> {
     /// It names none.
@@ -130,7 +130,8 @@ impl<T> Named<T> {
     }
 }
 
-/// All that decides whether a code can be used.
+/// All that decides whether a code can be used: what [`activate_project`](crate::activate_project) and
+/// [`check_code`](crate::check_code) judge by.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
     /// The moment.

@@ -4,7 +4,9 @@ use std::{fmt, str::FromStr};
 
 use crate::{InvalidValue, Timestamp};
 
-/// The state of a row. Every change gives the row another: changes move its `updated_at` strictly forward.
+/// The version of a row, which tells what an editor has seen of it.
+///
+/// Every change gives the row another: changes move its `updated_at` strictly forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(Timestamp);
 
@@ -34,8 +36,9 @@ impl FromStr for Version {
     }
 }
 
-/// The versions that an edit is meant for. Of two editors who saw the same version, the second is refused instead of undoing what the
-/// first did.
+/// The versions that an edit is meant for.
+///
+/// Of two editors who saw the same version, the second is refused instead of undoing what the first did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Expected {
     /// Whichever there is.

@@ -6,7 +6,7 @@ use crate::{
     Cause, FailureNote, Id, InvalidValue, Line, MessageId, MessageState, SealedPayload, TenantId, Timestamp, Version, id::Kind,
 };
 
-/// An address that events are sent to.
+/// A webhook: an address that events are sent to, and which events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Webhook {
@@ -56,7 +56,7 @@ impl Kind for Webhook {
 /// What a webhook is for: 1 to 200 characters.
 pub type WebhookDescription = Line<200>;
 
-/// Whose a webhook is.
+/// Whose a webhook is, and so what it hears of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum WebhookOwner {
@@ -119,7 +119,7 @@ impl DisabledReason {
     }
 }
 
-/// An address of http or https. Where it leads is decided when it is called.
+/// The address of a webhook, by http or https. Where it leads is decided when it is called.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookUrl(String);
 
@@ -247,7 +247,17 @@ impl EventType {
     }
 }
 
-/// Several types of events.
+/// A set of event types, as a webhook asks for them.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_domain::{EventType, EventTypes};
+///
+/// let wanted: EventTypes = [EventType::ProjectActivated, EventType::QuotaThreshold].into_iter().collect();
+/// assert!(wanted.has(EventType::QuotaThreshold) && !wanted.has(EventType::CodeRevoked));
+/// assert_eq!(wanted.to_string(), "project.activated quota.threshold");
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct EventTypes(u32);
 
@@ -310,11 +320,11 @@ pub struct WebhookMessage {
     pub cause: Cause,
 }
 
-/// One call of a webhook.
+/// One call of a webhook: when, how long, and what was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct WebhookCall {
-    /// When.
+    /// When it was made.
     pub at: Timestamp,
     /// How long it took, in milliseconds.
     pub duration_ms: u32,

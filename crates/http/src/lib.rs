@@ -46,3 +46,7 @@ pub use {
     state::{AppState, ConsoleSettings, Health, Readiness},
     trace_context::TraceContext,
 };
+
+#[cfg(doctest)] // what the README shows is run
+#[doc = include_str!("../README.md")]
+struct Readme;

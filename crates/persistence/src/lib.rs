@@ -62,3 +62,7 @@ pub use crate::{
     options::Options,
     store::DatabaseStore,
 };
+
+#[cfg(doctest)] // what the README shows is run
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,7 +2,7 @@
 
 use crate::{Actor, Id, InvalidValue, Label, Tenant, Timestamp, id::Kind, ports::CodeIssue};
 
-/// What is known of the codes of one issue.
+/// A batch: the codes that one call issued or took in. That call is the batch's *issue*.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Batch {
@@ -33,7 +33,7 @@ pub struct Batch {
     pub updated_at: Timestamp,
 }
 
-/// The identifier of one issue of codes.
+/// A batch's identifier.
 pub type BatchId = Id<Batch>;
 
 impl Kind for Batch {

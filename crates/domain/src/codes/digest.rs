@@ -6,8 +6,9 @@ use subtle::ConstantTimeEq;
 
 use crate::{CodeText, InvalidValue, LegacyCode, PlainCode};
 
-/// A keyed digest of an activation code's text. Without the key it neither gives the code away nor lets guesses be tested.
-/// Compared in constant time.
+/// A keyed digest of an activation code's text.
+///
+/// Without the key it neither gives the code away nor lets guesses be tested. Compared in constant time.
 #[derive(Clone, Copy)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct CodeDigest([u8; 32]);
@@ -39,7 +40,9 @@ impl fmt::Debug for CodeDigest {
     }
 }
 
-/// The name of a key in a key ring: 1 to 16 of `a-z`, `0-9`, `-` and `_`. It is stored beside what the key made.
+/// The name of a key in a key ring, stored beside what the key made.
+///
+/// It has 1 to 16 of `a-z`, `0-9`, `-` and `_`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct KeyId(String);
@@ -114,7 +117,11 @@ pub struct KeyedCodeDigest {
     pub key_id: KeyId,
 }
 
-/// Makes digests of codes. `tenantry-auth`'s key ring is one; an embedder may bring another.
+/// Makes the keyed digests by which a store knows codes.
+///
+/// Use `tenantry-auth`'s key ring, whose keys can be replaced. If you bring a hasher of your own, let it be a keyed one (HMAC,
+/// keyed BLAKE3) whose key lives outside the store: with a bare hash, whoever has the store could try codes.
+/// `examples/embedded-service` in the repository has a small one.
 pub trait CodeHasher: Send + Sync {
     /// The digest under the present signing key, for a code that is being issued.
     fn digest(&self, code: &PlainCode) -> KeyedCodeDigest;

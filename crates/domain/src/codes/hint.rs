@@ -2,8 +2,9 @@ use std::fmt;
 
 use crate::{InvalidValue, codes::text};
 
-/// A code's last group, by which people tell their codes apart, to look for: read as people type it, like a
-/// [`PlainCode`](crate::PlainCode). No secret: a code has 55 random bits more.
+/// A code's last group, by which people tell their codes apart: what a list of codes is searched by.
+///
+/// No secret: a code has 55 random bits more.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CodeHint(String);
 

@@ -11,7 +11,9 @@ const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 const SYMBOLS: usize = 16;
 const GROUP: usize = 4;
 
-/// A code of an older portal in plain text: a secret. Sixteen symbols of `A-Z2-9` without I and O in four groups, without a check symbol.
+/// A code of an older portal in plain text: a secret.
+///
+/// Sixteen symbols of `A-Z2-9` without I and O in four groups, without a check symbol.
 ///
 /// `Debug` redacts it, and it is wiped from memory when dropped.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]

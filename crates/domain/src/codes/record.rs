@@ -74,7 +74,9 @@ pub struct NewCodeText {
     pub hint: String,
 }
 
-/// What can be said of a code at a moment. The order is the precedence: a code that is both revoked and expired is revoked.
+/// How a code stands at a moment: revoked, expired, exhausted or active.
+///
+/// The order is the precedence: a code that is both revoked and expired is revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CodeStatus {
     /// Taken back by an operator.

@@ -21,6 +21,22 @@ const CHECK_SUM: u8 = 25;
 /// Sixteen symbols of Crockford base32. The last one makes the weighted sum over GF(32) come out as a constant; the weights are
 /// distinct and not zero, so every change of one symbol and every swap of two different ones is caught before a database is asked.
 /// `Debug` redacts it, and it is wiped from memory when dropped.
+///
+/// # Example
+///
+/// ```
+/// use tenantry_domain::{PlainCode, SystemEntropy};
+///
+/// let code = PlainCode::generate(&SystemEntropy);
+/// let typed = code.reveal().to_lowercase().replace('-', " ");
+/// assert_eq!(PlainCode::parse(&typed)?, code);
+/// assert_eq!(format!("{code:?}"), "PlainCode(..)");
+///
+/// // O is read as 0; a wrong symbol is told from an unknown code.
+/// assert!(PlainCode::parse("12RY-S55W-4MZR-KP2J").is_ok());
+/// assert_eq!(PlainCode::parse("12RY-S55W-4MZR-KP2K").unwrap_err().code, "code_malformed");
+/// # Ok::<_, tenantry_domain::InvalidValue>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct PlainCode([u8; SYMBOLS]);
 

@@ -1,7 +1,9 @@
 //! The rules that every store keeps, each an async function that a store can be held against.
 //!
-//! The [ports](crate::ports) say what a store promises; here is the proof. Each rule takes a fresh, empty store and panics where the
-//! store breaks it. [`conformance_suite!`](crate::conformance_suite) makes every rule a test in the crate that calls it:
+//! The [ports](crate::ports) say what a store promises; here is the proof. Each rule takes a fresh, empty store and panics where
+//! the store breaks it. [`conformance_suite!`](crate::conformance_suite) makes every rule a test in the crate that calls it.
+//! Where to begin: in your store's `tests/conformance.rs`, with this crate among the dev-dependencies and its feature
+//! `conformance` on.
 //!
 //! ```
 //! # use tenantry_domain::memory::MemoryStore;
@@ -12,11 +14,55 @@
 //! # fn main() {}
 //! ```
 //!
-//! Rules race 32 callers on one task, so that every `await` of a store is a place where others may overtake it; none needs a runtime.
-//! None holds a transaction while it begins another: a store with one writer is as good as any.
+//! # A store of your own
+//! A store need not be made from nothing. This one wraps another, counts the transactions that are begun, and is held against a
+//! rule by hand; the macro would hold it against all:
 //!
-//! A store that never waits is never overtaken, and its races show nothing: let a transaction wait once, as `examples/own-store` in the
-//! repository does before its commit, take the guard out, and see the rules fail.
+//! ```
+//! use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+//! use tenantry_domain::{StoreError, conformance, memory::*, ports::{Parking, Store}};
+//!
+//! /// Counts the transactions that are begun.
+//! #[derive(Clone, Default)]
+//! struct Counted {
+//!     inner: MemoryStore,
+//!     begun: Arc<AtomicU64>,
+//! }
+//!
+//! impl Store for Counted {
+//!     type Reader = MemoryReader;
+//!     type Transaction = MemoryTransaction;
+//!
+//!     fn reader(&self) -> Self::Reader {
+//!         self.inner.reader()
+//!     }
+//!
+//!     async fn begin(&self) -> Result<Self::Transaction, StoreError> {
+//!         self.begun.fetch_add(1, Ordering::Relaxed);
+//!         self.inner.begin().await
+//!     }
+//!
+//!     fn parking(&self, parking: Parking<Self::Transaction>) -> Self {
+//!         Self { inner: self.inner.parking(parking), begun: Arc::clone(&self.begun) }
+//!     }
+//! }
+//!
+//! let store = Counted::default();
+//! let rule = conformance::activation::racing_activations_of_a_single_use_code_have_one_winner(store.clone());
+//! futures_executor::block_on(rule);
+//! assert!(store.begun.load(Ordering::Relaxed) > 32);
+//! ```
+//!
+//! `examples/own-store` in the repository is one from the ground up, on a key-value file.
+//!
+//! # How the rules work
+//! Rules race 32 callers on one task, so that every `await` of a store is a place where others may overtake it; none needs a
+//! runtime. None holds a transaction while it begins another: a store with one writer is as good as any.
+//!
+//! A store that never waits is never overtaken, and its races show nothing: let a transaction wait once, as `examples/own-store`
+//! does before its commit, take the guard out, and see the rules fail.
+//!
+//! A new version may bring new rules, as the ports may bring new methods; the changelog says so.
 
 #![expect(
     clippy::unwrap_used,

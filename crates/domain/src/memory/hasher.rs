@@ -1,7 +1,9 @@
 use crate::{CodeDigest, CodeHasher, KeyId, KeyedCodeDigest, PlainCode};
 
-/// A [`CodeHasher`] for tests and examples alone: its "digest" is the code's own text, without a key, so whoever reads the store can use
-/// its codes. In production, use the key ring of `tenantry-auth`.
+/// A [`CodeHasher`] for tests and examples alone: its "digest" is the code's own text, without a key, so whoever reads the store
+/// can use its codes.
+///
+/// In production, use the key ring of `tenantry-auth`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainHasher;
 

@@ -11,17 +11,20 @@ use crate::{
     ports::{Parking, Store, Transaction},
 };
 
-/// A store in memory. Its clones are handles to the same store; see the [module](super) for what it is good for.
+/// A store in memory. Its clones are handles to the same store; see the [module](super) for what it is good for, and for an
+/// example.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     shared: Arc<Shared>,
     parking: Option<Parking<MemoryTransaction>>,
 }
 
-/// Reads of a [`MemoryStore`]: each sees what was committed last.
+/// Reads of a [`MemoryStore`]: each sees what was committed last. It has all of [`Reader`](crate::ports::Reader).
 pub type MemoryReader = View<Committed>;
 
-/// A transaction of a [`MemoryStore`]: it holds the turn to write until it is committed or dropped.
+/// A transaction of a [`MemoryStore`]: all of [`Transaction`].
+///
+/// While it lives no other begins: transactions take turns, and it has the turn until it is committed or dropped.
 pub type MemoryTransaction = View<Turn>;
 
 #[derive(Default)]

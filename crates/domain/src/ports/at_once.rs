@@ -4,10 +4,10 @@ use crate::{
     AuditEvent, ChallengeId, CodeDigest, CodeId, Limit, ProjectId, RedemptionId, Session, SubscriptionState, TenantId, Timestamp,
 };
 
-/// An activation that nothing is known against, for [`Store::activate_at_once`](super::Store::activate_at_once).
+/// An activation in one step, for [`Store::activate_at_once`](super::Store::activate_at_once).
 #[derive(Clone, Debug)]
 pub struct Activation<'a> {
-    /// Whose.
+    /// The tenant that asks.
     pub tenant: TenantId,
     /// Its project.
     pub project: ProjectId,
@@ -21,7 +21,7 @@ pub struct Activation<'a> {
     pub redemption: RedemptionId,
     /// Its event. The store fills in the code: as [`AuditEvent::code_id`], and as the detail `activation_code_id`.
     pub event: AuditEvent,
-    /// When.
+    /// The moment of the call: when the project starts.
     pub now: Timestamp,
 }
 
@@ -36,7 +36,8 @@ pub enum ActivationBy {
     NextAvailable,
 }
 
-/// A sign-in whose password was right, for [`Store::sign_in_at_once`](super::Store::sign_in_at_once).
+/// The end of a tenant's sign-in in one step, for [`Store::sign_in_at_once`](super::Store::sign_in_at_once): its password was
+/// right.
 #[derive(Clone, Debug)]
 pub struct SignIn<'a> {
     /// The challenge that is consumed.
@@ -45,6 +46,6 @@ pub struct SignIn<'a> {
     pub session: &'a Session,
     /// Its event.
     pub event: &'a AuditEvent,
-    /// When.
+    /// The moment of the call.
     pub now: Timestamp,
 }

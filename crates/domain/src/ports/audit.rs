@@ -5,12 +5,14 @@ use crate::{
     ApiKeyId, ApiKeyName, AuditEvent, AuditFilter, BatchId, CodeId, OperatorId, OperatorName, Page, PageRequest, TenantId,
 };
 
-/// What those are called who act for the portal. The trail itself has their identifiers: names change, and go with their owners.
+/// The names of those who act for the portal, by their identifiers.
+///
+/// The trail itself has identifiers alone: names change, and go with their owners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActorNames {
-    /// Operators.
+    /// Names of operators that there are.
     pub operators: HashMap<OperatorId, OperatorName>,
-    /// API keys, live or not.
+    /// Names of API keys, live or not.
     pub api_keys: HashMap<ApiKeyId, ApiKeyName>,
 }
 

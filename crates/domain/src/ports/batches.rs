@@ -50,7 +50,9 @@ pub trait BatchReads {
     ) -> impl Future<Output = Result<[u64; 4], StoreError>> + Send;
 }
 
-/// Writes of batches. A batch that is [`Issuing`](crate::BatchState::Issuing) leaves that state once, and takes no codes from then on.
+/// Writes of batches.
+///
+/// A batch that is [`Issuing`](crate::BatchState::Issuing) leaves that state once, and takes no codes from then on.
 pub trait BatchWrites {
     /// Stores a new batch. The tenant exists.
     fn insert_batch(&mut self, batch: &Batch) -> impl Future<Output = Result<(), StoreError>> + Send;

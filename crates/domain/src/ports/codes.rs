@@ -11,9 +11,9 @@ use crate::{
 pub struct CodeIssue {
     /// Whom they are issued to.
     pub tenant_id: TenantId,
-    /// The issue.
+    /// The batch that they belong to.
     pub batch_id: BatchId,
-    /// When.
+    /// When they are issued.
     pub created_at: Timestamp,
 }
 
@@ -77,7 +77,7 @@ pub trait CodeReads {
     fn count_codes(&mut self, tenant: TenantId, now: Timestamp) -> impl Future<Output = Result<[u64; 4], StoreError>> + Send;
 }
 
-/// The text by which a use of a code is taken.
+/// The text by which a use of a code is taken, as its digests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsedText {
     /// Its digests, by every key that verifies.

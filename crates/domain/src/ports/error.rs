@@ -1,4 +1,4 @@
-/// What goes wrong inside a store, as far as its callers can do something about it.
+/// What goes wrong inside a store, told apart by what its callers can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store can't be reached, is shutting down, or is too busy to answer in time. Trying again later may help. From a
@@ -29,6 +29,19 @@ pub enum StoreError {
 
 impl StoreError {
     /// Whether it is certain that the transaction, or the step that is one, took no part of it: whoever made it its only one can make it again.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tenantry_domain::StoreError;
+    ///
+    /// let cut_off = StoreError::Interrupted("the connection was lost".into());
+    /// assert!(cut_off.left_no_trace()); // to be done again
+    ///
+    /// // Whether it took place is open: only what may be done twice is to be done again. An activation may.
+    /// let unanswered = StoreError::Unavailable("no answer in time".into());
+    /// assert!(!unanswered.left_no_trace());
+    /// ```
     #[must_use]
     pub const fn left_no_trace(&self) -> bool {
         matches!(self, Self::Interrupted(_) | Self::Conflict(_))

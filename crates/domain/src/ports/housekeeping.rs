@@ -26,7 +26,7 @@ impl Leftover {
         [Self::Sessions, Self::OperatorSessions, Self::Challenges, Self::IdempotencyKeys, Self::Messages, Self::BootstrapLinks];
 }
 
-/// What became of a stretch of buckets.
+/// What became of a stretch of buckets that housekeeping looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SweptBuckets {
     /// How many were deleted.

@@ -1,30 +1,87 @@
 //! The ports: what a use case asks of a store, and what a store promises.
 //!
-//! One file an entity, with a trait of reads and a trait of writes. A [`Reader`] has the reads, each on its own; a
-//! [`Transaction`] has reads and writes, which become visible to others together, at [`commit`](Transaction::commit).
+//! You need them to ask a store yourself (for a list, a name, a message to send), or to write one. The use cases on the [crate's
+//! page](crate) take any [`Store`], and need nothing of this from you.
 //!
-//! What the traits' signatures can't say is said in their docs and held by `tenantry_domain::conformance`, which every store passes.
-//! Three things hold throughout:
+//! # Asking a store
+//! A [`Reader`] has the reads, each on its own. A [`Transaction`] has reads and writes, which become visible to others together,
+//! at [`commit`](Transaction::commit).
+//!
+//! ```
+//! use tenantry_domain::{memory::MemoryStore, ports::*, *};
+//!
+//! # futures_executor::block_on(async {
+//! # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+//! # create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(10)?).await?;
+//! let mut reader = store.reader();
+//! let filter = PlanFilter { archived: Some(false), ..PlanFilter::default() };
+//! let request = PageRequest { limit: PageLimit::default(), after: None, count: true };
+//! let plans = reader.plans_page(&filter, request).await?;
+//! assert_eq!(plans.total, Some(1));
+//!
+//! let mut tx = store.begin().await?;
+//! tx.append_audit(&AuditEvent::new(&cx, Action::CodesExported, None, None)).await?;
+//! drop(tx); // not committed: nothing happened
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # What a store keeps
+//! One pair of traits an entity, reads and writes:
+//!
+//! | rows | ports |
+//! |---|---|
+//! | plans | [`PlanReads`], [`PlanWrites`] |
+//! | tenants and their subscriptions | [`TenantReads`], [`TenantWrites`] |
+//! | codes, and the batches that they came in | [`CodeReads`], [`CodeWrites`], [`BatchReads`], [`BatchWrites`] |
+//! | projects | [`ProjectReads`], [`ProjectWrites`] |
+//! | the ledger (each use of a code), and each month's count | [`LedgerReads`], [`LedgerWrites`] |
+//! | sign-in: challenges, sessions, API keys, the first operator's links | [`OtpReads`], [`OtpWrites`], [`SessionReads`], [`SessionWrites`], [`OperatorSessionReads`], [`OperatorSessionWrites`], [`ApiKeyReads`], [`ApiKeyWrites`], [`BootstrapReads`], [`BootstrapWrites`] |
+//! | operators | [`OperatorReads`], [`OperatorWrites`] |
+//! | the audit trail | [`AuditReads`], [`AuditWrites`] |
+//! | messages that wait to be sent, and webhooks | [`OutboxReads`], [`OutboxWrites`], [`WebhookReads`], [`WebhookWrites`] |
+//! | rate limits, and idempotency keys | [`LimitWrites`], [`IdempotencyWrites`] |
+//! | figures | [`StatsReads`] |
+//! | what came from an older portal | [`AdoptionReads`], [`AdoptionWrites`] |
+//! | what has ended, to be deleted | [`HousekeepingWrites`] |
+//!
+//! # What the names say
+//!
+//! | in a name | means |
+//! |---|---|
+//! | a `tenant` comes first | another tenant's row is as good as missing |
+//! | `_of_anyone` | whoever owns it: for operators, and for the store's own work |
+//! | `hold_` | reads a row, and keeps it from being deleted (a plan: from being changed) until the transaction ends. Holders don't wait for each other |
+//! | `lock_` | as `hold_`, and keeps every other transaction that locks the same waiting |
+//! | `confirm_` | holds what was read before, if it is still the same |
+//! | `consume_`, `claim_`, `take_`, `start_`, `touch_`, `settle_`, .. | a conditional write: it answers whether it won, by `false` or `None` if it didn't |
+//! | `_page` | a page of a list, newest first |
+//! | `digests` | one text under every key of a key ring: at most one row has one of them |
+//!
+//! # What holds throughout
+//! What the traits' signatures can't say is said in their docs and held by `tenantry_domain::conformance`, which every store
+//! passes.
 //!
 //! - **Tenant first.** Where a tenant is named, another tenant's row is as good as missing.
 //! - **Conditional writes decide races.** A write that may lose says so with `false` or `None`; a read before it decides nothing.
 //! - **A failed statement leaves the transaction usable or fails it whole**, and a transaction that is dropped leaves no trace.
+//! - **Every read and write can fail as a store does**: with a [`StoreError`]. Docs name those that mean something more.
 //!
 //! # Writing a store
+//! Each `async fn` of a trait is declared as `fn .. -> impl Future + Send`, and may be implemented as an `async fn`. [`Reader`]
+//! comes by itself once all reads are there. Two shapes of store are known to keep every rule:
 //!
-//! Each `async fn` of a trait is declared as `fn .. -> impl Future + Send`, and may be implemented as an `async fn`. Two shapes of store
-//! are known to keep every rule:
+//! - **Transactions take turns**, by an asynchronous mutex that [`begin`](Store::begin) waits for. Then nobody overtakes anybody:
+//!   a conditional write is a look and a deed, and everything named `lock_`, `hold_` or `confirm_` is a read. Readers see what
+//!   was committed last. The in-memory store is so, and `examples/own-store`.
+//! - **Transactions race**, as on PostgreSQL. Then each conditional write is one statement that decides, and `lock_` and `hold_`
+//!   take the locks that their docs ask for, in the order tenant, plan, project, code, ledger, subscription, audit.
 //!
-//! - **Transactions take turns**, by an asynchronous mutex that [`begin`](Store::begin) waits for. Then nobody overtakes anybody: a
-//!   conditional write is a look and a deed, and everything named `lock_`, `hold_` or `confirm_` is a read. Readers see what was committed
-//!   last. The in-memory store is so, and `examples/own-store`.
-//! - **Transactions race**, as on PostgreSQL. Then each conditional write is one statement that decides, and `lock_` and `hold_` take
-//!   the locks that their docs ask for, in the order tenant, code, project, ledger, audit.
-//!
-//! [`Store::parking`] needs a transaction inside a transaction: a savepoint, or a copy of what was written. Where nothing can be done in
-//! one step, leave [`Store::activate_at_once`] and [`Store::sign_in_at_once`] as they are. What is done to a row is mostly in this crate
-//! already: filters say what they keep ([`CodeFilter::keeps`]), [`Rate::decide`](crate::Rate::decide) is the arithmetic of a limit,
-//! [`StoredMessage`](crate::StoredMessage) a message with all that becomes of it, and the feature `rows` makes them serialise.
+//! [`Store::parking`] needs a transaction inside a transaction: a savepoint, or a copy of what was written. Where nothing can be
+//! done in one step, leave [`Store::activate_at_once`] and [`Store::sign_in_at_once`] as they are. What is done to a row is
+//! mostly in this crate already: filters say what they keep ([`CodeFilter::keeps`]), [`Rate::decide`](crate::Rate::decide) is the
+//! arithmetic of a limit, [`StoredMessage`](crate::StoredMessage) a message with all that becomes of it, and the feature `rows`
+//! makes them serialise.
 
 mod adoption;
 mod api_keys;
@@ -133,7 +190,7 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn parking(&self, parking: Parking<Self::Transaction>) -> Self;
 }
 
-/// All reads.
+/// All reads of a store. Implemented for whatever has them all.
 pub trait Reader:
     PlanReads
     + TenantReads
@@ -178,7 +235,7 @@ impl<T> Reader for T where
 {
 }
 
-/// All reads and writes, in one transaction. Dropped without [`commit`](Self::commit), it leaves no trace.
+/// All reads and writes of a store, in one transaction. Dropped without [`commit`](Self::commit), it leaves no trace.
 ///
 /// Others see none of its writes before the commit. Its reads see its own writes; whether they see what others commit
 /// meanwhile is the store's affair (PostgreSQL: yes; SQLite and memory: there is none, as writers take turns).

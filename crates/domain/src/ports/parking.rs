@@ -3,7 +3,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Where what a [parking store](super::Store::parking) has written waits for the one commit that makes it lasting.
+/// A place where what a [parking store](super::Store::parking) has written waits for the one commit that makes it lasting.
+///
+/// [`Attempt`](crate::Attempt) uses it to make a request's effect and its answer one commit.
 ///
 /// Clones are handles to the same place. Once the last of them is dropped, the store's own among them, what is still parked is rolled back.
 pub struct Parking<T>(Arc<Mutex<Option<T>>>);

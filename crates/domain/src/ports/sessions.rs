@@ -3,7 +3,7 @@ use std::future::Future;
 use super::{ProjectFilter, ProjectReads, StoreError};
 use crate::{Page, PageRequest, Project, Session, SessionId, Tenant, TenantId, Timestamp, TokenDigest};
 
-/// How a session's activity is written.
+/// A session's activity, as it is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionTouch {
     /// The new `last_activity`.

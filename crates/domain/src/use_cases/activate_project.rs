@@ -6,10 +6,12 @@ use tracing::{info, warn};
 use crate::{
     Action, AuditEvent, Chain, Code, CodeHasher, CodeId, CodeText, Context, Entitlement, EventType, Happening, Id,
     KeyedCodeDigest, Limit, Named, Project, ProjectId, RateDecision, Redemption, Refusal, Situation, StoreError,
-    SubscriptionState, Target, TenantAction, TenantId, Usable, event::announce, ports::*, quota_threshold,
+    SubscriptionState, Target, TenantAction, TenantId, Usable,
+    event::{announce, quota_threshold},
+    ports::*,
 };
 
-/// Which project to activate, and with what.
+/// A request to activate a project: whose, which, and with what.
 #[derive(Clone, Debug)]
 pub struct ActivateProject {
     /// The tenant that asks.
@@ -18,14 +20,15 @@ pub struct ActivateProject {
     pub project: ProjectId,
     /// The code.
     pub with: ActivateWith,
-    /// How many texts that are none of the tenant's codes it may present, right ones aside; `None`: as many as it likes.
+    /// What the tenant's wrong texts are counted in: a text that is none of its codes takes one from the bucket, a right one
+    /// takes nothing. `None`: it may present as many as it likes. `tenantry-auth` makes the bucket (`KeyRing::guesses_bucket`).
     pub guesses: Option<Limit>,
 }
 
-/// What a project is activated with.
+/// What a project is activated with: a code's text, a code's identifier, or whichever code is available.
 #[derive(Clone, Debug)]
 pub enum ActivateWith {
-    /// A code's text.
+    /// A code's text: of what was typed by [`CodeHasher::read`], of a [`PlainCode`](crate::PlainCode) by `into()`.
     Code(CodeText),
     /// One of the tenant's codes, which its sign-in entitles it to.
     CodeId(CodeId),
@@ -50,19 +53,49 @@ pub enum ActivateError {
     Store(#[from] StoreError),
 }
 
-/// Activates a project with a code, in one transaction: takes one use of the code, starts the project, writes the ledger, counts the
-/// month and audits. However many calls race, a code is used as often as it may be, and a project is activated once.
+/// Activates a project with a code, exactly once, however many calls race.
 ///
-/// Repeating an activation that succeeded answers the project as it is and consumes nothing, so that a caller who missed the answer may
-/// ask again.
+/// In one transaction it takes one use of the code, starts the project, writes the ledger, counts the month and audits. A code is
+/// used as often as it may be, and a project is activated once.
 ///
-/// A text that is none of the tenant's codes is charged to `guesses`, whatever the refusal says. Once that is used up, no text is looked at,
-/// be it right or wrong; a code's id and `NextAvailable` go on. Of texts that race each other, those that passed while there was something
-/// left are all charged: the tenant then waits the longer.
+/// Repeating an activation that succeeded answers the project as it is and consumes nothing, so that a caller who missed the
+/// answer may ask again.
+///
+/// A text that is none of the tenant's codes is charged to `guesses`, whatever the refusal says. Once that is used up, no text is
+/// looked at, be it right or wrong; a code's id and `NextAvailable` go on. Of texts that race each other, those that passed while
+/// there was something left are all charged: the tenant then waits the longer.
 ///
 /// # Errors
-/// See [`ActivateError`]; of several reasons the first in [`Refusal`]'s order, `Limited` behind an unknown project. Refusals that matter are
-/// audited.
+/// See [`ActivateError`]; of several reasons the first in [`Refusal`]'s order, `Limited` behind an unknown project. Refusals that
+/// matter are audited.
+///
+/// # Example
+/// What a person typed is read by the hasher, which knows what a code looks like:
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// # let client_name = ClientName::parse("Globex")?;
+/// # let details = ProjectDetails { client_name, description: None, objectives: None, priority: None };
+/// # let project = create_project(&store, &cx, tenant, NewProject { slug: None, details }).await?;
+/// # let typed = acme.issued?.codes[0].code.reveal().to_lowercase();
+/// let code = PlainHasher.read(&typed)?; // any case, with or without hyphens
+/// let request = ActivateProject { tenant, project: project.id, with: ActivateWith::Code(code), guesses: None };
+/// match activate_project(&store, &cx, &PlainHasher, &request).await {
+///     Ok(project) => assert_eq!(project.status, ProjectStatus::Active),
+///     Err(ActivateError::Refused(refusal)) => println!("{}: {refusal}", refusal.reason()),
+///     Err(ActivateError::Limited { retry_after }) => println!("again in {retry_after}"),
+///     Err(ActivateError::Store(failure)) => return Err(failure.into()),
+/// }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn activate_project<S: Store>(
     store: &S,
     cx: &Context<'_>,

@@ -7,10 +7,10 @@ use crate::{
     Quota, StoreError, Target, TenantId, ports::*,
 };
 
-/// What the codes of an older portal are labelled as a batch.
+/// The label of a batch of codes that came from an older portal.
 pub const ADOPTED_LABEL: &str = "Adopted from an older portal";
 
-/// Why rows aren't taken over: then none of them is.
+/// Why rows of an older portal aren't taken over: then none of them is.
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
     /// Another plan has the name.
@@ -36,11 +36,14 @@ pub enum AdoptError {
     Store(#[from] StoreError),
 }
 
-/// Takes rows of the older portal `source` over, all of them or none, in one transaction: with their place in the ledger, the months' counts,
-/// what is remembered of where they came from, and an audit event for each. Webhooks aren't told: nothing happened but a move.
+/// Takes rows of an older portal over, all of them or none, in one transaction.
 ///
-/// Of racing adoptions that have a row in common one takes its rows; the others get a [conflict](StoreError::Conflict), and so does whoever
-/// comes again.
+/// With them go their place in the ledger, the months' counts, what is remembered of where they came from (`source`, a name for
+/// the older portal), and an audit event for each. Webhooks aren't told: nothing happened but a move. `tenantry-migrator adopt`
+/// is made of this.
+///
+/// Of racing adoptions that have a row in common one takes its rows; the others get a [conflict](StoreError::Conflict), and so
+/// does whoever comes again.
 ///
 /// # Errors
 /// See [`AdoptError`].

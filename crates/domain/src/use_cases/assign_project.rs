@@ -22,7 +22,9 @@ pub enum AssignError {
     Store(#[from] StoreError),
 }
 
-/// Gives a legacy project to a tenant. Giving it to the same one again changes nothing, also where the two calls race.
+/// Gives a legacy project, one from before there were tenants, to a tenant.
+///
+/// Giving it to the same one again changes nothing, also where the two calls race.
 ///
 /// # Errors
 /// See [`AssignError`].

@@ -9,10 +9,10 @@ use crate::{
     ports::{IdempotencyWrites as _, Parking, Store, Transaction as _},
 };
 
-/// How long an answer is kept for whoever sends its request again.
+/// How long the answer to a keyed request is kept for whoever sends it again: a day.
 pub const ANSWERS_ARE_KEPT: Duration = Duration::DAY;
 
-/// A request with a key.
+/// A request that comes with an idempotency key, by which it is known when it is sent again.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyedRequest {
     /// Who sends it, and by which key.
@@ -23,7 +23,7 @@ pub struct KeyedRequest {
     pub patience: Duration,
 }
 
-/// How a keyed request goes on.
+/// How a keyed request goes on: it is the first of its key, or was answered before.
 #[derive(Debug)]
 #[must_use]
 pub enum Begun<S: Store> {
@@ -47,11 +47,37 @@ pub enum AttemptError {
     Store(#[from] StoreError),
 }
 
-/// A request that is being carried out, and has its key for itself.
+/// A keyed request that is being carried out, and has its idempotency key for itself.
 ///
-/// Run use cases on [`store`](Self::store), then [`answer`](Self::answer): all that they wrote and the answer become lasting together. A
-/// request that was refused is [released](Self::release), one that was given up [abandoned](Self::abandon). An attempt that is dropped, or
-/// whose server is killed, leaves no trace but the lock, which runs out. Clones are handles to the same attempt.
+/// Run use cases on [`store`](Self::store), then [`answer`](Self::answer): all that they wrote and the answer become lasting
+/// together. A request that was refused is [released](Self::release), one that was given up [abandoned](Self::abandon). An
+/// attempt that is dropped, or whose server is killed, leaves no trace but the lock, which runs out. Clones are handles to the
+/// same attempt.
+///
+/// # Example
+/// `tenantry-auth`'s key ring makes the two digests (`idempotency_key`, `fingerprint`) and seals the answer (`seal_answer`); here
+/// they are written by hand:
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// let (key, fingerprint) = (IdempotencyKey::from_bytes([1; 32]), Fingerprint::from_bytes([2; 32]));
+/// let request = KeyedRequest { key, fingerprint, patience: time::Duration::seconds(30) };
+///
+/// let Begun::First(attempt) = Attempt::begin(&store, &cx, &request).await? else { panic!("it is new") };
+/// let plan = create_plan(attempt.store(), &cx, PlanName::parse("Basic")?, Quota::new(10)?).await?;
+/// assert_eq!(store.reader().plan(plan.id).await?, None); // not lasting yet
+/// let answer = SealedPayload { key_id: KeyId::parse("k1")?, bytes: plan.id.to_string().into_bytes() };
+/// attempt.answer(&answer).await?;
+/// assert_eq!(store.reader().plan(plan.id).await?, Some(plan));
+///
+/// // Sent again, it isn't carried out again.
+/// let Begun::Again(kept) = Attempt::begin(&store, &cx, &request).await? else { panic!("it was answered") };
+/// assert_eq!(kept, answer);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub struct Attempt<S: Store> {
     outside: S,
     inside: S,

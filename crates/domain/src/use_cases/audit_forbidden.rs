@@ -3,11 +3,14 @@ use tracing::warn;
 
 use crate::{Action, AuditEvent, BucketKey, Chain, Context, Rate, RateDecision, Scopes, ports::*};
 
-/// How many of an actor's refusals are noted: enough to see what it is after, too few to bury the rest of the trail.
+/// How many of an actor's refusals [`audit_forbidden`] notes: 60 at once, then one a minute.
+///
+/// Enough to see what it is after, too few to bury the rest of the trail.
 pub const FORBIDDEN_NOTED: Rate = Rate { burst: 60, interval: Duration::MINUTE };
 
-/// Notes that the context's actor tried what it may not do, for want of `missing`. `operation` is what it tried, where that isn't plain from
-/// the scopes: `DELETE /api/admin/plans/{id}`.
+/// Notes in the audit trail that the context's actor tried what it may not do, for want of `missing`.
+///
+/// `operation` is what it tried, where that isn't plain from the scopes: `DELETE /api/admin/plans/{id}`.
 ///
 /// Of one actor 60 are noted at once, and then one a minute ([`FORBIDDEN_NOTED`]), counted in the store: a key that may do little can't
 /// fill the trail. The others are refused alike.

@@ -12,7 +12,7 @@ use crate::{
     StoreError, Target, TenantId, Timestamp, event::announce, ports::*,
 };
 
-/// An issue of many codes that is written a part at a time, so that neither memory nor a transaction need hold all of them.
+/// An issue of many codes that is written a part at a time, so that neither memory nor a transaction need hold them all.
 ///
 /// Each part is a transaction of its own that also counts it, so that the batch says at every moment, also after a crash, what it
 /// holds. It is [complete](complete_bulk_issue) once all parts are there, or [cancelled](cancel_bulk_issue) before.
@@ -76,10 +76,37 @@ pub enum BulkIssueError {
     Store(#[from] StoreError),
 }
 
-/// Begins an issue: the batch is there, and holds nothing yet.
+/// Begins an issue of many codes: its batch is stored, and holds nothing yet.
 ///
 /// # Errors
 /// See [`GenerateCodesError`].
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// let order = CodeOrder { count: 6_000, ..CodeOrder::default() };
+/// let mut issue = begin_bulk_issue(&store, &cx, tenant, order).await?;
+/// let mut sent = 0;
+/// loop {
+///     let part = issue_next_codes(&store, &cx, &PlainHasher, &mut issue).await?;
+///     if part.is_empty() {
+///         break;
+///     }
+///     sent += part.len(); // here each would go into a file or down a connection
+/// }
+/// complete_bulk_issue(&store, &cx, &issue).await?;
+/// assert_eq!(sent, 6_000);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn begin_bulk_issue<S: Store>(
     store: &S,
     cx: &Context<'_>,
@@ -98,8 +125,9 @@ pub async fn begin_bulk_issue<S: Store>(
     Ok(BulkIssue { order, batch, ahead: MadeCodes::default() })
 }
 
-/// Issues the next few thousand codes. They are committed, and counted, when their texts are answered: nowhere else, and only now. None
-/// once all are issued.
+/// Issues the next 5,000 codes of a bulk issue, or as many as are left.
+///
+/// They are committed, and counted, when their texts are answered: nowhere else, and only now. None once all are issued.
 ///
 /// # Errors
 /// See [`BulkIssueError`]. A part whose commit failed may yet be there; the batch counts it then, and nobody knows its texts.
@@ -150,7 +178,7 @@ async fn meanwhile<F: Future>(awaited: F, mut work: impl FnMut() -> bool) -> F::
     .await
 }
 
-/// Ends an issue whose codes are all there.
+/// Ends a bulk issue whose codes are all there.
 ///
 /// # Errors
 /// [`BulkIssueError::Ended`] also where some are missing.
@@ -169,8 +197,10 @@ pub async fn complete_bulk_issue<S: Store>(store: &S, cx: &Context<'_>, issue: &
     Ok(())
 }
 
-/// Ends an issue before its time; what it holds by then stays, until somebody [revokes](crate::revoke_batch) it. `reason` is a word for the
-/// audit trail. Answers how many codes it holds; `None` where somebody else has ended it.
+/// Ends a bulk issue before its time.
+///
+/// What it holds by then stays, until somebody [revokes](crate::revoke_batch) it. `reason` is a word for the audit trail. Answers how
+/// many codes it holds; `None` where somebody else has ended it.
 ///
 /// # Errors
 /// Where the store fails.

@@ -5,7 +5,7 @@ use crate::{
     SubscriptionState, TenantAction, TenantId, Timestamp, ports::*,
 };
 
-/// A certificate, and what it says.
+/// A certificate of activation, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuedCertificate {
     /// The certificate.
@@ -43,7 +43,10 @@ pub enum CertifyError {
     Store(#[from] StoreError),
 }
 
-/// Certifies that a project is active now, by a code: what its tenant shows to those who can't ask the portal.
+/// Certifies that a project is active now, by a code: what its tenant shows to those who can't ask you.
+///
+/// `signer` is usually `tenantry-auth`'s key ring, whose documentation shows the whole way; `tenantry-certificate` verifies what
+/// it makes.
 ///
 /// A certificate can't be taken back. It is short-lived instead, and whatever ends an activation ends its renewal: a project that is paused,
 /// completed or returned is given none, nor is one whose tenant is suspended or may no longer

@@ -14,7 +14,7 @@ pub enum ChangeTenantError {
     /// It is at a version that the edit isn't meant for.
     #[error("the tenant was changed meanwhile")]
     ChangedMeanwhile,
-    /// The tenant's own subscription doesn't let it.
+    /// The tenant's own subscription doesn't let it, or the tenant is suspended, whatever its subscription says.
     #[error("the subscription is {}", .state.as_str())]
     SubscriptionInactive {
         /// How it stands.
@@ -25,12 +25,36 @@ pub enum ChangeTenantError {
     Store(#[from] StoreError),
 }
 
-/// Changes what an operator may change of a tenant. Another contact address ends the tenant's open challenges: a password that is on its way
-/// to the old mailbox is worth nothing. A change of nothing is none.
+/// Changes a tenant's profile, for an operator: its name, contact address and branding.
+///
+/// Another contact address ends the tenant's open challenges: a password that is on its way to the old mailbox is worth nothing.
+/// A change of nothing is none.
 ///
 /// # Errors
 /// [`UnknownTenant`](ChangeTenantError::UnknownTenant), [`ChangedMeanwhile`](ChangeTenantError::ChangedMeanwhile),
 /// [`Store`](ChangeTenantError::Store).
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// let change = ProfileChange {
+///     name: Some(TenantName::parse("Acme Corporation")?),
+///     primary_color: Some(Some(HexColor::parse("#0A6847")?)),
+///     ..ProfileChange::default()
+/// };
+/// let changed = change_tenant(&store, &cx, tenant, change, &Expected::Any).await?;
+/// assert_eq!(changed.branding.primary_color.unwrap().as_str(), "#0a6847");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn change_tenant<S: Store>(
     store: &S,
     cx: &Context<'_>,
@@ -41,8 +65,9 @@ pub async fn change_tenant<S: Store>(
     write(store, cx, tenant, None, change, expected).await
 }
 
-/// The same by the tenant itself, where its subscription lets it. Another contact address also ends all its sessions but `session`, by which
-/// it acts.
+/// Changes a tenant's own profile, where its subscription lets it.
+///
+/// As [`change_tenant`]. Another contact address also ends all of the tenant's sessions but `session`, by which it acts.
 ///
 /// # Errors
 /// See [`ChangeTenantError`].

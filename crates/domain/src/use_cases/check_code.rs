@@ -1,6 +1,6 @@
 use crate::{Code, CodeHasher, Named, ProjectId, Refusal, Situation, StoreError, TenantId, Timestamp, Usable, ports::*};
 
-/// A code's text, and who would use it for what.
+/// A question about a code: its text, and who would use it for what.
 #[derive(Clone, Copy)]
 pub struct CheckCode<'a> {
     /// The text as it was typed.
@@ -31,11 +31,42 @@ pub enum CheckCodeError {
     Store(#[from] StoreError),
 }
 
-/// Says what [`activate_project`](crate::activate_project) would answer at `now`, by the same [`Situation::verdict`], for an operator:
-/// consumes nothing, changes nothing, and is not audited. What others do meanwhile can make the activation answer otherwise.
+/// Says whether a code would work, and if not, why: the answer of an activation, without the activation.
+///
+/// It gives the verdict that [`activate_project`](crate::activate_project) would give at `now`, by the same
+/// [`Situation::verdict`]. It consumes nothing, changes nothing, and is not audited. It is meant for operators: it also finds a
+/// code that is another tenant's. What others do meanwhile can make the activation answer otherwise.
 ///
 /// # Errors
 /// See [`CheckCodeError`]. A text that is no code, a code or a project that the tenant doesn't have are verdicts.
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// # let code = acme.issued?.codes.remove(0);
+/// revoke_code(&store, &cx, code.id).await?;
+///
+/// let text = code.code.reveal();
+/// let request = CheckCode { text: &text, tenant: None, project: None };
+/// let checked = check_code(&store, cx.now, &PlainHasher, request).await?;
+/// assert_eq!(checked.verdict, Err(Refusal::Revoked { at: cx.now }));
+/// assert_eq!(checked.code.map(|code| code.tenant_id), Some(tenant));
+///
+/// // A typing error is found without asking the store.
+/// let request = CheckCode { text: "12RY-S55W-4MZR-KP2K", tenant: None, project: None };
+/// let checked = check_code(&store, cx.now, &PlainHasher, request).await?;
+/// assert_eq!(checked.verdict.unwrap_err().reason(), "code_malformed");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn check_code<S: Store>(
     store: &S,
     now: Timestamp,

@@ -6,10 +6,10 @@ use crate::{
     generate_codes, ports::*,
 };
 
-/// What a new tenant's first codes are labelled.
+/// The label of a new tenant's first codes.
 pub const AUTO_LABEL: &str = "Auto-generated on tenant creation";
 
-/// Whom to create.
+/// A tenant to be created.
 #[derive(Clone, Debug)]
 pub struct NewTenant {
     /// What it signs in with.
@@ -24,7 +24,7 @@ pub struct NewTenant {
     pub branding: Branding,
 }
 
-/// A tenant that was created.
+/// A tenant that was created, with its subscription and its first codes.
 #[derive(Debug)]
 pub struct CreatedTenant {
     /// The tenant.
@@ -54,8 +54,32 @@ pub enum CreateTenantError {
 
 /// Creates a tenant on a plan, then issues its first codes: a tenth of the plan's quota, at least one.
 ///
+/// The tenant's subscription begins as [`Active`](SubscriptionState::Active), for the present calendar month.
+///
 /// # Errors
 /// See [`CreateTenantError`]. A failure to issue is no error but part of the answer, and audited.
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// let new = NewTenant {
+///     slug: Slug::parse("acme")?,
+///     name: TenantName::parse("Acme")?,
+///     contact_email: Email::parse("it@acme.example")?,
+///     plan_id: plan.id,
+///     branding: Branding::default(),
+/// };
+/// let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// for issued in acme.issued?.codes {
+///     println!("for {}: {}", acme.tenant.slug, *issued.code.reveal()); // shown once
+/// }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn create_tenant<S: Store>(
     store: &S,
     cx: &Context<'_>,

@@ -2,7 +2,7 @@ use crate::{
     Action, AuditEvent, Code, CodeId, Context, PageLimit, PageRequest, StoreError, Target, TenantId, Timestamp, ports::*,
 };
 
-/// Codes that are exported: those of a list, as they are at one moment, a page at a time.
+/// An export of codes: those of a list, as they are at one moment, a page at a time.
 #[derive(Clone, Debug)]
 pub struct CodeExport {
     tenant: Option<TenantId>,
@@ -10,10 +10,38 @@ pub struct CodeExport {
     now: Timestamp,
 }
 
-/// Begins an export of everybody's codes, or of one tenant's. That it was is audited: who may read a list, and keeps a copy, is to be found.
+/// Begins an export of everybody's codes, or of one tenant's.
+///
+/// That it was begun is audited: an export leaves a copy behind, and who made it is to be found.
 ///
 /// # Errors
 /// Where the store fails.
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// let export = begin_code_export(&store, &cx, Some(tenant), CodeFilter::default()).await?;
+/// let (mut after, mut exported) = (None, 0);
+/// loop {
+///     let (codes, next) = export.page(&mut store.reader(), after).await?;
+///     exported += codes.len();
+///     match next {
+///         Some(last) => after = Some(last),
+///         None => break,
+///     }
+/// }
+/// assert_eq!(exported, 2);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn begin_code_export<S: Store>(
     store: &S,
     cx: &Context<'_>,

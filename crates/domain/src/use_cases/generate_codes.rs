@@ -6,10 +6,10 @@ use crate::{
     PlainCode, StoreError, Target, TenantId, Timestamp, event::announce, ports::*,
 };
 
-/// The most codes of one call.
+/// The most codes of one order: 1,000,000.
 pub const MAX_CODES: u32 = 1_000_000;
 
-/// The most projects that one code can activate.
+/// The most projects that one code can activate: 1,000,000.
 pub const MAX_USES: u32 = 1_000_000;
 
 /// The longest life of codes that expire: a hundred years. What is to be valid longer is valid for ever.
@@ -18,7 +18,7 @@ pub const LONGEST_TTL: Duration = Duration::days(36_525);
 /// Codes that go to the store in one call of its port.
 pub(super) const CODES_AT_ONCE: u32 = 5_000;
 
-/// Which codes to issue.
+/// An order of codes: how many, what for, for how long, and for how many projects each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodeOrder {
     /// How many, 1 to [`MAX_CODES`].
@@ -53,7 +53,7 @@ pub struct IssuedBatch {
     pub codes: Vec<IssuedCode>,
 }
 
-/// One issued code.
+/// One issued code, with its text.
 #[derive(Clone, Debug)]
 pub struct IssuedCode {
     /// Its identifier.
@@ -85,10 +85,35 @@ pub enum GenerateCodesError {
     Store(#[from] StoreError),
 }
 
-/// Issues codes to a tenant: all that were asked for, or none. Their texts are in the answer and nowhere else.
+/// Issues codes to a tenant: all that were asked for, or none.
+///
+/// Their texts are in the answer and nowhere else: the store keeps digests. Show each once, and keep none. For more codes than
+/// one answer should hold, see [`begin_bulk_issue`](crate::begin_bulk_issue).
 ///
 /// # Errors
 /// See [`GenerateCodesError`].
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// let order = CodeOrder { count: 3, label: Some(Label::parse("Spring")?), ttl: Some(time::Duration::days(30)), max_uses: 1 };
+/// let batch = generate_codes(&store, &cx, &PlainHasher, tenant, order).await?;
+/// for issued in &batch.codes {
+///     println!("{}: {}", issued.id, *issued.code.reveal());
+/// }
+/// assert_eq!(batch.codes.len(), 3);
+/// assert_eq!(batch.expires_at, Some(cx.now + time::Duration::days(30)));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn generate_codes<S: Store>(
     store: &S,
     cx: &Context<'_>,

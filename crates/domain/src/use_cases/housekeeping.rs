@@ -7,7 +7,7 @@ use crate::{
     ports::{HousekeepingWrites as _, Leftover, Store, Transaction as _},
 };
 
-/// How long what has ended is kept. Nothing lives of it any more; it is there for whoever wants to know what was.
+/// How long what has ended is kept, for whoever wants to know what was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Sessions, from when they expired.
@@ -34,16 +34,22 @@ impl Retention {
     }
 }
 
-/// How many rows were deleted.
+/// How many rows a [`Sweep`] has deleted, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each counts the rows that its name says")]
 pub struct Swept {
+    /// Tenants' sessions that had expired.
     pub sessions: u64,
+    /// Operators' sessions that had expired.
     pub operator_sessions: u64,
+    /// Challenges whose failures count no more.
     pub challenges: u64,
+    /// Idempotency keys that had expired, with their answers.
     pub idempotency_keys: u64,
+    /// Messages that were sent or dropped.
     pub messages: u64,
+    /// Links that make an owner, and had expired.
     pub bootstrap_links: u64,
+    /// Buckets of rate limits that were full, which is what a bucket is that isn't stored.
     pub buckets: u64,
 }
 
@@ -60,7 +66,30 @@ impl Swept {
     }
 }
 
-/// A round through all that had ended when it began. Any number may be under way at once, on any number of servers: they share the work.
+/// A round of housekeeping: it deletes all that had ended for long enough when it began, a small batch at a time.
+///
+/// Any number may be under way at once, on any number of servers: they share the work.
+///
+/// # Example
+///
+/// ```
+/// # use time::Duration;
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// let retention = Retention {
+///     sessions: Duration::days(30),
+///     messages: Duration::days(30),
+///     failures_count_for: Duration::DAY, // `OtpBudget::window`
+/// };
+/// let mut sweep = Sweep::new(cx.now, retention);
+/// while sweep.next_batch(&store).await? {
+///     // Others get their turn here; a server also pauses.
+/// }
+/// println!("deleted {:?}", sweep.swept);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sweep {
     now: Timestamp,

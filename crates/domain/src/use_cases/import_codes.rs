@@ -7,7 +7,10 @@ use crate::{
     MAX_USES, NewCode, PlainCode, StoreError, Target, TenantId, Timestamp, event::announce, ports::*,
 };
 
-/// The most codes of one import. They are taken in by one transaction: on SQLite other writers wait for all of it.
+/// The most codes that one import should have: 100,000.
+///
+/// They are taken in by one transaction: on SQLite other writers wait for all of it. The bound is the caller's to keep, as it reads
+/// the lines; [`CodeImport`] takes more.
 pub const MAX_IMPORT: u32 = 100_000;
 
 /// Lines that are looked up in the store at once.
@@ -200,11 +203,40 @@ fn parse_end(now: Timestamp, text: &str) -> Result<Timestamp, InvalidValue> {
     Ok(end)
 }
 
-/// Takes codes from elsewhere in, all of them or none, as a batch of the tenant's. Of racing imports that have a code in common one takes
-/// it, and with it all of its own; the others are refused.
+/// Takes codes from elsewhere in, all of them or none, as a batch of the tenant's.
+///
+/// Of racing imports that have a code in common one takes it, and with it all of its own; the others are refused.
 ///
 /// # Errors
 /// See [`ImportCodesError`].
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// let mut import = CodeImport::new(Some(Label::parse("From the old shop")?));
+/// for (number, code) in (1..).zip(["12RY-S55W-4MZR-KP2J", "no code at all"]) {
+///     import.add(&cx, &PlainHasher, &ImportLine { number, code, label: "", max_uses: "", expires_at: "" });
+///     import.look_up(&mut store.reader(), false).await?;
+/// }
+/// // For a dry run stop here: `look_up` with `true`, then `into_report`.
+/// match import_codes(&store, &cx, tenant, import).await {
+///     Err(ImportCodesError::Refused(report)) => {
+///         assert_eq!((report.lines, report.bad), (2, 1));
+///         assert_eq!((report.faults[0].line, report.faults[0].column), (2, "code"));
+///     }
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn import_codes<S: Store>(
     store: &S,
     cx: &Context<'_>,

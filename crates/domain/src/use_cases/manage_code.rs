@@ -45,10 +45,31 @@ pub enum CodeEnd {
     Never,
 }
 
-/// Revokes a code for good, whoever owns it. Revoking it again answers the code as it is and changes nothing.
+/// Revokes a code for good, whoever owns it.
+///
+/// Projects that it activated stay active: [`return_activation`](crate::return_activation) takes an activation back. Revoking it
+/// again answers the code as it is and changes nothing.
 ///
 /// # Errors
 /// [`UnknownCode`](ManageCodeError::UnknownCode), [`Store`](ManageCodeError::Store).
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// # let id = acme.issued?.codes[0].id;
+/// let code = revoke_code(&store, &cx, id).await?;
+/// assert_eq!(code.status(cx.now), CodeStatus::Revoked);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn revoke_code<S: Store>(store: &S, cx: &Context<'_>, id: CodeId) -> Result<Code, ManageCodeError> {
     let mut tx = store.begin().await?;
     let (before, heard) = held_code(&mut tx, id).await?;
@@ -65,15 +86,39 @@ pub async fn revoke_code<S: Store>(store: &S, cx: &Context<'_>, id: CodeId) -> R
     Ok(code)
 }
 
-/// Gives a code a new text: the same record, with its uses and its history. From here on the old text is worth nothing, also to an
-/// activation that has read the code by it and not committed yet. Of racing calls one wins, and no text is shown that another replaced
-/// before its answer was out.
+/// Gives a code a new text: the same record, with its uses and its history.
+///
+/// From here on the old text is worth nothing, also to an activation that has read the code by it and not committed yet. Of
+/// racing calls one wins, and no text is shown that another replaced before its answer was out.
 ///
 /// Only a code that can still be used is reissued: a new text would not make any other one work.
 ///
 /// # Errors
 /// [`UnknownCode`](ManageCodeError::UnknownCode), [`Refused`](ManageCodeError::Refused) for a code that is revoked, expired or
 /// exhausted, [`Changed`](ManageCodeError::Changed), [`Store`](ManageCodeError::Store).
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// # let lost = acme.issued?.codes.remove(0);
+/// let ReissuedCode { code, text } = reissue_code(&store, &cx, &PlainHasher, lost.id).await?;
+/// assert_eq!(code.id, lost.id);
+/// println!("your new code: {}", *text.reveal());
+///
+/// let old = lost.code.reveal();
+/// let request = CheckCode { text: &old, tenant: Some(tenant), project: None };
+/// assert_eq!(check_code(&store, cx.now, &PlainHasher, request).await?.verdict, Err(Refusal::UnknownCode));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn reissue_code<S: Store>(
     store: &S,
     cx: &Context<'_>,
@@ -102,12 +147,34 @@ pub async fn reissue_code<S: Store>(
     Ok(ReissuedCode { code, text })
 }
 
-/// Moves a code's expiry, whoever owns it: an expired code with a later end can be used again. What it is already stays as it is, and
-/// nothing is audited: the same end again, and an end at once for a code that is past its own.
+/// Moves the moment at which a code expires, whoever owns it.
+///
+/// An expired code with a later end can be used again. What it is already stays as it is, and nothing is audited: the same end
+/// again, and an end at once for a code that is past its own.
 ///
 /// # Errors
 /// [`UnknownCode`](ManageCodeError::UnknownCode), [`EndPassed`](ManageCodeError::EndPassed), [`Refused`](ManageCodeError::Refused) for a
 /// revoked code, [`Changed`](ManageCodeError::Changed), [`Store`](ManageCodeError::Store).
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// # let id = acme.issued?.codes[0].id;
+/// let code = expire_code(&store, &cx, id, CodeEnd::At(cx.now + time::Duration::DAY)).await?;
+/// assert_eq!(code.status(cx.now), CodeStatus::Active);
+/// let code = expire_code(&store, &cx, id, CodeEnd::Now).await?;
+/// assert_eq!(code.status(cx.now), CodeStatus::Expired);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn expire_code<S: Store>(store: &S, cx: &Context<'_>, id: CodeId, end: CodeEnd) -> Result<Code, ManageCodeError> {
     let mut tx = store.begin().await?;
     let (before, _) = held_code(&mut tx, id).await?;

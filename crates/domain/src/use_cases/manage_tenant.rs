@@ -18,11 +18,30 @@ pub enum ManageTenantError {
     Store(#[from] StoreError),
 }
 
-/// Suspends a tenant: it can't sign in, its sessions end at once, and none of its activations is committed later. Doing so again changes
-/// nothing.
+/// Suspends a tenant: it can't sign in, its sessions end at once, and none of its activations is committed later.
+///
+/// Doing so again changes nothing.
 ///
 /// # Errors
 /// See [`ManageTenantError`].
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// suspend_tenant(&store, &cx, tenant).await?;
+/// assert_eq!(store.reader().tenant(tenant).await?.unwrap().suspended_at, Some(cx.now));
+/// resume_tenant(&store, &cx, tenant).await?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn suspend_tenant<S: Store>(store: &S, cx: &Context<'_>, tenant: TenantId) -> Result<(), ManageTenantError> {
     set_suspended(store, cx, tenant, Some(cx.now), Action::TenantSuspended).await
 }
@@ -66,6 +85,27 @@ async fn set_suspended<S: Store>(
 ///
 /// # Errors
 /// See [`ManageTenantError`].
+///
+/// # Example
+/// Say first what goes with it, and delete only what was looked at:
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// let (seen, holdings) = (store.reader().tenant(tenant).await?.unwrap(), store.reader().count_holdings(tenant).await?.unwrap());
+/// println!("{} codes and {} projects will be gone", holdings.codes, holdings.projects);
+///
+/// delete_tenant(&store, &cx, tenant, &Expected::OneOf(vec![seen.version()])).await?;
+/// assert_eq!(store.reader().tenant(tenant).await?, None);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn delete_tenant<S: Store>(
     store: &S,
     cx: &Context<'_>,

@@ -22,8 +22,9 @@ pub enum MessageError {
     Store(#[from] StoreError),
 }
 
-/// Puts a dead message back: it is due at once, and its tries start anew. One that waits already is answered as it is, and nothing
-/// changes.
+/// Puts a dead message of the outbox back: it is due at once, and its tries start anew.
+///
+/// One that waits already is answered as it is, and nothing changes.
 ///
 /// # Errors
 /// See [`MessageError`].
@@ -40,8 +41,9 @@ pub async fn retry_message<S: Store>(store: &S, cx: &Context<'_>, id: MessageId)
     Ok(message)
 }
 
-/// Discards a dead message: what it says is wiped, and it is never sent. One that was dropped already is answered as it is, and nothing
-/// changes.
+/// Discards a dead message of the outbox: what it says is wiped, and it is never sent.
+///
+/// One that was dropped already is answered as it is, and nothing changes.
 ///
 /// # Errors
 /// [`UnknownMessage`](MessageError::UnknownMessage), [`NotDead`](MessageError::NotDead), [`Store`](MessageError::Store).

@@ -6,7 +6,7 @@ use crate::{
     ports::*,
 };
 
-/// Whom to make an operator.
+/// An operator to be made.
 #[derive(Clone, Debug)]
 pub struct NewOperator {
     /// What it is called.
@@ -40,10 +40,31 @@ pub enum OperatorError {
     Store(#[from] StoreError),
 }
 
-/// Makes an operator. `caller` is what may be done by whoever asks for it: no role is given that may do more.
+/// Makes an operator.
+///
+/// `caller` is what may be done by whoever asks for it: no role is given that may do more. The first operator of all is made by a
+/// one-time link: see `tenantry-auth`'s `create_bootstrap_link`.
 ///
 /// # Errors
 /// See [`OperatorError`].
+///
+/// # Example
+/// A manager can't make an owner:
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// let (name, email) = (OperatorName::parse("Ada")?, Email::parse("ada@portal.example")?);
+/// let new = NewOperator { name, email, role: Role::Owner };
+/// let refused = create_operator(&store, &cx, Role::Manager.scopes(), new.clone()).await;
+/// assert!(matches!(refused, Err(OperatorError::BeyondCaller { .. })));
+///
+/// let ada = create_operator(&store, &cx, Role::Owner.scopes(), new).await?;
+/// assert_eq!(ada.role, Role::Owner);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn create_operator<S: Store>(
     store: &S,
     cx: &Context<'_>,

@@ -33,10 +33,25 @@ pub enum ManagePlanError {
     Store(#[from] StoreError),
 }
 
-/// Makes a plan.
+/// Makes a plan, which tenants can be put on.
 ///
 /// # Errors
 /// See [`CreatePlanError`].
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(100)?).await?;
+/// assert_eq!(plan.monthly_run_quota.get(), 100);
+///
+/// let again = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(5)?).await;
+/// assert!(matches!(again, Err(CreatePlanError::NameTaken)));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn create_plan<S: Store>(
     store: &S,
     cx: &Context<'_>,
@@ -56,12 +71,33 @@ pub async fn create_plan<S: Store>(
     Ok(plan)
 }
 
-/// Changes a plan's name or quota. A lower quota holds for every activation that begins from then on; what was activated stays so. A
-/// change of nothing is none.
+/// Changes a plan's name or quota.
+///
+/// A lower quota holds for every activation that begins from then on; what was activated stays so. A change of nothing is none.
 ///
 /// # Errors
 /// [`UnknownPlan`](ManagePlanError::UnknownPlan), [`ChangedMeanwhile`](ManagePlanError::ChangedMeanwhile),
 /// [`NameTaken`](ManagePlanError::NameTaken), [`Store`](ManagePlanError::Store).
+///
+/// # Example
+/// Two editors saw the same version; the second is told, instead of undoing what the first did:
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(100)?).await?;
+/// let seen = Expected::OneOf(vec![plan.version()]);
+///
+/// let more = PlanChange { monthly_run_quota: Some(Quota::new(200)?), ..PlanChange::default() };
+/// change_plan(&store, &cx, plan.id, more, &seen).await?;
+///
+/// let renamed = PlanChange { name: Some(PlanName::parse("Small")?), ..PlanChange::default() };
+/// let second = change_plan(&store, &cx, plan.id, renamed, &seen).await;
+/// assert!(matches!(second, Err(ManagePlanError::ChangedMeanwhile)));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn change_plan<S: Store>(
     store: &S,
     cx: &Context<'_>,

@@ -6,10 +6,10 @@ use crate::{
     ports::*,
 };
 
-/// What to make.
+/// A project to be made.
 #[derive(Clone, Debug)]
 pub struct NewProject {
-    /// Its short name; `None`: made from the client's name.
+    /// Its short name; `None`: made from the client's name, by [`Slug::from_name`].
     pub slug: Option<Slug>,
     /// What the tenant says of it.
     pub details: ProjectDetails,
@@ -27,7 +27,7 @@ pub enum ProjectError {
     /// The tenant has another project with the slug.
     #[error("another project has this project_id")]
     SlugTaken,
-    /// The tenant's subscription doesn't let it.
+    /// The tenant's subscription doesn't let it, or the tenant is suspended, whatever its subscription says.
     #[error("the subscription is {}", .state.as_str())]
     SubscriptionInactive {
         /// How the subscription stands.
@@ -54,11 +54,35 @@ fn permit(entitlement: Option<Entitlement>, action: TenantAction) -> Result<Enti
     entitlement.allows(action).then_some(entitlement).ok_or(ProjectError::SubscriptionInactive { state })
 }
 
-/// Makes a pending project.
+/// Makes a project, which waits for a code: it is pending.
 ///
 /// # Errors
 /// [`SlugTaken`](ProjectError::SlugTaken), [`SubscriptionInactive`](ProjectError::SubscriptionInactive),
 /// [`TrialLimit`](ProjectError::TrialLimit), [`Store`](ProjectError::Store).
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// let details = ProjectDetails {
+///     client_name: ClientName::parse("Globex")?,
+///     description: Some(Description::parse("The new shop,\nwith its warehouse")?),
+///     objectives: None,
+///     priority: None,
+/// };
+/// let project = create_project(&store, &cx, tenant, NewProject { slug: None, details }).await?;
+/// assert_eq!(project.status, ProjectStatus::Pending);
+/// assert!(project.slug.as_str().starts_with("globex-")); // and four random symbols
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn create_project<S: Store>(
     store: &S,
     cx: &Context<'_>,
@@ -135,6 +159,31 @@ pub async fn change_project<S: Store>(
 /// # Errors
 /// [`UnknownProject`](ProjectError::UnknownProject), [`InvalidTransition`](ProjectError::InvalidTransition),
 /// [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// # let client_name = ClientName::parse("Globex")?;
+/// # let details = ProjectDetails { client_name, description: None, objectives: None, priority: None };
+/// # let project = create_project(&store, &cx, tenant, NewProject { slug: None, details }).await?;
+/// # let request = ActivateProject { tenant, project: project.id, with: ActivateWith::NextAvailable, guesses: None };
+/// # let project = activate_project(&store, &cx, &PlainHasher, &request).await?;
+/// let paused = transition_project(&store, &cx, tenant, project.id, Transition::Pause).await?;
+/// assert_eq!(paused.status, ProjectStatus::Paused);
+///
+/// let refused = transition_project(&store, &cx, tenant, project.id, Transition::Complete).await;
+/// assert!(matches!(refused, Err(ProjectError::InvalidTransition { from: ProjectStatus::Paused })));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn transition_project<S: Store>(
     store: &S,
     cx: &Context<'_>,

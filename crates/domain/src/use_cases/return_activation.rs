@@ -6,7 +6,7 @@ use crate::{
     Redemption, StoreError, SubscriptionState, Target, TenantAction, TenantId, event::announce, ports::*,
 };
 
-/// Within what a tenant may return an activation by itself.
+/// The limits within which a tenant may return an activation by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReturnLimits {
     /// How long after the activation, exclusive; zero: never.
@@ -58,14 +58,43 @@ pub enum ReturnError {
     Store(#[from] StoreError),
 }
 
-/// Undoes an activation, in one transaction: the project is pending again, the code's use and the month's activation are given back, and
-/// the ledger and the audit trail say so. For operators: at any time, whoever owns the project.
+/// Undoes an activation: the project is pending again, and the use of its code is given back.
 ///
-/// Of racing returns one takes place. Returning again a project that a return made pending answers it as it is and changes nothing.
+/// In one transaction the use and the month's activation are given back, and the ledger and the audit trail say so. For
+/// operators: at any time, whoever owns the project. For what a tenant may do by itself, see [`return_own_activation`].
+///
+/// Of racing returns one takes place. Returning again a project that a return made pending answers it as it is and changes
+/// nothing.
 ///
 /// # Errors
 /// [`UnknownProject`](ReturnError::UnknownProject), [`InvalidTransition`](ReturnError::InvalidTransition),
 /// [`NoRedemption`](ReturnError::NoRedemption), [`Store`](ReturnError::Store).
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// # let client_name = ClientName::parse("Globex")?;
+/// # let details = ProjectDetails { client_name, description: None, objectives: None, priority: None };
+/// # let project = create_project(&store, &cx, tenant, NewProject { slug: None, details }).await?;
+/// # let request = ActivateProject { tenant, project: project.id, with: ActivateWith::NextAvailable, guesses: None };
+/// # let project = activate_project(&store, &cx, &PlainHasher, &request).await?;
+/// let month = cx.now.month();
+/// assert_eq!(store.reader().activations_in(tenant, month).await?, 1);
+///
+/// let returned = return_activation(&store, &cx, project.id).await?;
+/// assert_eq!(returned.status, ProjectStatus::Pending);
+/// assert_eq!(store.reader().activations_in(tenant, month).await?, 0);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn return_activation<S: Store>(store: &S, cx: &Context<'_>, id: ProjectId) -> Result<Project, ReturnError> {
     let mut tx = store.begin().await?;
     let project = tx.project_of_anyone(id).await?.ok_or(ReturnError::UnknownProject)?;
@@ -74,12 +103,44 @@ pub async fn return_activation<S: Store>(store: &S, cx: &Context<'_>, id: Projec
     give_back(tx, cx, tenant, id, None, heard).await
 }
 
-/// The same for a tenant and its own project: within `limits.grace` of the activation, as often as `limits.rate` lets it, and while its
-/// subscription lets it change projects. A repeat that changes nothing isn't counted.
+/// Undoes an activation for the tenant whose project it is, within limits.
+///
+/// As [`return_activation`], but only within `limits.grace` of the activation, as often as `limits.rate` lets it, and while the
+/// tenant's subscription lets it change projects. A repeat that changes nothing isn't counted.
 ///
 /// # Errors
 /// Those of [`return_activation`], and [`SubscriptionInactive`](ReturnError::SubscriptionInactive),
-/// [`TenantSuspended`](ReturnError::TenantSuspended), [`WindowClosed`](ReturnError::WindowClosed), [`Limited`](ReturnError::Limited).
+/// [`TenantSuspended`](ReturnError::TenantSuspended), [`WindowClosed`](ReturnError::WindowClosed),
+/// [`Limited`](ReturnError::Limited).
+///
+/// # Example
+///
+/// ```
+/// # use time::Duration;
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// # let client_name = ClientName::parse("Globex")?;
+/// # let details = ProjectDetails { client_name, description: None, objectives: None, priority: None };
+/// # let project = create_project(&store, &cx, tenant, NewProject { slug: None, details }).await?;
+/// # let request = ActivateProject { tenant, project: project.id, with: ActivateWith::NextAvailable, guesses: None };
+/// # let project = activate_project(&store, &cx, &PlainHasher, &request).await?;
+/// // One bucket a tenant; `tenantry-auth` makes one by its key ring (`KeyRing::returns_bucket`).
+/// let bucket = BucketKey::from_bytes([7; 32]);
+/// let limits = ReturnLimits { grace: Duration::DAY, bucket, rate: Rate { burst: 3, interval: Duration::HOUR } };
+///
+/// let later = Context { now: cx.now + Duration::days(2), ..cx.clone() };
+/// let late = return_own_activation(&store, &later, tenant, project.id, &limits).await;
+/// assert!(matches!(late, Err(ReturnError::WindowClosed { .. })));
+/// assert_eq!(return_own_activation(&store, &cx, tenant, project.id, &limits).await?.status, ProjectStatus::Pending);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn return_own_activation<S: Store>(
     store: &S,
     cx: &Context<'_>,

@@ -16,14 +16,33 @@ pub enum RevokeBatchError {
     Store(#[from] StoreError),
 }
 
-/// Revokes every code of a batch that isn't revoked, and answers how many it revoked. An issue that is under way ends first, so that none
-/// follows.
+/// Revokes every code of a batch that isn't revoked, and answers how many it revoked.
+///
+/// An issue that is under way ends first, so that none follows.
 ///
 /// It is audited once, with its first few thousand codes: a call that is cut off has said what it set out to do, and calling again goes
 /// on with the rest. One that finds nothing left to revoke changes nothing and isn't audited.
 ///
 /// # Errors
 /// See [`RevokeBatchError`].
+///
+/// # Example
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// # let batch = acme.issued?.batch_id;
+/// assert_eq!(revoke_batch(&store, &cx, batch).await?, 2);
+/// assert_eq!(revoke_batch(&store, &cx, batch).await?, 0);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn revoke_batch<S: Store>(store: &S, cx: &Context<'_>, id: BatchId) -> Result<u64, RevokeBatchError> {
     let batch = store.reader().batch_of_anyone(id).await?.ok_or(RevokeBatchError::UnknownBatch)?;
     let tenant = batch.tenant_id;

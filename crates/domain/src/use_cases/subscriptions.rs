@@ -5,12 +5,12 @@ use crate::{
     TenantId, Timestamp, ports::*,
 };
 
-/// How a subscription is to stand.
+/// What a subscription is to be: its plan, its state, and its period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewTerms {
-    /// To which plan.
+    /// The plan that it is to be to.
     pub plan_id: PlanId,
-    /// How it stands.
+    /// How it is to stand.
     pub state: SubscriptionState,
     /// The present period's start, inclusive; `None`: as it was.
     pub current_period_start: Option<Timestamp>,
@@ -41,11 +41,39 @@ pub enum SetSubscriptionError {
     Store(#[from] StoreError),
 }
 
-/// Sets a tenant's plan, state and period. An activation that is committed later has seen it. A tenant that is on an archived plan may stay
-/// there; nobody is moved to one. A change of nothing is none.
+/// Sets a tenant's plan, state and period.
+///
+/// An activation that is committed later has seen it. A tenant that is on an archived plan may stay there; nobody is moved to
+/// one. A change of nothing is none.
 ///
 /// # Errors
 /// See [`SetSubscriptionError`].
+///
+/// # Example
+/// A customer doesn't pay; from the next call on it can look, and do nothing:
+///
+/// ```
+/// # use tenantry_domain::{memory::{MemoryStore, PlainHasher}, ports::*, *};
+/// # futures_executor::block_on(async {
+/// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
+/// # let plan = create_plan(&store, &cx, PlanName::parse("Basic")?, Quota::new(20)?).await?;
+/// # let (slug, name, contact_email) = (Slug::parse("acme")?, TenantName::parse("Acme")?, Email::parse("it@acme.example")?);
+/// # let new = NewTenant { slug, name, contact_email, plan_id: plan.id, branding: Branding::default() };
+/// # let acme = create_tenant(&store, &cx, &PlainHasher, new).await?;
+/// # let tenant = acme.tenant.id;
+/// # let client_name = ClientName::parse("Globex")?;
+/// # let details = ProjectDetails { client_name, description: None, objectives: None, priority: None };
+/// # let project = create_project(&store, &cx, tenant, NewProject { slug: None, details }).await?;
+/// let (plan_id, state) = (plan.id, SubscriptionState::Unpaid);
+/// let terms = NewTerms { plan_id, state, current_period_start: None, current_period_end: None };
+/// set_subscription(&store, &cx, tenant, terms, &Expected::Any).await?;
+///
+/// let request = ActivateProject { tenant, project: project.id, with: ActivateWith::NextAvailable, guesses: None };
+/// let refused = activate_project(&store, &cx, &PlainHasher, &request).await;
+/// assert!(matches!(refused, Err(ActivateError::Refused(Refusal::SubscriptionInactive { .. }))));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub async fn set_subscription<S: Store>(
     store: &S,
     cx: &Context<'_>,

@@ -7,10 +7,10 @@ use crate::{
     WebhookMessage, WebhookOwner, WebhookUrl, ports::*,
 };
 
-/// A webhook that takes no message for so long is disabled.
+/// How long a webhook may take no message before it is disabled: five days.
 pub const WEBHOOK_PATIENCE: Duration = Duration::days(5);
 
-/// What is to be another in a webhook; what is `None` stays.
+/// A change of a webhook; what is `None` stays.
 #[derive(Clone, Debug, Default)]
 pub struct WebhookChange {
     /// Where events are sent.
@@ -47,7 +47,7 @@ pub enum WebhookError {
     /// What was sent is no longer there.
     #[error("the message was discarded")]
     Discarded,
-    /// The tenant's subscription doesn't let it.
+    /// The tenant's subscription doesn't let it, or the tenant is suspended, whatever its subscription says.
     #[error("the subscription is {}", .state.as_str())]
     SubscriptionInactive {
         /// How it stands.
@@ -63,6 +63,7 @@ pub enum WebhookError {
 /// # Errors
 /// [`UnknownWebhook`](WebhookError::UnknownWebhook) where there is no such tenant,
 /// [`SubscriptionInactive`](WebhookError::SubscriptionInactive), [`Store`](WebhookError::Store).
+#[doc(hidden)] // a step of use cases, here and in `tenantry-auth`: public for the latter alone
 pub async fn hold_webhook_owner(tx: &mut impl Transaction, owner: WebhookOwner) -> Result<(), WebhookError> {
     let Some(tenant) = owner.tenant() else { return Ok(()) };
     let entitlement = tx.hold_tenant(tenant).await?.ok_or(WebhookError::UnknownWebhook)?;
@@ -146,7 +147,7 @@ pub async fn delete_webhook<S: Store>(
     Ok(())
 }
 
-/// Has a message sent to a webhook that shows its owner that it works.
+/// Has a message sent to a webhook, to see whether it works.
 ///
 /// # Errors
 /// [`UnknownWebhook`](WebhookError::UnknownWebhook), [`Disabled`](WebhookError::Disabled),
@@ -170,8 +171,11 @@ pub async fn test_webhook<S: Store>(
     Ok(delivery)
 }
 
-/// Has a message sent again that was taken or given up, with the same `webhook-id`: at once, and with its tries starting anew. One that
-/// waits already is answered as it is, and nothing changes.
+/// Has a message sent to a webhook again that was taken or given up.
+///
+/// It goes out at once, with the same `webhook-id`, and its tries start anew.
+///
+/// One that waits already is answered as it is, and nothing changes.
 ///
 /// # Errors
 /// [`UnknownWebhook`](WebhookError::UnknownWebhook), [`UnknownDelivery`](WebhookError::UnknownDelivery),
@@ -215,8 +219,10 @@ pub struct WebhookOutcome {
     pub gone: bool,
 }
 
-/// Writes how a claimed message ended, and what that says of its webhook: a webhook that is gone is disabled, and so is one that has
-/// taken nothing for [`WEBHOOK_PATIENCE`]. `false`, and nothing is written, when another claim came after it.
+/// Writes how a claimed message to a webhook ended, and what that says of the webhook.
+///
+/// One that is gone is disabled, and so is one that has taken nothing for [`WEBHOOK_PATIENCE`]. `false`, and nothing is written,
+/// when another claim came after it. `tenantry-auth`'s `open_webhook_secrets` shows a whole sender.
 ///
 /// # Errors
 /// Where the store fails.
