@@ -157,6 +157,7 @@ macro_rules! conformance_rules {
             certificates {
                 a_certificate_says_what_the_store_has,
                 a_certificate_is_given_while_the_activation_stands_and_no_longer,
+                a_certificate_is_of_one_moment,
                 a_certificate_is_given_to_whom_the_project_belongs,
             }
             code_care {
