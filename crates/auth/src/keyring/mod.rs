@@ -101,6 +101,12 @@ impl KeyRing {
     pub fn certificate_keys(&self) -> impl Iterator<Item = &CertificateKey> {
         self.by_use().map(|key| &key.certificates)
     }
+
+    /// The public key of the one of this name; `None` for a key that the ring doesn't have.
+    #[must_use]
+    pub fn certificate_key(&self, id: &KeyId) -> Option<&CertificateKey> {
+        self.key(id).map(|key| &key.certificates)
+    }
 }
 
 impl fmt::Debug for KeyRing {
