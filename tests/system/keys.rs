@@ -13,11 +13,17 @@ async fn keys(world: &World, verb: &str) -> Finished {
     run
 }
 
-/// What `keys list` says that a key does, and what needs it.
-async fn listed(world: &World, id: &str) -> String {
+/// What `keys list` says that a key does, and what needs it; and the name that its certificates know it by.
+async fn listed_with_kid(world: &World, id: &str) -> (String, String) {
     let run = keys(world, "list").await;
     let line = run.stdout.lines().find(|line| line.split_whitespace().next() == Some(id));
-    line.unwrap_or_else(|| panic!("no {id}: {run:?}")).split_whitespace().collect::<Vec<_>>().join(" ")
+    let words: Vec<_> = line.unwrap_or_else(|| panic!("no {id}: {run:?}")).split_whitespace().collect();
+    let [id, does, "kid", kid, needed @ ..] = words.as_slice() else { panic!("{words:?}") };
+    (format!("{id} {does} {}", needed.join(" ")), (*kid).to_owned())
+}
+
+async fn listed(world: &World, id: &str) -> String {
+    listed_with_kid(world, id).await.0
 }
 
 async fn execute(world: &World, statement: &str) {
@@ -114,6 +120,10 @@ on_both_databases! {
             holds(&servers).await;
         }
         assert!(listed(&world, "k2").await.starts_with("k2 signs needed by"));
+        let published = servers[last].api().get("/.well-known/tenantry-keys.json").await.expect(200).body;
+        for (place, id) in ["k2", "k1"].into_iter().enumerate() {
+            assert_eq!(published["keys"][place]["kid"], listed_with_kid(&world, id).await.1, "{id}");
+        }
         servers[last].api().verify_otp(&challenge, &old_password).await.expect(200);
 
         // What is used goes over to the key that signs, in a write that takes place anyway.

@@ -32,7 +32,7 @@ pub enum RotationError {
     Store(#[from] StoreError),
 }
 
-/// Says which keys there are, what each does, and which rows need it.
+/// Says which keys there are, what each does, by which name its certificates go, and which rows need it.
 pub async fn list(config: &Config) -> Result<(), RotationError> {
     let ring = keys::check(&config.keys_file, config.environment)?;
     let options = Options { max_connections: 1, ..Options::new(config.database.url.reveal()) };
@@ -42,7 +42,10 @@ pub async fn list(config: &Config) -> Result<(), RotationError> {
     for line in lines(&ring, &used?) {
         terminal::say(line);
     }
-    terminal::remark("Sessions and API keys aren't counted: they go over to the key that signs when they are used.");
+    terminal::remark(
+        "Sessions and API keys aren't counted: they go over to the key that signs when they are used. A kid is the key's name in certificates and \
+         in /.well-known/tenantry-keys.json.",
+    );
     Ok(())
 }
 
@@ -62,7 +65,10 @@ fn lines(ring: &KeyRing, used: &[KeyInUse]) -> Vec<String> {
     missing.dedup();
     missing.sort();
     missing.dedup();
-    let line = |id: &KeyId, does: &str| format!("{:16} {does:9} {}", id.as_str(), needed(id));
+    let line = |id: &KeyId, does: &str| {
+        let kid = ring.certificate_key(id).map_or("unknown", |key| key.key_id.as_str());
+        format!("{:16} {does:9} kid {kid:43} {}", id.as_str(), needed(id))
+    };
     ring.key_ids().map(|id| line(id, does(id))).chain(missing.into_iter().map(|id| line(id, "missing"))).collect()
 }
 
@@ -179,9 +185,12 @@ mod tests {
             |id: &str, rows_of: &str, rows| KeyInUse { key_id: KeyId::parse(id).unwrap(), rows_of: rows_of.to_owned(), rows };
         let lines = lines(&ring, &[used("k1", "codes", 3), used("k0", "codes", 1), used("k1", "answers", 2)]);
         let words: Vec<Vec<_>> = lines.iter().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(words[0][..2], ["k3", "waits"]);
-        assert_eq!(words[1][..2], ["k2", "signs"]);
-        assert_eq!(words[2], ["k1", "verifies", "needed", "by", "3", "codes,", "2", "answers"]);
-        assert_eq!(words[3], ["k0", "missing", "needed", "by", "1", "codes"]);
+        let kids = ["k3", "k2", "k1"].map(|id| &*ring.certificate_key(&KeyId::parse(id).unwrap()).unwrap().key_id);
+        assert_eq!(words[0][..4], ["k3", "waits", "kid", kids[0]]);
+        assert_eq!(words[1][..4], ["k2", "signs", "kid", kids[1]]);
+        assert_eq!(words[2], ["k1", "verifies", "kid", kids[2], "needed", "by", "3", "codes,", "2", "answers"]);
+        assert_eq!(words[3], ["k0", "missing", "kid", "unknown", "needed", "by", "1", "codes"]);
+        let signs = ring.certificate_keys().next().unwrap();
+        assert_eq!(kids[1], signs.key_id, "the first that is published is the one that signs");
     }
 }

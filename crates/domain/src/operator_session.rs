@@ -1,8 +1,8 @@
 //! Sessions of operators.
 
-use std::net::IpAddr;
+use std::{mem, net::IpAddr};
 
-use crate::{Id, OperatorId, Timestamp, TokenDigest, id::Kind};
+use crate::{Id, OperatorId, Timestamp, TokenDigest, id::Kind, ports::SessionTouch};
 
 /// An operator's session as a store keeps it: without its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,5 +40,18 @@ impl OperatorSession {
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && now < self.expires_at
+    }
+
+    /// Whether `touch` is to be written: it is live, and wasn't active since.
+    #[must_use]
+    pub fn is_due(&self, touch: &SessionTouch) -> bool {
+        self.is_live(touch.now) && self.last_activity <= touch.unless_active_since
+    }
+
+    /// Writes its activity down. The digest of its token before and after, where it is given another.
+    pub fn touch(&mut self, touch: &SessionTouch) -> Option<[TokenDigest; 2]> {
+        self.last_activity = touch.now;
+        self.expires_at = touch.expires_at;
+        touch.rekeyed.map(|digest| [mem::replace(&mut self.token_digest, digest), digest])
     }
 }

@@ -5,14 +5,14 @@ use sea_orm::{
 use tenantry_domain::{
     CodeId, Description, Page, PageRequest, Priority, Project, ProjectDetails, ProjectId, ProjectStatus, Slug, StoreError,
     TenantId, Timestamp, Transition,
-    ports::{Ownership, ProjectFilter, ProjectReads, ProjectWrites},
+    ports::{Ownership, ProjectFilter, ProjectReads, ProjectStanding, ProjectWrites},
 };
 use uuid::Uuid;
 
 use crate::{
     Handle,
     connection::{Connection, OpenTransaction},
-    entities::projects::{ActiveModel, Column, Entity, ProjectRow, READ},
+    entities::projects::{ActiveModel, Column, Entity, ProjectRow, READ, StandingRow},
     error::is_unique_violation,
     handle::returning,
     row::Row,
@@ -20,10 +20,22 @@ use crate::{
     timestamp::DbTime,
 };
 
+/// One statement, and so one moment.
+const STANDING: &str = "
+    SELECT p.id, p.project_id, p.tenant_id, p.activation_code_id, p.client_name, p.description, p.objectives, p.priority,
+        p.project_status, p.started_at, p.completed_at, p.created_by, p.created_at, p.updated_at,
+        t.slug AS tenant_slug, t.suspended_at, s.state
+    FROM llm_project_config p JOIN tenants t ON t.id = p.tenant_id JOIN subscriptions s ON s.tenant_id = t.id
+    WHERE p.id = $1 AND p.tenant_id = $2";
+
 impl<C: Connection> ProjectReads for Handle<C> {
     async fn project(&mut self, tenant: TenantId, id: ProjectId) -> Result<Option<Project>, StoreError> {
         let query = read().filter(Column::Id.eq(id.uuid())).filter(Column::TenantId.eq(tenant.uuid()));
         self.find::<ProjectRow>(query.build(self.backend())).await
+    }
+
+    async fn project_standing(&mut self, tenant: TenantId, id: ProjectId) -> Result<Option<ProjectStanding>, StoreError> {
+        self.find::<StandingRow>(self.sql(STANDING, [id.uuid().into(), tenant.uuid().into()])).await
     }
 
     async fn projects_page(

@@ -1,14 +1,14 @@
 use tenantry_domain::{
     CodeId, Page, PageRequest, Project, ProjectDetails, ProjectId, ProjectStatus, Slug, StoreError, TenantId, Timestamp,
     Transition,
-    ports::{Ownership, ProjectFilter, ProjectReads, ProjectWrites},
+    ports::{Ownership, ProjectFilter, ProjectReads, ProjectStanding, ProjectWrites},
 };
 
 use crate::{
     error::demand,
     rows::Rows,
     store::{Mode, RedbTransaction, View},
-    tables::{CODES, PROJECTS, REDEMPTIONS},
+    tables::{CODES, PROJECTS, REDEMPTIONS, SUBSCRIPTIONS, TENANTS},
 };
 
 impl Rows {
@@ -20,6 +20,17 @@ impl Rows {
 impl<M: Mode> ProjectReads for View<M> {
     async fn project(&mut self, tenant: TenantId, id: ProjectId) -> Result<Option<Project>, StoreError> {
         Ok(self.rows()?.get(PROJECTS, &id)?.filter(|project| project.tenant_id == Some(tenant)))
+    }
+
+    async fn project_standing(&mut self, tenant: TenantId, id: ProjectId) -> Result<Option<ProjectStanding>, StoreError> {
+        // One snapshot for all of it.
+        let rows = self.rows()?;
+        let Some(project) = rows.get(PROJECTS, &id)?.filter(|project| project.tenant_id == Some(tenant)) else { return Ok(None) };
+        let (Some(owner), Some(subscription)) = (rows.get(TENANTS, &tenant)?, rows.get(SUBSCRIPTIONS, &tenant)?) else {
+            return Ok(None);
+        };
+        let (tenant_slug, suspended_at, subscription) = (owner.slug, owner.suspended_at, subscription.state);
+        Ok(Some(ProjectStanding { project, tenant_slug, suspended_at, subscription }))
     }
 
     async fn projects_page(

@@ -8,7 +8,7 @@ use std::{
 
 use redb::{ReadTransaction, TableDefinition, WriteTransaction};
 use serde::{Serialize, de::DeserializeOwned};
-use tenantry_domain::{Id, Page, PageRequest, StoreError, TenantId};
+use tenantry_domain::{Id, Page, PageRequest, StoreError, TenantId, TokenDigest};
 
 use crate::{
     error::{corrupt, demand, failed},
@@ -174,6 +174,21 @@ impl Rows {
         let row = serde_json::to_vec(row).map_err(|error| corrupt(table.name, error))?;
         self.write(table.name, key, Some(row));
         Ok(())
+    }
+
+    /// Lets another digest lead to a row, where there is another.
+    pub fn rekey<I>(
+        &mut self,
+        index: Table<[u8; 32], Id<I>>,
+        digests: Option<[TokenDigest; 2]>,
+        id: &Id<I>,
+    ) -> Result<(), StoreError>
+    where
+        Id<I>: Serialize,
+    {
+        let Some([former, digest]) = digests else { return Ok(()) };
+        self.delete(index, former.as_bytes());
+        self.put(index, digest.as_bytes(), id)
     }
 
     /// Deletes the row with this key.

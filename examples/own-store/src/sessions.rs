@@ -38,22 +38,12 @@ impl SessionWrites for RedbTransaction {
     }
 
     async fn touch_session(&mut self, id: SessionId, touch: SessionTouch) -> Result<bool, StoreError> {
-        let due = |session: &Session| session.is_live(touch.now) && session.last_activity <= touch.unless_active_since;
         let rows = self.rows_mut();
-        let mut former = None;
-        let touched = rows.change_if(SESSIONS, &id, due, |session| {
-            session.last_activity = touch.now;
-            session.expires_at = touch.expires_at;
-            if let Some(digest) = touch.rekeyed {
-                former = Some(std::mem::replace(&mut session.token_digest, digest));
-            }
-        })?;
-        let touched = touched.is_some();
-        if let (Some(former), Some(digest)) = (former, touch.rekeyed) {
-            rows.delete(SESSIONS_BY_DIGEST, former.as_bytes());
-            rows.put(SESSIONS_BY_DIGEST, digest.as_bytes(), &id)?;
-        }
-        Ok(touched)
+        let mut rekeyed = None;
+        let due = |session: &Session| session.is_due(&touch);
+        let touched = rows.change_if(SESSIONS, &id, due, |session| rekeyed = session.touch(&touch))?;
+        rows.rekey(SESSIONS_BY_DIGEST, rekeyed, &id)?;
+        Ok(touched.is_some())
     }
 
     async fn revoke_session(&mut self, tenant: TenantId, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {

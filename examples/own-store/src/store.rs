@@ -1,6 +1,6 @@
 //! The store: readers, transactions that take turns, the commit, and parking.
 
-use std::{fmt, future::poll_fn, path::Path, sync::Arc, task::Poll};
+use std::{fmt, path::Path, sync::Arc};
 
 use futures_util::lock::{Mutex, OwnedMutexGuard};
 use redb::{Database, ReadableDatabase as _};
@@ -148,7 +148,6 @@ impl Transaction for RedbTransaction {
     async fn commit(mut self) -> Result<(), StoreError> {
         let Some(parking) = self.0.parking.take() else {
             let Turn { rows, shared, guard, .. } = self.0;
-            let_others_go_on().await;
             let write = shared.file.begin_write().map_err(failed)?;
             rows.apply(&write)?;
             write.commit().map_err(failed)?;
@@ -162,18 +161,4 @@ impl Transaction for RedbTransaction {
         parking.park(outermost);
         Ok(())
     }
-}
-
-/// Waits once, for nothing. No other step of a transaction waits, so on one thread none would ever be met in the middle of another, and races
-/// that several threads have would not be seen by the suite.
-async fn let_others_go_on() {
-    let mut waited = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut waited, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

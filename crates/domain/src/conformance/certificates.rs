@@ -1,8 +1,11 @@
 //! Certificates: of an activation that stands, to whom it belongs, saying what the store has.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::future::join;
 use time::Duration;
 
-use super::world::{World, later, noon};
+use super::world::{RACERS, World, later, noon, race};
 use crate::{
     ActivationStatement, CertificateSigner, CertificateTerms, CertifyError, IssuedCertificate, Project, ProjectId, ProjectStatus,
     SignedStatement, SubscriptionState, TenantId, Timestamp, Transition, assign_project, certify_activation, ports::*,
@@ -106,6 +109,62 @@ pub async fn a_certificate_is_given_while_the_activation_stands_and_no_longer<S:
     let completed = world.active_project(tenant, later(10)).await;
     transition_project(&world.store, &world.cx(later(11)), tenant, completed, Transition::Complete).await.unwrap();
     assert_eq!(world.uncertified(tenant, completed, later(11)).await, ProjectStatus::Completed);
+}
+
+/// Of suspension, subscription and pause one stands against a certificate at each moment, by turns: none is given, however what is read of
+/// them falls between the turns.
+pub async fn a_certificate_is_of_one_moment<S: Store>(store: S) {
+    const TURNS: usize = 24;
+    let world = World::new(store);
+    let tenant = world.tenant().await;
+    let id = world.active_project(tenant, noon()).await;
+    let terms = world.read().subscription(tenant).await.unwrap().unwrap().terms();
+    let state = async |tx: &mut S::Transaction, state| {
+        let terms = crate::SubscriptionTerms { state, ..terms };
+        assert!(tx.change_subscription(tenant, &terms, later(1)).await.unwrap().is_some());
+    };
+    let project = async |tx: &mut S::Transaction, transition| {
+        assert!(tx.transition_project(tenant, id, transition, later(1)).await.unwrap().is_some());
+    };
+    let suspended = async |tx: &mut S::Transaction, since| {
+        assert!(tx.set_tenant_suspended(tenant, since, later(1)).await.unwrap());
+    };
+    let stop = async |tx: &mut S::Transaction, what| match what % 3 {
+        0 => suspended(tx, Some(later(1))).await,
+        1 => state(tx, SubscriptionState::Unpaid).await,
+        _ => project(tx, Transition::Pause).await,
+    };
+    let free = async |tx: &mut S::Transaction, what| match what % 3 {
+        0 => suspended(tx, None).await,
+        1 => state(tx, SubscriptionState::Active).await,
+        _ => project(tx, Transition::Resume).await,
+    };
+    let mut tx = world.begin().await;
+    stop(&mut tx, 0).await;
+    tx.commit().await.unwrap();
+    let over = AtomicBool::new(false);
+    let turns = async {
+        for turn in 0..TURNS {
+            let mut tx = world.begin().await;
+            // In the order of all locks: the tenant before its project.
+            tx.lock_tenant(tenant).await.unwrap();
+            free(&mut tx, turn).await;
+            stop(&mut tx, turn + 1).await;
+            tx.commit().await.unwrap();
+        }
+        over.store(true, Ordering::Relaxed);
+    };
+    let ask = async |_| {
+        while !over.load(Ordering::Relaxed) {
+            let refused = world.certify(tenant, id, later(1)).await;
+            let told = matches!(
+                refused,
+                Err(CertifyError::TenantSuspended | CertifyError::SubscriptionInactive { .. } | CertifyError::NotActive { .. })
+            );
+            assert!(told, "{refused:?}");
+        }
+    };
+    join(turns, race(RACERS, ask)).await;
 }
 
 /// Another tenant's project is as good as missing. A legacy project, which no code activated, has none although it is active.

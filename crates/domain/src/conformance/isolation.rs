@@ -44,6 +44,7 @@ pub async fn a_stranger_reads_nothing<S: Store>(store: S) {
     assert!(reader.codes_page(stranger, &every_code, noon(), first_page::<Code>()).await.unwrap().items.is_empty());
     assert_eq!(reader.count_codes(stranger, noon()).await.unwrap(), [0; 4]);
     assert_eq!(reader.project(stranger, pending.id).await.unwrap(), None);
+    assert_eq!(reader.project_standing(stranger, active.id).await.unwrap(), None);
     assert!(reader.projects_page(stranger, &every, first_page()).await.unwrap().items.is_empty());
     assert_eq!(reader.count_projects(stranger).await.unwrap(), 0);
     assert!(!reader.project_slug_taken(stranger, &pending.slug).await.unwrap());

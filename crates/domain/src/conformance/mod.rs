@@ -55,12 +55,14 @@
 //!
 //! `examples/own-store` in the repository is one from the ground up, on a key-value file.
 //!
-//! # How the rules work
-//! Rules race 32 callers on one task, so that every `await` of a store is a place where others may overtake it; none needs a
-//! runtime. None holds a transaction while it begins another: a store with one writer is as good as any.
+//! # Races
 //!
-//! A store that never waits is never overtaken, and its races show nothing: let a transaction wait once, as `examples/own-store`
-//! does before its commit, take the guard out, and see the rules fail.
+//! Rules race 32 callers on one task; none needs a runtime. None holds a transaction while it begins another: a store with one writer is as
+//! good as any.
+//!
+//! On one task, only an `await` that waits lets others overtake. So the macro sees to it that every step of the store waits once before it is
+//! taken: all reads and writes, `begin` and `commit`, and what is done in one step. A store that decides everything in memory is raced
+//! like one that is asked over a wire. It is worth seeing: take your store's guard out, and rules fail.
 //!
 //! A new version may bring new rules, as the ports may bring new methods; the changelog says so.
 
@@ -75,6 +77,11 @@ mod fixtures;
 mod operator_fixtures;
 mod suite;
 mod world;
+mod yielding;
+
+// For the macro, which is expanded elsewhere.
+#[doc(hidden)]
+pub use yielding::YieldingStore;
 
 pub mod activation;
 pub mod adoption;

@@ -37,7 +37,8 @@
 ///   conformance_suite! { run = on_a_fresh_database }
 ///   ```
 ///
-/// The last two take further attributes for each test. Expressions are evaluated once a test.
+/// The last two take further attributes for each test. Expressions are evaluated once a test. Each step of the store waits once before it is
+/// taken, see [`conformance`](crate::conformance#races).
 #[macro_export]
 macro_rules! conformance_suite {
     ($(#[$attribute:meta])* run = $run:expr $(,)?) => {
@@ -58,20 +59,24 @@ macro_rules! conformance_test {
         #[test]
         $(#[$attribute])*
         fn $rule() {
-            $run($crate::conformance::$theme::$rule);
+            $run(async |store| {
+                $crate::conformance::$theme::$rule($crate::conformance::YieldingStore::new(store)).await
+            });
         }
     };
     ([$(#[$attribute:meta])* block_on = $block_on:expr, store = $store:expr] $theme:ident $rule:ident) => {
         #[test]
         $(#[$attribute])*
         fn $rule() {
-            $block_on(async { $crate::conformance::$theme::$rule($store).await });
+            $block_on(async {
+                $crate::conformance::$theme::$rule($crate::conformance::YieldingStore::new($store)).await;
+            });
         }
     };
     ([$(#[$attribute:meta])+ store = $store:expr] $theme:ident $rule:ident) => {
         $(#[$attribute])+
         async fn $rule() {
-            $crate::conformance::$theme::$rule($store).await;
+            $crate::conformance::$theme::$rule($crate::conformance::YieldingStore::new($store)).await;
         }
     };
 }
@@ -157,6 +162,7 @@ macro_rules! conformance_rules {
             certificates {
                 a_certificate_says_what_the_store_has,
                 a_certificate_is_given_while_the_activation_stands_and_no_longer,
+                a_certificate_is_of_one_moment,
                 a_certificate_is_given_to_whom_the_project_belongs,
             }
             code_care {

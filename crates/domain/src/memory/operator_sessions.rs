@@ -40,18 +40,11 @@ impl OperatorSessionWrites for MemoryTransaction {
     }
 
     async fn touch_operator_session(&mut self, id: OperatorSessionId, touch: SessionTouch) -> Result<bool, StoreError> {
-        let due = |session: &OperatorSession| session.is_live(touch.now) && session.last_activity <= touch.unless_active_since;
         let tables = self.tables_mut();
-        let mut former = None;
-        let touched = tables.operator_sessions.change_if(&id, due, |session| {
-            session.last_activity = touch.now;
-            session.expires_at = touch.expires_at;
-            if let Some(digest) = touch.rekeyed {
-                former = Some(std::mem::replace(&mut session.token_digest, digest));
-            }
-        });
-        let touched = touched.is_some();
-        if let (Some(former), Some(digest)) = (former, touch.rekeyed) {
+        let mut rekeyed = None;
+        let due = |session: &OperatorSession| session.is_due(&touch);
+        let touched = tables.operator_sessions.change_if(&id, due, |session| rekeyed = session.touch(&touch)).is_some();
+        if let Some([former, digest]) = rekeyed {
             tables.operator_sessions_by_digest.delete_if(former.as_bytes(), |_| true);
             tables.operator_sessions_by_digest.put(*digest.as_bytes(), id);
         }

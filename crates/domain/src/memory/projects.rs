@@ -5,7 +5,7 @@ use super::{
 use crate::{
     CodeId, Page, PageRequest, Project, ProjectDetails, ProjectId, ProjectStatus, Slug, StoreError, TenantId, Timestamp,
     Transition,
-    ports::{Ownership, ProjectFilter, ProjectReads, ProjectWrites},
+    ports::{Ownership, ProjectFilter, ProjectReads, ProjectStanding, ProjectWrites},
 };
 
 impl Tables {
@@ -17,6 +17,17 @@ impl Tables {
 impl<M: Mode> ProjectReads for View<M> {
     async fn project(&mut self, tenant: TenantId, id: ProjectId) -> Result<Option<Project>, StoreError> {
         Ok(self.tables().projects.get(&id).filter(|project| project.tenant_id == Some(tenant)).cloned())
+    }
+
+    async fn project_standing(&mut self, tenant: TenantId, id: ProjectId) -> Result<Option<ProjectStanding>, StoreError> {
+        let tables = self.tables();
+        let standing = || {
+            let project = tables.projects.get(&id).filter(|project| project.tenant_id == Some(tenant))?.clone();
+            let (owner, subscription) = (tables.tenants.get(&tenant)?, tables.subscriptions.get(&tenant)?.state);
+            let (tenant_slug, suspended_at) = (owner.slug.clone(), owner.suspended_at);
+            Some(ProjectStanding { project, tenant_slug, suspended_at, subscription })
+        };
+        Ok(standing())
     }
 
     async fn projects_page(

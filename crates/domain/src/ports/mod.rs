@@ -129,7 +129,7 @@ pub use otps::{OtpReads, OtpWrites};
 pub use outbox::{MessageFilter, OutboxReads, OutboxWrites};
 pub use parking::Parking;
 pub use plans::{PlanFilter, PlanReads, PlanWrites};
-pub use projects::{Ownership, ProjectFilter, ProjectReads, ProjectWrites};
+pub use projects::{Ownership, ProjectFilter, ProjectReads, ProjectStanding, ProjectWrites};
 pub use sessions::{SessionReads, SessionTouch, SessionWrites};
 pub use stats::StatsReads;
 pub use tenants::{TenantFilter, TenantReads, TenantWrites};

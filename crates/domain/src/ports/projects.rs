@@ -2,7 +2,8 @@ use std::future::Future;
 
 use super::StoreError;
 use crate::{
-    CodeId, Page, PageRequest, Project, ProjectDetails, ProjectId, ProjectStatus, Slug, TenantId, Timestamp, Transition,
+    CodeId, Page, PageRequest, Project, ProjectDetails, ProjectId, ProjectStatus, Slug, SubscriptionState, TenantId, Timestamp,
+    Transition,
 };
 
 /// Which projects a list has.
@@ -46,10 +47,30 @@ impl Ownership {
     }
 }
 
+/// A project, and all that it hangs on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectStanding {
+    /// The project.
+    pub project: Project,
+    /// The short name of its tenant.
+    pub tenant_slug: Slug,
+    /// Since when its tenant is suspended.
+    pub suspended_at: Option<Timestamp>,
+    /// How its tenant's subscription stands.
+    pub subscription: SubscriptionState,
+}
+
 /// Reads of projects.
 pub trait ProjectReads {
     /// One of a tenant's projects.
     fn project(&mut self, tenant: TenantId, id: ProjectId) -> impl Future<Output = Result<Option<Project>, StoreError>> + Send;
+
+    /// One of a tenant's projects and how its tenant stands, all of it as it was at one moment: one round trip.
+    fn project_standing(
+        &mut self,
+        tenant: TenantId,
+        id: ProjectId,
+    ) -> impl Future<Output = Result<Option<ProjectStanding>, StoreError>> + Send;
 
     /// A tenant's projects, newest first.
     fn projects_page(

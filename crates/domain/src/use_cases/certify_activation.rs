@@ -53,7 +53,7 @@ pub enum CertifyError {
 /// [change its projects](TenantAction::ChangeProject). A code that was revoked, or expired, after it activated the project changes nothing:
 /// that ends its uses to come, not those that were.
 ///
-/// Reads alone, and is not audited: it tells a tenant, signed, what the tenant can read anyway.
+/// Project, tenant and subscription are read as they are at one moment, so that what is certified was so. Reads alone, and is not audited: it tells a tenant, signed, what the tenant can read anyway.
 ///
 /// # Errors
 /// See [`CertifyError`].
@@ -65,16 +65,13 @@ pub async fn certify_activation<S: Store>(
     tenant: TenantId,
     id: ProjectId,
 ) -> Result<IssuedCertificate, CertifyError> {
-    let mut reader = store.reader();
-    let owner = reader.tenant(tenant).await?.ok_or(CertifyError::UnknownProject)?;
-    let state = reader.subscription(tenant).await?.ok_or(CertifyError::UnknownProject)?.state;
-    // Last, and at once: of the project one moment is certified.
-    let project = reader.project(tenant, id).await?.ok_or(CertifyError::UnknownProject)?;
-    if owner.suspended_at.is_some() {
+    let standing = store.reader().project_standing(tenant, id).await?.ok_or(CertifyError::UnknownProject)?;
+    let ProjectStanding { project, tenant_slug, suspended_at, subscription } = standing;
+    if suspended_at.is_some() {
         return Err(CertifyError::TenantSuspended);
     }
-    if !state.allows(TenantAction::ChangeProject) {
-        return Err(CertifyError::SubscriptionInactive { state });
+    if !subscription.allows(TenantAction::ChangeProject) {
+        return Err(CertifyError::SubscriptionInactive { state: subscription });
     }
     if project.status != ProjectStatus::Active {
         return Err(CertifyError::NotActive { status: project.status });
@@ -88,7 +85,7 @@ pub async fn certify_activation<S: Store>(
         issuer: terms.issuer.to_owned(),
         project_id: id,
         tenant_id: tenant,
-        tenant_slug: owner.slug,
+        tenant_slug,
         activation_code_id,
         activated_at,
         issued_at,

@@ -5,7 +5,10 @@ use sea_orm::{
     ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
     PrimaryKeyTrait,
 };
-use tenantry_domain::{ClientName, Description, Id, Priority, Project, ProjectDetails, ProjectStatus, Slug};
+use tenantry_domain::{
+    ClientName, Description, Id, Priority, Project, ProjectDetails, ProjectStatus, Slug, SubscriptionState,
+    ports::ProjectStanding,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -83,6 +86,16 @@ in_order!(ProjectRow:
     created_by, created_at, updated_at
 );
 
+/// A project, its tenant and its tenant's subscription.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct StandingRow {
+    #[sea_orm(nested)]
+    project: ProjectRow,
+    tenant_slug: String,
+    suspended_at: Option<DbTime>,
+    state: String,
+}
+
 impl From<&Project> for ActiveModel {
     fn from(project: &Project) -> Self {
         let details = &project.details;
@@ -128,6 +141,20 @@ impl Row for ProjectRow {
             created_by: self.created_by,
             created_at: self.created_at.into(),
             updated_at: self.updated_at.into(),
+        })
+    }
+}
+
+impl Row for StandingRow {
+    type Value = ProjectStanding;
+    const WHAT: &'static str = ProjectRow::WHAT;
+
+    fn into_value(self) -> Result<ProjectStanding, Corruption> {
+        Ok(ProjectStanding {
+            project: self.project.into_value()?,
+            tenant_slug: Slug::from_stored(self.tenant_slug),
+            suspended_at: moment(self.suspended_at),
+            subscription: SubscriptionState::parse(&self.state)?,
         })
     }
 }
