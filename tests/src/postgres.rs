@@ -222,9 +222,14 @@ impl PostgresCluster {
         self.process.lock().await.logs()
     }
 
+    /// The folder of the installed programs, as all clusters use them.
+    pub fn programs() -> PathBuf {
+        Programs::find().0
+    }
+
     /// Everything that a database of any cluster holds, as the text of `pg_dump`.
     pub fn dump(url: &DatabaseUrl) -> String {
-        let output = Command::new(Programs::find().0.join("pg_dump")).arg(url.as_str()).output().expect("pg_dump runs");
+        let output = Command::new(Self::programs().join("pg_dump")).arg(url.as_str()).output().expect("pg_dump runs");
         assert!(output.status.success(), "pg_dump: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }

@@ -1,4 +1,4 @@
-//! What operators install: the image, the compose file, the unit, the chart, alerts, the dashboard and a release's archive.
+//! What operators install: the image, the compose file, the unit, the chart, the machines of the database, alerts and the dashboard.
 //!
 //! No image is built and no cluster is started here: linters and schemas that others wrote judge the files, and the server its settings.
 
@@ -6,14 +6,13 @@ use std::{
     collections::BTreeMap,
     fs,
     os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
-    path::Path,
     process::Command,
     time::Duration,
 };
 
 use serde_json::json;
 use tenantry_tests::{
-    Api, Finished, Server, binaries, on_both_databases,
+    Api, Finished, PostgresCluster, Server, binaries, on_both_databases,
     shipping_tools::{judged, root, said, tool},
 };
 
@@ -75,6 +74,41 @@ fn secrets_of_the_compose_file_are_made_once_and_hidden() {
 #[test]
 fn the_dockerfile_has_nothing_to_complain_of() {
     said(Command::new(tool("hadolint").expect("hadolint comes from PyPI")).arg("deploy/docker/Dockerfile"));
+}
+
+#[test]
+fn the_image_has_all_that_its_programs_need() {
+    let may = Command::new("unshare").args(["--mount", "--pid", "--net", "--fork", "true"]).output();
+    if !may.is_ok_and(|tried| tried.status.success()) {
+        eprintln!("namespaces can't be made here: the programs were NOT run in what the image is");
+        return;
+    }
+    let ran = said(Command::new("scripts/drill-image").arg(binaries::server().parent().unwrap()));
+    assert!(ran.ends_with("all is as it should be\n"), "{ran}");
+}
+
+#[test]
+fn what_keeps_two_machines_databases_is_configured_as_its_programs_take_it() {
+    judged(&["ha"]);
+    let folder = tempfile::tempdir().unwrap();
+    let read = |name: &str| fs::read_to_string(root().join("deploy/ha").join(name)).unwrap();
+    let write = |name: &str, text: String| {
+        fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name)
+    };
+    let programs = PostgresCluster::programs();
+    let patroni = read("patroni.yml").replace("/usr/lib/postgresql/15/bin", programs.to_str().unwrap());
+    let patroni = write("patroni.yml", patroni);
+    let program = tool("patroni").expect("Patroni comes from PyPI");
+    // What is listened at isn't this machine's.
+    said(Command::new(program).args(["--validate-config", "--ignore-listen-port"]).arg(patroni));
+    let Some(haproxy) = tool("haproxy") else {
+        eprintln!("haproxy isn't here: its configuration was NOT checked");
+        return;
+    };
+    // Debian's package makes its user; there is none here.
+    let own = read("haproxy.cfg").replace("user haproxy", "user nobody").replace("group haproxy", "group nogroup");
+    said(Command::new(haproxy).args(["-c", "-f"]).arg(write("haproxy.cfg", own)));
 }
 
 #[tokio::test]
@@ -167,46 +201,6 @@ fn each_alert_comes_when_it_should() {
         assert!(tests.contains(&format!("alertname=\"{name}\"")), "{name} isn't tested");
         assert!(book.contains(&format!("`{name}`")), "the operator's book doesn't say what to do about {name}");
     }
-}
-
-/// The programs stand in for those of a release: small scripts that call them, so that little is packed.
-#[test]
-fn a_release_holds_all_that_is_installed() {
-    let folder = tempfile::tempdir().unwrap();
-    let (programs, made) = (folder.path().join("programs"), folder.path().join("release"));
-    fs::create_dir(&programs).unwrap();
-    for program in [binaries::server(), binaries::migrator()] {
-        let script = programs.join(program.file_name().unwrap());
-        fs::write(&script, format!("#!/bin/sh\nexec {} \"$@\"\n", program.display())).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    said(Command::new("scripts/release").arg("--programs").arg(&programs).arg(&made));
-    let names: Vec<_> = fs::read_dir(&made).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    let named = |start: &str, end: &str| names.iter().find(|name| name.starts_with(start) && name.ends_with(end)).unwrap();
-    let archive = made.join(named("tenantry-0", ".tar.gz"));
-    let listed = said(Command::new("tar").arg("tf").arg(&archive));
-    for file in [
-        "bin/tenantry-server",
-        "bin/tenantry-migrator",
-        "share/man/man1/tenantry-server.1",
-        "share/man/man1/tenantry-migrator-up.1",
-        "share/bash-completion/completions/tenantry-migrator",
-        "systemd/tenantry.service",
-        "LICENSE-MIT",
-        "THIRD-PARTY-LICENSES.txt",
-    ] {
-        assert!(listed.lines().any(|line| line.ends_with(&format!("/{file}"))), "{file} isn't in {listed}");
-    }
-    judged(&["sbom", made.join(named("tenantry-0", ".cdx.json")).to_str().unwrap()]);
-    let sums = fs::read_to_string(made.join("SHA256SUMS")).unwrap();
-    assert_eq!(sums.lines().count(), names.len() - 1, "all but itself: {sums}");
-    let check = |folder: &Path| {
-        Command::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(folder).status().unwrap()
-    };
-    assert!(check(&made).success());
-    fs::write(&archive, "something else").unwrap();
-    assert!(!check(&made).success());
-    assert!(fs::read_to_string(made.join("NOTES.md")).unwrap().starts_with("### "));
 }
 
 #[test]

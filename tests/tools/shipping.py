@@ -12,7 +12,11 @@ DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 CHART = str(DEPLOY / "helm/tenantry")
 KUBERNETES = ["1.27", "1.32", "1.37"]
 
-LEAST = {"publicUrl": "https://portal.example.com", "mail": {"from": "Portal <portal@example.com>"}}
+LEAST = {
+    "image": {"repository": "registry.example/tenantry"},
+    "publicUrl": "https://portal.example.com",
+    "mail": {"from": "Portal <portal@example.com>"},
+}
 EVERYTHING = LEAST | {
     "replicaCount": 3,
     "publicUrl": "https://portal.example.com:8443",
@@ -21,7 +25,7 @@ EVERYTHING = LEAST | {
     "image": {"repository": "registry.example/tenantry", "digest": "sha256:" + "0" * 64},
     "imagePullSecrets": [{"name": "registry"}],
     "ingress": {"enabled": True, "className": "nginx", "tlsSecret": "portal", "annotations": {"a": "b"}},
-    "metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
+    "metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}, "rules": {"enabled": True, "labels": {"release": "prometheus"}}},
     "networkPolicy": {"enabled": True, "metricsFrom": [{"podSelector": {}}]},
     "nodeSelector": {"disk": "ssd"},
     "tolerations": [{"operator": "Exists"}],
@@ -33,6 +37,7 @@ EVERYTHING = LEAST | {
 }
 REFUSED = [
     {},
+    LEAST | {"image": {"repository": ""}},
     LEAST | {"publicUrl": "https://portal.example.com/path"},
     LEAST | {"replicaCount": 0},
     LEAST | {"replicas": 2},
@@ -58,9 +63,11 @@ def chart():
                 if manifest is None:
                     continue
                 seen.add(manifest["kind"])
-                # Nobody's schemas for the Prometheus operator's kind are here.
-                for version in KUBERNETES if manifest["kind"] != "ServiceMonitor" else []:
-                    kubernetes_validate.validate(manifest, version, strict=True)
+                if manifest["apiVersion"].startswith("monitoring.coreos.com/"):
+                    of_the_operator(manifest)
+                else:
+                    for version in KUBERNETES:
+                        kubernetes_validate.validate(manifest, version, strict=True)
                 pod = manifest.get("spec", {}).get("template", {}).get("spec")
                 if pod:
                     hardened(pod)
@@ -74,8 +81,17 @@ def chart():
             except Exception:
                 continue
             raise AssertionError(f"the schema takes {values}")
-    expected = {"Deployment", "Ingress", "Job", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceMonitor"}
+    expected = {"Deployment", "Ingress", "Job", "NetworkPolicy", "PodDisruptionBudget", "PrometheusRule", "Service", "ServiceMonitor"}
     assert seen == expected, seen ^ expected
+
+
+def of_the_operator(manifest):
+    """Reads what the Prometheus operator is told into its own types: what they don't know would be lost on the way."""
+    from cloudcoil.models.prometheus_operator import v1
+
+    read = getattr(v1, manifest["kind"]).model_validate(manifest)
+    known = read.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    assert known == manifest, {"sent": manifest, "known": known}
 
 
 def hardened(pod):
@@ -117,6 +133,27 @@ def compose():
     made = set(re.findall(r"^keep (\S+)", (DEPLOY / "compose/setup").read_text(), re.M))
     assert made == set(tree["secrets"]), made ^ set(tree["secrets"])
     print(json.dumps(services["server-1"]["environment"]))
+
+
+def ha():
+    """Holds the files of the machines together: who is asked for the primary, and where, is who answers."""
+    patroni, etcd = (yaml.safe_load((DEPLOY / "ha" / name).read_text()) for name in ("patroni.yml", "etcd.yml"))
+    haproxy = (DEPLOY / "ha/haproxy.cfg").read_text()
+    name, address, port = patroni["name"], *patroni["postgresql"]["connect_address"].split(":")
+    servers = re.findall(r"^ *server (\w+) ([\d.]+):(\d+) check port (\d+)$", haproxy, re.M)
+    assert (name, address, port, patroni["restapi"]["connect_address"].split(":")[1]) in servers, servers
+    assert len(servers) == 2 and servers[0][2:] == servers[1][2:], servers
+    members = dict(member.split("=") for member in etcd["initial-cluster"].split(","))
+    assert members[etcd["name"]] == etcd["initial-advertise-peer-urls"] == etcd["listen-peer-urls"], etcd
+    hosts = {re.sub(r"http://(.*):2380", r"\1:2379", url) for url in members.values()}
+    assert hosts == set(patroni["etcd3"]["hosts"]) and len(hosts) == 3, hosts
+    # Patroni's own rule: while the lock lives, its holder can try twice to keep it.
+    dcs = patroni["bootstrap"]["dcs"]
+    assert dcs["loop_wait"] + 2 * dcs["retry_timeout"] <= dcs["ttl"], dcs
+    assert dcs["synchronous_mode"] is True and etcd["enable-grpc-gateway"] is True
+    # Nobody comes in by a password from the network but by these three, each to its own.
+    let_in = {tuple(line.split()[:3]) for line in patroni["postgresql"]["pg_hba"] if not line.startswith("local")}
+    assert let_in == {("host", "replication", "replicator"), ("host", "postgres", "rewinder"), ("host", "tenantry", "tenantry")}, let_in
 
 
 # What Prometheus adds.
@@ -187,8 +224,9 @@ def sbom(file):
     components = {component["bom-ref"] for component in bill["components"]}
     for entry in bill["dependencies"]:
         assert {entry["ref"], *entry["dependsOn"]} <= components | {bill["metadata"]["component"]["bom-ref"]}, entry
+    assert bill["metadata"]["timestamp"] > "2026" and "sqlite" in {component["name"] for component in bill["components"]}
     print(f"{len(components)} components")
 
 
 if __name__ == "__main__":
-    {"chart": chart, "compose": compose, "metrics": metrics, "sbom": sbom}[sys.argv[1]](*sys.argv[2:])
+    {"chart": chart, "compose": compose, "ha": ha, "metrics": metrics, "sbom": sbom}[sys.argv[1]](*sys.argv[2:])

@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::CommandFactory as _;
+use clap_complete::Shell;
 
 use crate::{Arguments, Command};
 
@@ -18,6 +19,11 @@ pub fn written(command: &Command) -> Option<io::Result<()>> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "tenantry-migrator", &mut script);
+            if *shell == Shell::Bash {
+                // clap_complete 4.6 takes the hyphen of a program's name for a subcommand in half of its script (clap's issue 6421).
+                script =
+                    String::from_utf8_lossy(&script).replace("tenantry__subcmd__migrator", "tenantry__migrator").into_bytes();
+            }
             Some(io::stdout().write_all(&script))
         }
         Command::Up | Command::Down { .. } | Command::Status | Command::Fresh | Command::Adopt(_) | Command::Copy(_) => None,

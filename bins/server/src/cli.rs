@@ -143,6 +143,10 @@ impl Cli {
 pub fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "tenantry-server", &mut script);
+    if shell == Shell::Bash {
+        // clap_complete 4.6 takes the hyphen of a program's name for a subcommand in half of its script (clap's issue 6421).
+        script = String::from_utf8_lossy(&script).replace("tenantry__subcmd__server", "tenantry__server").into_bytes();
+    }
     script
 }
 
