@@ -62,6 +62,7 @@ mod outage;
 mod plans;
 mod profile;
 mod readme;
+mod retries;
 mod returns;
 mod roles;
 mod round_trips;
