@@ -67,6 +67,7 @@ mod returns;
 mod roles;
 mod round_trips;
 mod secrets;
+mod security_page;
 mod sessions;
 mod sharding;
 mod shipping;
