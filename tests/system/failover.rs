@@ -10,7 +10,9 @@ use std::{
 };
 
 use serde_json::json;
-use tenantry_tests::{Api, PostgresCluster, Server, Wire, World, database, effort};
+use tenantry_domain::StoreError;
+use tenantry_persistence::{DatabaseStore, Options};
+use tenantry_tests::{Api, DatabaseUrl, PostgresCluster, Server, Wire, World, database, effort};
 use tokio::task::JoinSet;
 
 const CODES: usize = 30;
@@ -42,6 +44,7 @@ async fn fail_over(unnoticed: Duration) {
         projects.push(acme.api.create_project(&format!("Client {number}")).await["id"].as_str().unwrap().to_owned());
     }
     let standby = primary.synchronous_standby().await;
+    is_of_no_use(&standby.same_database(world.database_url())).await;
 
     let race = Arc::new(Race::default());
     let mut racers = JoinSet::new();
@@ -73,6 +76,14 @@ async fn fail_over(unnoticed: Duration) {
     let now = standby.same_database(world.database_url());
     verify(&now, &race.acknowledged()).await;
     still_works(&servers, &acme.api, &projects).await;
+}
+
+/// A standby answers, but perhaps of yesterday: nobody asks it.
+async fn is_of_no_use(standby: &DatabaseUrl) {
+    assert_eq!(database::rows(standby, "SELECT 1 AS one").await.len(), 1);
+    let store = DatabaseStore::connect(&Options::new(standby.as_str())).await.unwrap();
+    let refused = store.ping().await;
+    assert!(matches!(refused, Err(StoreError::Interrupted(_))), "{refused:?}");
 }
 
 /// What racing clients were told.
@@ -133,7 +144,7 @@ impl Race {
     }
 }
 
-async fn verify(now: &tenantry_tests::DatabaseUrl, acknowledged: &BTreeMap<String, String>) {
+async fn verify(now: &DatabaseUrl, acknowledged: &BTreeMap<String, String>) {
     let active =
         "SELECT 'prj_' || replace(id::text, '-', '') AS project, 'code_' || replace(activation_code_id::text, '-', '') AS code
         FROM llm_project_config WHERE project_status = 'active'";

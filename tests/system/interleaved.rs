@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use sea_orm::{ConnectionTrait as _, Database, TransactionTrait as _};
 use serde_json::{Value, json};
 use tenantry_domain::{Clock as _, SystemClock};
@@ -110,4 +111,50 @@ async fn an_activation_behind_its_projects_end_is_refused() {
     );
     waiting.behind(&[ended]).await.expect_problem(409, "project_already_active");
     assert_eq!(waiting.left().await, (json!(0), json!("completed"), 0));
+}
+
+/// It holds its project, and comes to wait for its code last: so it is what finds the deadlock, and what PostgreSQL ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_activation_that_postgresql_ends_for_a_deadlock_is_made_again() {
+    // Runs once the project is held, before the code is: whoever has the code waits for the project by then.
+    const LAST: &str = "CREATE SEQUENCE tries;
+        CREATE FUNCTION come_last() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF nextval('tries') = 1 THEN
+                WHILE NOT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))) LOOP
+                    PERFORM pg_sleep(0.005);
+                END LOOP;
+                PERFORM set_config('deadlock_timeout', '1ms', true);
+            END IF;
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER come_last BEFORE UPDATE ON activation_codes FOR EACH STATEMENT EXECUTE FUNCTION come_last()";
+    const TRIES: &str = "SELECT last_value AS tries FROM tries WHERE is_called";
+
+    let waiting = Waiting::new().await;
+    let code = waiting.acme.tenant["activation_codes"][0]["id"].as_str().unwrap();
+    let hold = |table: &str, id: &str| format!("SELECT id FROM {table} WHERE id = {} FOR UPDATE", waiting.world.uuid_literal(id));
+    let other = Database::connect(waiting.world.database_url().as_str()).await.unwrap();
+    other.execute_unprepared(LAST).await.unwrap();
+    let transaction = other.begin().await.unwrap();
+    for statement in ["SET LOCAL deadlock_timeout = '1h'", &hold("activation_codes", code)] {
+        transaction.execute_unprepared(statement).await.unwrap();
+    }
+    // With a key it is made step by step.
+    let request = waiting.acme.api.request(Method::POST, &format!("/api/tenant/projects/{}/activate", waiting.project));
+    let request = request.header("idempotency-key", "one").json(&json!({ "activation_code_id": code }));
+    let api = waiting.acme.api.clone();
+    let activation = tokio::spawn(async move { api.send(request).await });
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while waiting.world.rows(TRIES).await.is_empty() {
+        assert!(Instant::now() < deadline, "no activation came for its code:\n{}", waiting.server.logs());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Answered once the activation was ended.
+    transaction.execute_unprepared(&hold("llm_project_config", &waiting.project)).await.unwrap();
+    transaction.rollback().await.unwrap();
+    activation.await.unwrap().expect(200);
+    other.close().await.unwrap();
+    assert!(waiting.server.logs().contains("40P01"), "{}", waiting.server.logs());
+    assert_eq!(waiting.world.rows(TRIES).await[0]["tries"], 2);
+    assert_eq!(waiting.left().await, (json!(1), json!("active"), 1));
 }

@@ -3,7 +3,12 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tenantry_tests::{Api, Cut, Reply, SignedIn, Wire, World};
+use tenantry_domain::{
+    Clock as _, Fingerprint, Id, IdempotencyKey, KeyClaim, KeyState, StoreError, SystemClock, SystemEntropy,
+    ports::{IdempotencyWrites as _, Store as _, Transaction as _},
+};
+use tenantry_persistence::{DatabaseStore, Options};
+use tenantry_tests::{Api, Cut, PostgresCluster, Reply, SignedIn, Wire, World, database};
 
 struct Line {
     world: World,
@@ -60,13 +65,22 @@ async fn a_broken_line_costs_a_pause_where_nothing_was_done_or_doing_it_again_do
     }
     // A key knows whether it was.
     for at in [Cut::Before, Cut::After] {
-        let name = format!("Client with a key {at:?}");
+        let name = format!("Client-with-a-key-{at:?}");
         line.wire.cut(at, &["INSERT INTO \"llm_project_config\"", "COMMIT"]);
-        let first = create(api, &name, Some(&format!("{at:?}"))).await.expect(201);
+        let first = create(api, &name, Some(&name)).await.expect(201);
         assert!(line.wire.was_cut());
         assert_eq!(first.header("idempotency-replayed").is_some(), at == Cut::After);
-        let again = create(api, &name, Some(&format!("{at:?}"))).await.expect(201);
+        let again = create(api, &name, Some(&name)).await.expect(201);
         assert_eq!(again.body, first.body);
+        assert_eq!(line.projects(&name).await, 1, "{at:?}");
+    }
+    // Whoever claimed it may claim it again.
+    for at in [Cut::Before, Cut::After] {
+        let name = format!("Client-whose-key-is-claimed-{at:?}");
+        line.wire.cut(at, &["INSERT INTO idempotency_keys", "COMMIT"]);
+        let first = create(api, &name, Some(&name)).await.expect(201);
+        assert!(line.wire.was_cut());
+        assert_eq!(first.header("idempotency-replayed"), None);
         assert_eq!(line.projects(&name).await, 1, "{at:?}");
     }
 }
@@ -97,4 +111,48 @@ async fn a_line_that_leads_nowhere_is_unavailable_and_is_found_again_by_the_serv
     }
     line.wire.lead_to(there);
     line.acme.api.get("/api/tenant/projects").await.expect(200);
+}
+
+/// Connections to what was the primary, and takes no writes any more: the one that is told so goes, and those that nobody uses go with it.
+#[tokio::test]
+async fn one_connection_that_is_told_to_write_elsewhere_takes_the_idle_ones_along() {
+    const CONNECTIONS: u32 = 3;
+    let url = PostgresCluster::shared().await.migrated_database().await;
+    let name = url.as_str().rsplit('/').next().unwrap();
+    let elsewhere = url.in_the_same_cluster("postgres");
+    let set = async |setting: &str| database::execute(&elsewhere, &format!("ALTER DATABASE {name} {setting}")).await.unwrap();
+
+    set("SET default_transaction_read_only = on").await;
+    let store = DatabaseStore::connect(&Options::new(url.as_str())).await.unwrap();
+    let mut idle = Vec::new();
+    for _ in 0..CONNECTIONS {
+        idle.push(store.begin().await.unwrap());
+    }
+    for unused in idle {
+        unused.commit().await.unwrap();
+    }
+    assert_eq!(store.pools()[0].idle, CONNECTIONS);
+    set("RESET default_transaction_read_only").await;
+
+    let write = async || {
+        let mut tx = store.begin().await.unwrap();
+        assert_eq!(tx.claim_key(&claim()).await?, KeyState::Claimed);
+        tx.commit().await
+    };
+    assert!(matches!(write().await, Err(StoreError::Interrupted(_))));
+    write().await.unwrap();
+    store.close().await;
+}
+
+/// A write as good as any.
+fn claim() -> KeyClaim {
+    let now = SystemClock.now();
+    KeyClaim {
+        id: Id::generate(now, &SystemEntropy),
+        key: IdempotencyKey::from_bytes([1; 32]),
+        fingerprint: Fingerprint::from_bytes([1; 32]),
+        claimed_at: now,
+        locked_until: now,
+        expires_at: now,
+    }
 }

@@ -15,7 +15,7 @@ use actix_web::{
     web::Bytes,
 };
 use serde::de::DeserializeOwned;
-use tenantry_domain::{Actor, Attempt, Begun, Chain, Context, KeyedRequest, ports::Store};
+use tenantry_domain::{Actor, Attempt, Begun, Chain, Context, Id, KeyedRequest, ports::Store};
 use tokio::runtime::Handle;
 use tracing::{error, warn};
 
@@ -156,16 +156,17 @@ impl Keyed {
         work: impl AsyncFnOnce(&S, &Context<'_>) -> Answer + Clone,
     ) -> Answer {
         let mut tries = Tries::new(state.entropy.as_ref());
-        let repeat = self.repeat;
+        let request = self.request(sent, state, &cx)?;
         let mut first = loop {
-            let problem = match self.claim(sent, state, &cx).await {
+            let (problem, repeat) = match claim(request, state, &cx).await {
                 Ok(Claim::NoKey) => match work.clone()(&state.store, &cx).await {
-                    Err(problem) => problem,
+                    Err(problem) => (problem, self.repeat),
                     answer => return answer,
                 },
                 Ok(Claim::Again(kept)) => return kept.give_again(),
                 Ok(Claim::First(first)) => break first,
-                Err(problem) => problem,
+                // Whoever has the key already is given it again.
+                Err(problem) => (problem, Repeat::Harmless),
             };
             if !tries.again(&problem, repeat).await {
                 return Err(problem);
@@ -185,9 +186,14 @@ impl Keyed {
                 return Err(problem);
             }
             // The answer to a commit may have been lost, and not the commit.
-            if let Ok(Claim::Again(kept)) = self.claim(sent, state, &cx).await {
-                first.ended = true;
-                return kept.give_again();
+            match claim(request, state, &cx).await {
+                Ok(Claim::Again(kept)) => {
+                    first.ended = true;
+                    return kept.give_again();
+                }
+                // It has its key still. Where that can't be found out, or another has the key, its answer will tell.
+                Ok(Claim::First(anew)) => std::mem::replace(&mut first, anew).ended = true,
+                Ok(Claim::NoKey) | Err(_) => {}
             }
         }
     }
@@ -200,7 +206,7 @@ impl Keyed {
         cx: Context<'_>,
         work: impl AsyncFnOnce(&S, &Context<'_>) -> Answer,
     ) -> Answer {
-        let mut first = match self.claim(sent, state, &cx).await? {
+        let mut first = match claim(self.request(sent, state, &cx)?, state, &cx).await? {
             Claim::NoKey => return work(&state.store, &cx).await,
             Claim::Again(kept) => return kept.give_again(),
             Claim::First(first) => first,
@@ -222,7 +228,7 @@ impl Keyed {
         begin: impl AsyncFnOnce(&S, &Context<'_>) -> Result<T, Problem>,
         told: impl FnOnce(&T) -> String,
     ) -> Result<T, Problem> {
-        let mut first = match self.claim(sent, state, &cx).await? {
+        let mut first = match claim(self.request(sent, state, &cx)?, state, &cx).await? {
             Claim::NoKey => return begin(&state.store, &cx).await,
             Claim::Again(kept) => return kept.give_again().and(Err(Problem::internal())),
             Claim::First(first) => first,
@@ -239,24 +245,30 @@ impl Keyed {
         }
     }
 
-    async fn claim<S: Store>(&self, sent: &[u8], state: &AppState<S>, cx: &Context<'_>) -> Result<Claim<S>, Problem> {
-        let Some(key) = self.key.clone()? else { return Ok(Claim::NoKey) };
+    /// The request as its key knows it; `None` where it has none.
+    fn request<S: Store>(&self, sent: &[u8], state: &AppState<S>, cx: &Context<'_>) -> Result<Option<KeyedRequest>, Problem> {
+        let Some(key) = self.key.clone()? else { return Ok(None) };
         let [kind, name] = sender(&cx.actor);
         let parts = self.target.iter().map(String::as_bytes).chain([sent]);
-        let request = KeyedRequest {
+        Ok(Some(KeyedRequest {
+            claim: Id::generate(cx.now, cx.entropy),
             key: state.keys.idempotency_key([&kind, &name], &key),
             fingerprint: state.keys.fingerprint(parts),
             patience: self.patience.try_into().unwrap_or(time::Duration::MAX),
-        };
-        match Attempt::begin(&state.store, cx, &request).await? {
-            Begun::First(attempt) => Ok(Claim::First(First { request, attempt, ended: false })),
-            Begun::Again(sealed) => {
-                let plain = state.keys.open_answer(request.key, request.fingerprint, &sealed).map_err(|failure| {
-                    error!(error = %Chain(&failure), "could not open a kept answer");
-                    Problem::internal()
-                })?;
-                Kept::from_bytes(&plain).map(Claim::Again).ok_or_else(Problem::internal)
-            }
+        }))
+    }
+}
+
+async fn claim<S: Store>(request: Option<KeyedRequest>, state: &AppState<S>, cx: &Context<'_>) -> Result<Claim<S>, Problem> {
+    let Some(request) = request else { return Ok(Claim::NoKey) };
+    match Attempt::begin(&state.store, cx, &request).await? {
+        Begun::First(attempt) => Ok(Claim::First(First { request, attempt, ended: false })),
+        Begun::Again(sealed) => {
+            let plain = state.keys.open_answer(request.key, request.fingerprint, &sealed).map_err(|failure| {
+                error!(error = %Chain(&failure), "could not open a kept answer");
+                Problem::internal()
+            })?;
+            Kept::from_bytes(&plain).map(Claim::Again).ok_or_else(Problem::internal)
         }
     }
 }

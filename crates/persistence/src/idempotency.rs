@@ -20,7 +20,7 @@ impl IdempotencyWrites for Handle<OpenTransaction> {
                 fingerprint = excluded.fingerprint, claim_id = excluded.claim_id, answer = NULL, key_id = NULL,
                 created_at = excluded.created_at, locked_until = excluded.locked_until, expires_at = excluded.expires_at
             WHERE idempotency_keys.expires_at <= $4
-                OR (idempotency_keys.answer IS NULL AND idempotency_keys.locked_until <= $4)";
+                OR (idempotency_keys.answer IS NULL AND (idempotency_keys.locked_until <= $4 OR idempotency_keys.claim_id = $3))";
         const HELD: &str = "SELECT fingerprint, answer, key_id FROM idempotency_keys WHERE key_digest = $1";
 
         let key = claim.key.as_bytes().to_vec();

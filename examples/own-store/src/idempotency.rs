@@ -7,11 +7,15 @@ impl IdempotencyWrites for RedbTransaction {
         let rows = self.rows_mut();
         let now = claim.claimed_at;
         match rows.get(IDEMPOTENCY_KEYS, claim.key.as_bytes())? {
-            Some((held, answer)) if now < held.expires_at && (answer.is_some() || now < held.locked_until) => Ok(match answer {
-                _ if held.fingerprint != claim.fingerprint => KeyState::Mismatch,
-                Some(answer) => KeyState::Answered(answer),
-                None => KeyState::InFlight,
-            }),
+            Some((held, answer))
+                if now < held.expires_at && (answer.is_some() || now < held.locked_until && held.id != claim.id) =>
+            {
+                Ok(match answer {
+                    _ if held.fingerprint != claim.fingerprint => KeyState::Mismatch,
+                    Some(answer) => KeyState::Answered(answer),
+                    None => KeyState::InFlight,
+                })
+            }
             _ => {
                 rows.put(IDEMPOTENCY_KEYS, claim.key.as_bytes(), &(claim.clone(), None))?;
                 Ok(KeyState::Claimed)

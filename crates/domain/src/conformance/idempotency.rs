@@ -48,8 +48,13 @@ impl<S: Store> World<S> {
     }
 
     fn new_request(&self) -> KeyedRequest {
-        let KeyClaim { key, fingerprint, .. } = self.new_claim(noon());
-        KeyedRequest { key, fingerprint, patience: LOCK }
+        let KeyClaim { id: claim, key, fingerprint, .. } = self.new_claim(noon());
+        KeyedRequest { claim, key, fingerprint, patience: LOCK }
+    }
+
+    /// The same request, sent again.
+    fn sent_again(&self, request: &KeyedRequest) -> KeyedRequest {
+        KeyedRequest { claim: self.id(noon()), ..*request }
     }
 
     async fn first(&self, cx: &Context<'_>, request: &KeyedRequest) -> Attempt<S> {
@@ -99,6 +104,21 @@ pub async fn a_key_that_is_in_use_says_for_what<S: Store>(store: S) {
     assert!(world.answer_key(&claim, &answer(b"done")).await);
     assert_eq!(world.claim_key(&same).await, KeyState::Answered(answer(b"done")));
     assert_eq!(world.claim_key(&other).await, KeyState::Mismatch);
+}
+
+/// A claimant that wasn't told that it has the key claims it again, and has it; not so once it is answered, or another's.
+pub async fn a_claimant_claims_again_what_it_has<S: Store>(store: S) {
+    let world = World::new(store);
+    let claim = world.claim_of_new_key(noon()).await;
+    let again = KeyClaim { claimed_at: later(1), locked_until: later(1) + LOCK, ..claim.clone() };
+    assert_eq!(world.claim_key(&again).await, KeyState::Claimed);
+    let other = world.again(&claim, claim.locked_until);
+    assert_eq!(world.claim_key(&other).await, KeyState::InFlight, "the lock is the later one");
+    let other = world.again(&claim, again.locked_until);
+    assert_eq!(world.claim_key(&other).await, KeyState::Claimed);
+    assert_eq!(world.claim_key(&KeyClaim { claimed_at: other.claimed_at, ..again }).await, KeyState::InFlight);
+    assert!(world.answer_key(&other, &answer(b"done")).await);
+    assert_eq!(world.claim_key(&other).await, KeyState::Answered(answer(b"done")));
 }
 
 /// Of 32 racing claims of a key one wins, and the others find the request under way.
@@ -204,7 +224,8 @@ pub async fn keys_are_apart<S: Store>(store: S) {
 pub async fn racing_attempts_of_a_request_carry_it_out_once<S: Store>(store: S) {
     let world = World::new(store);
     let request = world.new_request();
-    let carried_out = race(RACERS, async |racer| match Attempt::begin(&world.store, &world.cx(noon()), &request).await {
+    let begin = async || Attempt::begin(&world.store, &world.cx(noon()), &world.sent_again(&request)).await;
+    let carried_out = race(RACERS, async |racer| match begin().await {
         Ok(Begun::First(attempt)) => {
             insert_plan(attempt.store(), &world.new_plan(1)).await.unwrap();
             attempt.answer(&answer(&[racer as u8])).await.unwrap();
@@ -216,7 +237,7 @@ pub async fn racing_attempts_of_a_request_carry_it_out_once<S: Store>(store: S) 
     .await;
     let winners: Vec<u8> = carried_out.into_iter().flatten().collect();
     assert_eq!((winners.len(), world.names_of_plans().await.len()), (1, 1));
-    let again = Attempt::begin(&world.store, &world.cx(later(1)), &request).await.unwrap();
+    let again = Attempt::begin(&world.store, &world.cx(later(1)), &world.sent_again(&request)).await.unwrap();
     assert!(matches!(again, Begun::Again(stored) if stored == answer(&winners)));
 }
 
@@ -227,7 +248,7 @@ pub async fn an_overtaken_attempt_leaves_no_trace<S: Store>(store: S) {
         let request = world.new_request();
         let before = world.names_of_plans().await;
         let slow = world.first(&world.cx(noon()), &request).await;
-        let quick = world.first(&world.cx(noon() + LOCK), &request).await;
+        let quick = world.first(&world.cx(noon() + LOCK), &world.sent_again(&request)).await;
         let plan = world.new_plan(1);
         insert_plan(quick.store(), &plan).await.unwrap();
         quick.answer(&answer(b"quick")).await.unwrap();
@@ -261,7 +282,7 @@ pub async fn a_refused_attempt_leaves_its_audit_and_a_free_key<S: Store>(store: 
     attempt.release().await.unwrap();
     assert_eq!(world.names_of_plans().await.len(), 0);
     assert_eq!(world.read().audit_page(None, &AuditFilter::default(), first_page()).await.unwrap().items, [event]);
-    drop(world.first(&world.cx(later(1)), &request).await);
+    drop(world.first(&world.cx(later(1)), &world.sent_again(&request)).await);
 }
 
 /// An attempt that was given up leaves nothing of what it wrote, and a key that can be used again; one that was answered stays answered.
@@ -273,11 +294,11 @@ pub async fn an_abandoned_attempt_leaves_a_free_key_and_no_more<S: Store>(store:
     attempt.abandon().await.unwrap();
     assert_eq!(world.names_of_plans().await.len(), 0);
 
-    let attempt = world.first(&world.cx(later(1)), &request).await;
+    let attempt = world.first(&world.cx(later(1)), &world.sent_again(&request)).await;
     insert_plan(attempt.store(), &world.new_plan(1)).await.unwrap();
     attempt.answer(&answer(b"done")).await.unwrap();
     attempt.abandon().await.unwrap();
-    let again = Attempt::begin(&world.store, &world.cx(later(2)), &request).await.unwrap();
+    let again = Attempt::begin(&world.store, &world.cx(later(2)), &world.sent_again(&request)).await.unwrap();
     assert!(matches!(again, Begun::Again(stored) if stored == answer(b"done")));
     assert_eq!(world.names_of_plans().await.len(), 1);
 }

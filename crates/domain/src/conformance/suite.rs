@@ -218,6 +218,7 @@ macro_rules! conformance_rules {
             idempotency {
                 an_answer_is_read_as_it_was_written,
                 a_key_that_is_in_use_says_for_what,
+                a_claimant_claims_again_what_it_has,
                 racing_claims_of_a_key_have_one_winner,
                 racing_claims_of_a_key_whose_lock_ran_out_have_one_winner,
                 a_lock_runs_out_at_its_moment_and_not_before,

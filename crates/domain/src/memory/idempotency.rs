@@ -6,11 +6,15 @@ impl IdempotencyWrites for MemoryTransaction {
         let keys = &mut self.tables_mut().idempotency_keys;
         let now = claim.claimed_at;
         match keys.get(&claim.key) {
-            Some((held, answer)) if now < held.expires_at && (answer.is_some() || now < held.locked_until) => Ok(match answer {
-                _ if held.fingerprint != claim.fingerprint => KeyState::Mismatch,
-                Some(answer) => KeyState::Answered(answer.clone()),
-                None => KeyState::InFlight,
-            }),
+            Some((held, answer))
+                if now < held.expires_at && (answer.is_some() || now < held.locked_until && held.id != claim.id) =>
+            {
+                Ok(match answer {
+                    _ if held.fingerprint != claim.fingerprint => KeyState::Mismatch,
+                    Some(answer) => KeyState::Answered(answer.clone()),
+                    None => KeyState::InFlight,
+                })
+            }
             _ => {
                 keys.put(claim.key, (claim.clone(), None));
                 Ok(KeyState::Claimed)

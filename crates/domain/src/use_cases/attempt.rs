@@ -5,7 +5,7 @@ use std::fmt;
 use time::Duration;
 
 use crate::{
-    Context, Fingerprint, Id, IdempotencyKey, KeyClaim, KeyClaimId, KeyState, SealedPayload, StoreError,
+    Context, Fingerprint, IdempotencyKey, KeyClaim, KeyClaimId, KeyState, SealedPayload, StoreError,
     ports::{IdempotencyWrites as _, Parking, Store, Transaction as _},
 };
 
@@ -15,6 +15,8 @@ pub const ANSWERS_ARE_KEPT: Duration = Duration::DAY;
 /// A request that comes with an idempotency key, by which it is known when it is sent again.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyedRequest {
+    /// Its claim, told from those of others that send the same. A request that begins again by the same claim goes on with what it has.
+    pub claim: KeyClaimId,
     /// Who sends it, and by which key.
     pub key: IdempotencyKey,
     /// What it asks for.
@@ -87,13 +89,13 @@ pub struct Attempt<S: Store> {
 }
 
 impl<S: Store> Attempt<S> {
-    /// Claims the request's key, in a transaction of its own.
+    /// Claims the request's key, in a transaction of its own. Where the store leaves open whether it did, it can be done again.
     ///
     /// # Errors
     /// See [`AttemptError`].
     pub async fn begin(store: &S, cx: &Context<'_>, request: &KeyedRequest) -> Result<Begun<S>, AttemptError> {
         let claim = KeyClaim {
-            id: Id::generate(cx.now, cx.entropy),
+            id: request.claim,
             key: request.key,
             fingerprint: request.fingerprint,
             claimed_at: cx.now,

@@ -1,3 +1,5 @@
+mod silent;
+
 use std::time::Duration;
 
 use sea_orm::Statement;
