@@ -65,7 +65,7 @@ fn of(file: &Path) -> io::Result<String> {
     let mut hex = String::new();
     for byte in hasher.finalize() {
         // Writing to a string succeeds.
-        drop(write!(hex, "{byte:02x}"));
+        let _ = write!(hex, "{byte:02x}");
     }
     Ok(hex)
 }

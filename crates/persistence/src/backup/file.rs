@@ -199,7 +199,7 @@ pub(super) fn beside(database: &Path) -> [PathBuf; 3] {
 
 /// Whether a statement failed as there was no room: 13 is SQLite's FULL.
 pub(super) fn is_full(failure: &sqlx::Error) -> bool {
-    failure.as_database_error().and_then(|failure| failure.code()).is_some_and(|code| code == "13")
+    failure.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "13")
 }
 
 /// A name as SQL writes it.
