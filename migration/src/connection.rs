@@ -20,7 +20,8 @@ use tokio::time;
 
 use crate::MigrateError;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a PostgreSQL may take to answer, and another process to let a SQLite file go.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A database, by its address.
 pub(crate) enum Target {

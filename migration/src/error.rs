@@ -63,6 +63,9 @@ pub enum MigrateError {
         #[source]
         source: io::Error,
     },
+    /// Another migrator is at work on the database.
+    #[error("another tenantry-migrator is at work on the database: wait until it has ended, then try again")]
+    Busy,
     /// The database has steps that this version doesn't know.
     #[error("the database was migrated by a newer version, which has {}: use that version's migrator", steps.join(", "))]
     NewerSchema {

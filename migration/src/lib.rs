@@ -11,6 +11,7 @@
     reason = "`MigrationTrait` hides the lifetime of `SchemaManager`, and async_trait wants it written alike"
 )]
 
+mod alone;
 mod connection;
 mod copy;
 mod error;
@@ -43,6 +44,7 @@ mod tests;
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 pub use crate::{
+    alone::Alone,
     copy::{Copied, CopyError, CopyOptions, Progress, Side, copy},
     error::MigrateError,
     run::{down, fresh, up},

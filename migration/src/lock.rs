@@ -1,7 +1,7 @@
 //! Migrators of one database take turns.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     path::Path,
 };
 
@@ -16,13 +16,31 @@ pub(crate) const ADVISORY_KEY: i64 = 0x7465_6e61_6e74_7279;
 ///
 /// The file `<database>.migrate.lock` stays behind: a file that goes away under a waiting migrator would let two in.
 pub(crate) async fn lock_file(database: &Path) -> Result<File, MigrateError> {
+    opened_lock(database, |file| file.lock().map(|()| file)).await
+}
+
+/// The same, where no other is at work; it isn't waited for.
+pub(crate) async fn try_lock_file(database: &Path) -> Result<Option<File>, MigrateError> {
+    opened_lock(database, |file| match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(failure)) => Err(failure),
+    })
+    .await
+}
+
+/// Opens the lock file of a SQLite database, and locks it.
+async fn opened_lock<T: Send + 'static>(
+    database: &Path,
+    lock: impl FnOnce(File) -> std::io::Result<T> + Send + 'static,
+) -> Result<T, MigrateError> {
     let mut path = database.as_os_str().to_owned();
     path.push(".migrate.lock");
     let open_and_lock = {
         let path = path.clone();
         move || {
             let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-            file.lock().map(|()| file)
+            lock(file)
         }
     };
     // A joined task fails only with the runtime that runs it.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tenantry_migration::Alone;
 use tenantry_tests::{DatabaseUrl, PostgresCluster, World, binaries, database, on_both_databases};
 
 const INTEGERS: &str = include_str!("adoption/integers.sql");
@@ -124,6 +125,21 @@ on_both_databases! {
         for (table, rows) in [("tenants", 2), ("plans", 2), ("activation_codes", 6), ("llm_project_config", 5), ("redemptions", 2)] {
             assert_eq!(adoption.count(table).await, rows, "{table}");
         }
+
+        // Under another name the same codes come again, by another key: each would be good twice.
+        for verb in ["rotate", "promote"] {
+            assert_eq!(world.builder().args(["keys", verb]).run().await.exit_code, 0);
+        }
+        let renamed = "UPDATE plans SET name = name || ' 2'; UPDATE tenants SET slug = slug || '-2'";
+        database::execute(&adoption.older, renamed).await.unwrap();
+        let second = adoption.report(&["--apply", "--source", "second"]);
+        assert_eq!(second["tables"][1]["taken"], 2, "{second:#}");
+        assert_eq!(second["tables"][3]["taken"], 0, "{second:#}");
+        let same = second["rows"].as_array().unwrap().iter().filter(|row| row["reason"] == "hash: a code of Tenantry has the same one");
+        assert_eq!(same.count(), 6, "{second:#}");
+        assert_eq!(adoption.count("activation_codes").await, 6);
+        assert_eq!(adoption.doctor(Some(PEPPER)).await, [""; 0]);
+
         let stolen = world.stolen_database();
         assert!(!stolen.contains("LULU-2345") && !stolen.contains(PEPPER));
         assert!(!String::from_utf8(fs::read(adoption.file("report.json")).unwrap()).unwrap().contains("LULU"));
@@ -192,14 +208,20 @@ on_both_databases! {
 
     async fn another_portal_with_other_columns_is_adopted_too(world: World) {
         let adoption = Adoption::of(&world, WORDS).await;
+        // More than are read, and more than are written, at once.
+        let many = "INSERT INTO activation_codes (id, tenant_id, code_hash, status, max_uses, use_count, created_at)
+            SELECT 1000 + n, tenant_id, sha256(convert_to('many' || n, 'UTF8')), 'used', 1, 1, created_at
+            FROM activation_codes, generate_series(1, 5100) AS n WHERE id = 1";
+        database::execute(&adoption.older, many).await.unwrap();
         let pepper = adoption.write("pepper", &format!("{PEPPER}\n"));
         let sample = adoption.write("sample", "wxyz 2345 abcd efgh\n\nWXYZ-2345-ABCD-EFGK\n");
         let tried = adoption.report(&["--apply", "--pepper-file", &pepper, "--sample", &sample]);
         assert!(tried["notes"][0].as_str().unwrap().contains("finds all 2 codes"), "{tried:#}");
-        assert_eq!(counts(&tried), [[1, 0, 1, 0, 0], [2, 0, 1, 0, 1], [0, 0, 0, 0, 0], [5, 0, 4, 1, 1], [2, 0, 2, 0, 0]], "{tried:#}");
+        assert_eq!(counts(&tried), [[1, 0, 1, 0, 0], [2, 0, 1, 0, 1], [0, 0, 0, 0, 0], [5105, 0, 5104, 5101, 1], [2, 0, 2, 0, 0]]);
         assert_eq!(keys(&tried, "activation_codes", "refused"), ["5"].into());
         assert_eq!(adoption.doctor(Some(PEPPER)).await, [""; 0]);
-        assert_eq!(counts(&adoption.report(&["--apply"]))[3], [5, 4, 0, 0, 1]);
+        assert_eq!(counts(&adoption.report(&["--apply"]))[3], [5105, 5104, 0, 0, 1]);
+        assert_eq!(adoption.count("redemptions").await, 5103, "used as often as there");
 
         let server = world.builder().env("TENANTRY__KEYS__LEGACY_PEPPER", PEPPER).start().await;
         let initech = server.api().sign_in("initech", "it@initech.example", world.mail()).await;
@@ -215,14 +237,39 @@ on_both_databases! {
     }
 }
 
+fn refused(output: &Output, reason: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains(reason) && !said.contains("postgres-canary"), "{reason}: {output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn adopted_codes_that_are_raced_for_over_two_servers_have_one_winner_each() {
+    let world = World::postgres().await;
+    let adoption = Adoption::of(&world, INTEGERS).await;
+    adoption.report(&["--apply"]);
+    let server = || world.builder().env("TENANTRY__KEYS__LEGACY_PEPPER", PEPPER).start();
+    let servers = [server().await, server().await];
+    let acme = servers[0].api().sign_in("acme", "it@acme.example", world.mail()).await;
+    let barrier = std::sync::Arc::new(tokio::sync::Barrier::new(12));
+    let mut racers = tokio::task::JoinSet::new();
+    for racer in 0..12 {
+        let project = acme.create_project(&format!("Racer {racer}")).await["id"].as_str().unwrap().to_owned();
+        let (api, barrier) = (acme.at(servers[racer % 2].url()), std::sync::Arc::clone(&barrier));
+        racers.spawn(async move {
+            barrier.wait().await;
+            api.activate(&project, &json!({ "code": "LULU-2345-ABCD-EFGH" })).await.status
+        });
+    }
+    let mut statuses = racers.join_all().await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [&[200][..], &[409; 11]].concat());
+    assert_eq!(adoption.doctor(Some(PEPPER)).await, [""; 0]);
+}
+
 #[tokio::test]
 async fn what_can_not_work_is_refused_before_anything_is_written() {
     let world = World::sqlite().await;
     let adoption = Adoption::of(&world, INTEGERS).await;
-    let refused = |output: &Output, reason: &str| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && said.contains(reason) && !said.contains("postgres-canary"), "{reason}: {output:?}");
-    };
     let pepper = adoption.write("pepper", "another");
     let sample = adoption.write("sample", "LULU-2345-ABCD-EFGH\n");
     refused(&adoption.run(&["--apply", "--pepper-file", &pepper, "--sample", &sample]), "1 of the 1 codes of the sample");
@@ -233,6 +280,13 @@ async fn what_can_not_work_is_refused_before_anything_is_written() {
     refused(&adoption.run(&["--apply"]), "activation_codes: code_hash");
     let own = Adoption { world: &world, older: PostgresCluster::shared().await.migrated_database().await };
     refused(&own.run(&[]), "a database of Tenantry");
+    database::execute(&adoption.older, "ALTER TABLE activation_codes RENAME COLUMN secret TO code_hash").await.unwrap();
+    let alone = Alone::on(world.database_url().as_str()).await.unwrap();
+    refused(&adoption.run(&["--apply"]), "another tenantry-migrator is at work");
+    drop(alone);
+    database::execute(world.database_url(), "CREATE TABLE tenantry_copy (source)").await.unwrap();
+    refused(&adoption.run(&[]), "an unfinished copy");
+    database::execute(world.database_url(), "DROP TABLE tenantry_copy").await.unwrap();
     let sqlite = Adoption { world: &world, older: world.database_url().clone() };
     refused(&sqlite.run(&[]), "an older portal is a PostgreSQL database");
     assert_eq!(adoption.count("adopted_rows").await, 0);
@@ -263,6 +317,8 @@ async fn an_adoption_that_is_killed_goes_on_where_it_was() {
     waits("state = 'idle in transaction' AND application_name = 'psql'", 1).await;
     let mut killed: Child = adoption.command(&["--apply"]).stdout(std::process::Stdio::null()).spawn().unwrap();
     waits("wait_event_type = 'Lock'", 1).await;
+    refused(&adoption.run(&["--apply"]), "another tenantry-migrator is at work");
+    assert!(adoption.run(&[]).status.success(), "whoever only looks may");
     killed.kill().unwrap();
     killed.wait().unwrap();
     holder.kill().unwrap();
@@ -270,6 +326,7 @@ async fn an_adoption_that_is_killed_goes_on_where_it_was() {
     waits("pid <> pg_backend_pid()", 0).await;
     let halfway = adoption.count("tenants").await;
     assert_eq!((halfway, adoption.count("redemptions").await), (1, 2), "the first tenant is whole");
+    assert_eq!(adoption.doctor(Some(PEPPER)).await, ["unfinished_adoption"]);
 
     let rest = counts(&adoption.report(&["--apply"]));
     assert_eq!(rest[1][..3], [6, 1, 1], "{rest:?}");

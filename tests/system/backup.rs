@@ -75,7 +75,9 @@ async fn a_backup_while_tenants_activate_has_all_that_was_acknowledged() {
     let (activated, said) = tokio::join!(go_on, save);
     assert!(said.contains("checked") && said.contains("1 tenants, 100 codes"), "{said}");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing but the backup");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing but the backup and its checksum");
+    let mut checked = Command::new("sha256sum");
+    assert!(checked.args(["--check", "--status", "backup 1.db.sha256"]).current_dir(folder.path()).status().unwrap().success());
 
     let restored = DatabaseUrl::sqlite(&folder.path().join("new/tenantry.db"));
     done(&world, &restored, &["restore", file.to_str().unwrap()]).await;
@@ -128,7 +130,7 @@ async fn a_restore_under_a_server_brings_back_what_was_and_nobody_who_was_sent_a
     let kept = fs::read_dir(Path::new(world.database_url().as_str().strip_prefix("sqlite://").unwrap()).parent().unwrap())
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .find(|path| path.to_string_lossy().contains("before-restore"))
+        .find(|path| path.to_string_lossy().contains("before-restore") && path.extension().is_none_or(|end| end != "sha256"))
         .unwrap();
     done(&world, world.database_url(), &["restore", kept.to_str().unwrap(), "--yes"]).await;
     acme.api.get("/api/tenant/projects").await.expect_problem(401, "unauthenticated");
@@ -149,7 +151,8 @@ async fn every_table_and_every_column_is_backed_up_and_restored() {
     fill(&source).await;
     done(&world, &source, &["backup", file.to_str().unwrap()]).await;
     assert_eq!(dump(&url("backup.db"), &[]).await, dump(&source, &[]).await);
-    // A copy by `sqlite3 .backup` has the write-ahead log's mark, and nothing beside it.
+    // A copy by `sqlite3 .backup` has the write-ahead log's mark, and nothing beside it, no checksum either.
+    fs::remove_file(folder.path().join("backup.db.sha256")).unwrap();
     database::execute(&url("backup.db"), "PRAGMA journal_mode = WAL").await.unwrap();
     done(&world, &target, &["restore", file.to_str().unwrap(), "--keep-sessions"]).await;
     let less = ["bootstrap_links", "audit_events"];
@@ -177,6 +180,16 @@ async fn what_would_be_no_backup_is_refused_and_changes_nothing() {
     assert!(refused(&world, &source, &["backup", &path("source.db"), "--replace"]).await.contains("the database itself"));
     assert!(refused(&world, &url("none.db"), &["backup", &path("x.db")]).await.contains("there is no file"));
     assert!(refused(&world, &source, &["backup", &path("none/x.db")]).await.contains("can't write"));
+    // What is replaced was a backup: no key ring, no database that is in use, nor what SQLite keeps beside this one.
+    fs::write(path("keys"), "k1:of another house").unwrap();
+    database::execute(&target, "UPDATE plans SET name = name").await.unwrap();
+    fs::write(path("target.db-wal"), "").unwrap();
+    for name in ["keys", "target.db"] {
+        assert!(refused(&world, &source, &["backup", &path(name), "--replace"]).await.contains("is no backup"), "{name}");
+    }
+    fs::remove_file(path("target.db-wal")).unwrap();
+    assert!(refused(&world, &source, &["backup", &path("source.db-wal"), "--replace"]).await.contains("belongs to it"));
+    assert_eq!(fs::read(path("keys")).unwrap(), b"k1:of another house");
 
     let restore = async |name: &str| refused(&world, &target, &["restore", &path(name)]).await;
     assert!(restore("none.db").await.contains("there is no file"));
@@ -187,6 +200,11 @@ async fn what_would_be_no_backup_is_refused_and_changes_nothing() {
     let whole = fs::read(path("backup.db")).unwrap();
     fs::write(path("cut.db"), &whole[..whole.len() / 2]).unwrap();
     assert!(restore("cut.db").await.contains("is damaged"));
+    // Sound pages, and a value that isn't the backup's.
+    fs::copy(path("backup.db"), path("altered.db")).unwrap();
+    database::execute(&url("altered.db"), "UPDATE activation_codes SET max_uses = max_uses + 1").await.unwrap();
+    fs::copy(path("backup.db.sha256"), path("altered.db.sha256")).unwrap();
+    assert!(restore("altered.db").await.contains("isn't what its checksum"));
     fs::copy(path("backup.db"), path("older.db")).unwrap();
     down(url("older.db").as_str(), 1).await.unwrap();
     assert!(restore("older.db").await.contains("from an older version and lacks 1 step(s)"));
@@ -196,6 +214,12 @@ async fn what_would_be_no_backup_is_refused_and_changes_nothing() {
     fs::copy(path("backup.db"), path("changed.db")).unwrap();
     database::execute(&url("changed.db"), "ALTER TABLE plans ADD COLUMN own text").await.unwrap();
     assert!(restore("changed.db").await.contains("another table `plans`"));
+    database::execute(&url("changed.db"), "ALTER TABLE plans DROP COLUMN own; CREATE TABLE tenantry_copy (source)")
+        .await
+        .unwrap();
+    assert!(restore("changed.db").await.contains("an unfinished copy"));
+    let half = refused(&world, &url("changed.db"), &["backup", &path("half.db")]).await;
+    assert!(half.contains("an unfinished copy"), "{half}");
     assert_eq!(dump(&target, &["bootstrap_links"]).await, [""; 0], "nothing came in");
     done(&world, &target, &["restore", &path("backup.db")]).await;
 }

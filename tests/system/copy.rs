@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry_migration::{down, status, up};
-use tenantry_tests::{DatabaseUrl, PostgresCluster, World, binaries, database};
+use tenantry_tests::{DatabaseUrl, PostgresCluster, World, binaries, database, on_both_databases};
 
 fn command(from: &DatabaseUrl, to: &DatabaseUrl, more: &[&str]) -> Command {
     let mut command = binaries::without_settings(Command::new(binaries::migrator()));
@@ -112,6 +112,16 @@ pub async fn make_long(url: &DatabaseUrl) {
     let more = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 800)
         INSERT INTO rate_buckets (bucket, tat) SELECT randomblob(16), n FROM n";
     database::execute(url, more).await.unwrap();
+}
+
+/// What `tenantry-migrator status` and the doctor of servers without a key ring say of a database.
+async fn status_and_doctor(url: &DatabaseUrl) -> (String, Value) {
+    let mut status = binaries::without_settings(Command::new(binaries::migrator()));
+    let said = String::from_utf8(status.args(["status", "--database-url", url.as_str()]).output().unwrap().stdout).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut doctor = binaries::without_settings(Command::new(binaries::server()));
+    doctor.args(["doctor", "--json", "--database-url", url.as_str(), "--data-dir", folder.path().to_str().unwrap()]);
+    (said, serde_json::from_slice(&doctor.output().unwrap().stdout).unwrap())
 }
 
 /// Runs a copy that writes a row at a time, and kills it where it says that it has a table.
@@ -218,6 +228,15 @@ async fn a_copy_that_is_killed_goes_on_and_nobody_serves_half_of_it() {
         }
         let refused = tenantry_tests::Server::builder().database_url(&target).try_start().await.err().expect("a refusal");
         assert!(refused.logs.contains("unfinished copy"), "{}", refused.logs);
+        // Whoever looks is told, and isn't told that the rows which are missing are wrong.
+        let (said, report) = status_and_doctor(&target).await;
+        assert!(said.contains("unfinished copy"), "{said}");
+        let wrong = report["checks"].as_array().unwrap().iter().filter(|check| check["status"] == "failed");
+        assert_eq!(
+            wrong.map(|check| &check["name"]).collect::<Vec<_>>(),
+            ["key_file", "key_ring", "unfinished_copy"],
+            "{report:#}"
+        );
         let said = copy(&source, &target);
         assert!(said.contains("had been copied before"), "{said}");
         assert!(refusal(&source, &target, &[]).contains("the target is not empty"), "it is complete");
@@ -232,6 +251,7 @@ async fn what_would_not_be_a_copy_is_refused() {
     fill(&source).await;
     assert!(refusal(&source, &source, &[]).contains("are the same database"));
     let missing = DatabaseUrl::sqlite(&folder.path().join("missing.db"));
+    assert!(refusal(&missing, &target, &[]).contains("missing.db` isn't there"));
     assert!(refusal(&source, &missing, &[]).contains("tenantry-migrator up"));
     let behind = sqlite(&folder, "behind.db").await;
     down(behind.as_str(), 1).await.unwrap();
@@ -254,11 +274,16 @@ async fn what_would_not_be_a_copy_is_refused() {
     assert!(unreadable.contains("`tenants.name` isn't of its column's type"), "{unreadable}");
 }
 
-#[tokio::test]
-async fn servers_of_a_postgres_keep_a_copy_from_beginning() {
-    let world = World::postgres().await;
-    let folder = tempfile::tempdir().unwrap();
-    let target = sqlite(&folder, "target.db").await;
-    let _server = world.server().await;
-    assert!(refusal(world.database_url(), &target, &[]).contains("servers are connected to the source"));
+on_both_databases! {
+    async fn servers_keep_a_copy_from_beginning(world: World) {
+        let folder = tempfile::tempdir().unwrap();
+        let other = sqlite(&folder, "other.db").await;
+        let mut server = world.server().await;
+        for (from, to, side) in [(world.database_url(), &other, "source"), (&other, world.database_url(), "target")] {
+            let said = refusal(from, to, &[]);
+            assert!(said.contains(&format!("the {side}: stop all servers")), "{said}");
+        }
+        assert_eq!(server.terminate().await, 0);
+        copy(world.database_url(), &other);
+    }
 }

@@ -148,7 +148,13 @@ fn table(status: &SchemaStatus) -> String {
         };
         line(&step.name, state)
     });
-    line("step", "state") + &rows.collect::<String>()
+    let unfinished = match status.unfinished_copy {
+        true => {
+            "\nthe rows are an unfinished copy, which servers refuse: run `tenantry-migrator copy` as it was begun, and it goes on\n"
+        }
+        false => "",
+    };
+    line("step", "state") + &rows.collect::<String>() + unfinished
 }
 
 /// An error and what it came from, each once, on one line.

@@ -27,9 +27,9 @@ pub enum BackupVerbError {
         Key::DATABASE_URL.env_name()
     )]
     PostgresRestore,
-    #[error("{0}; add --replace to have it replaced")]
+    #[error("{0}: --replace")]
     Exists(BackupError),
-    #[error("{0}; add --yes to have them replaced, after a backup of them")]
+    #[error("{0}: --yes, after which they are kept as a backup first")]
     HoldsRows(BackupError),
     #[error(transparent)]
     Backup(BackupError),

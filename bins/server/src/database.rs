@@ -32,7 +32,7 @@ pub enum DatabaseError {
     Behind { missing: usize, first: String },
     /// Rows are missing.
     #[error(
-        "the database holds an unfinished copy: let `tenantry-migrator copy` finish it, by the command that began it, then start the server"
+        "the database holds an unfinished copy: let `tenantry-migrator copy` finish it, by the command that began it, then try again"
     )]
     UnfinishedCopy,
     #[error(transparent)]
@@ -117,6 +117,10 @@ impl DatabaseReadiness {
             return Ok(());
         }
         let pending = match tenantry_migration::status(self.url.reveal()).await {
+            Ok(status) if status.unfinished_copy => {
+                warn!("not ready: the database holds an unfinished copy; let `tenantry-migrator copy` finish it");
+                return Err("the database holds an unfinished copy".to_owned());
+            }
             Ok(status) => status.pending(),
             Err(failure) => {
                 warn!(error = %Chain(&failure), "not ready: the database's schema can't be read");

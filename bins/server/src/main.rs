@@ -10,6 +10,7 @@ mod doctor;
 mod greeting;
 mod health;
 mod housekeeping;
+mod interruption;
 mod key_rotation;
 mod keys;
 mod logging;
@@ -37,6 +38,7 @@ use tenantry_domain::{Chain, SystemEntropy};
 use crate::{
     cli::{ApiKeyVerb, Cli, ConfigVerb, KeysVerb, Verb},
     config::{Config, ConfigError, Environment, Key},
+    interruption::interruptible,
 };
 
 /// A tenth faster than the system's allocator under load.
@@ -104,11 +106,14 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         Some(Verb::Man { folder }) => manual::write_pages(&folder)?,
         Some(Verb::Backup { file, replace }) => {
             let config = load(cli.settings)?;
-            actix_web::rt::System::new().block_on(backup::make(&config, &file, replace))?;
+            let made = backup::make(&config, &file, replace);
+            return actix_web::rt::System::new().block_on(interruptible(made, "no file was written"));
         }
         Some(Verb::Restore { file, yes, keep_sessions }) => {
             let config = load(cli.settings)?;
-            actix_web::rt::System::new().block_on(backup::restore(&config, &file, yes, keep_sessions))?;
+            let restored = backup::restore(&config, &file, yes, keep_sessions);
+            let meaning = "the database holds what it held, or all of the backup, and nothing between the two";
+            return actix_web::rt::System::new().block_on(interruptible(restored, meaning));
         }
         Some(Verb::Completions { shell }) => terminal::say(String::from_utf8_lossy(&cli::completions(shell)).trim_end()),
     }

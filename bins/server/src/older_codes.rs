@@ -12,6 +12,14 @@ use crate::config::{Config, Key};
 /// With a pepper they are found by their texts. Without one, in a database that has some, the server says so, and takes their texts for codes
 /// that it doesn't know rather than for mistyped ones.
 pub async fn read_by(keys: KeyRing, config: &Config, store: &DatabaseStore, clock: &dyn Clock) -> KeyRing {
+    match unfinished(store).await {
+        Ok(portals) if portals.is_empty() => {}
+        Ok(portals) => warn!(
+            portals = portals.join(", "),
+            "the adoption of an older portal hasn't come to its end: run `tenantry-migrator adopt --apply` again, unless it runs"
+        ),
+        Err(failure) => warn!(error = %Chain(&failure), "can't see whether an older portal was adopted to its end"),
+    }
     if let Some(pepper) = &config.legacy_pepper {
         return keys.with_legacy(LegacyScheme::Peppered(pepper.clone()));
     }
@@ -32,6 +40,11 @@ pub async fn read_by(keys: KeyRing, config: &Config, store: &DatabaseStore, cloc
             keys
         }
     }
+}
+
+/// The older portals whose adoption hasn't come to its end.
+async fn unfinished(store: &DatabaseStore) -> Result<Vec<String>, StoreError> {
+    store.inspect().await?.unfinished_adoptions().await
 }
 
 /// How many adopted codes could be used; `None` where no code was ever adopted.

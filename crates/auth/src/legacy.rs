@@ -72,6 +72,12 @@ impl LegacyDigest {
         bytes.try_into().ok().map(Self)
     }
 
+    /// The older portal's form, in lower case.
+    #[must_use]
+    pub fn to_hex(self) -> String {
+        data_encoding::HEXLOWER.encode(&self.0)
+    }
+
     pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

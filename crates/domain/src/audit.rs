@@ -255,6 +255,10 @@ actions! {
     WebhookDisabled = "webhook.disabled";
     /// What the database held was replaced by what a backup holds.
     DatabaseRestored = "database.restored";
+    /// Rows of an older portal begin to be taken over.
+    AdoptionBegan = "adoption.began";
+    /// All rows of an older portal that can be are taken over.
+    AdoptionCompleted = "adoption.completed";
 }
 
 /// How an audited action came out.

@@ -1,4 +1,4 @@
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryTrait};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QueryTrait};
 use tenantry_domain::{
     AdoptedKind, AdoptedRow, Code, StoreError,
     ports::{AdoptionReads, AdoptionWrites},
@@ -15,13 +15,30 @@ use crate::{
     row::Row,
 };
 
+/// Rows that are read at once: there may be as many as codes.
+const PAGE: usize = 10_000;
+
 /// Rows of one statement, so that its values are within what both databases take.
 const ROWS: usize = 500;
 
 impl<C: Connection> AdoptionReads for Handle<C> {
     async fn adopted_rows(&mut self, source: &str, kind: AdoptedKind) -> Result<Vec<(String, Uuid)>, StoreError> {
-        let query = Entity::find().filter(Column::Source.eq(source)).filter(Column::Kind.eq(kind.as_str()));
-        self.list::<Model>(query.build(self.backend())).await
+        let mut rows: Vec<(String, Uuid)> = Vec::new();
+        loop {
+            let query = Entity::find().filter(Column::Source.eq(source)).filter(Column::Kind.eq(kind.as_str()));
+            let behind = rows.last().map(|(old_key, _)| Column::OldKey.gt(old_key.as_str()));
+            let mut page = query
+                .filter(behind.into_iter().fold(Condition::all(), Condition::add))
+                .order_by_asc(Column::OldKey)
+                .build(self.backend());
+            page.sql.push_str(&format!(" LIMIT {PAGE}"));
+            let page = self.list::<Model>(page).await?;
+            let ended = page.len() < PAGE;
+            rows.extend(page);
+            if ended {
+                return Ok(rows);
+            }
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! What must hold of all rows together, held against the rows of one moment. It reads alone.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use sea_orm::{DbBackend, FromQueryResult};
-use tenantry_domain::{CalendarDay, KeyId, StoreError, Timestamp};
+use tenantry_domain::{Action, CalendarDay, KeyId, StoreError, Timestamp};
 use uuid::Uuid;
 
 use crate::{
@@ -233,6 +233,19 @@ impl Inspection {
         self.0.list::<AdoptedCount>(self.0.sql(ADOPTED, [])).await
     }
 
+    /// The older portals of which rows began to be taken over, and never came to the end.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn unfinished_adoptions(&mut self) -> Result<Vec<String>, StoreError> {
+        const NOTED: &str = "SELECT action, details FROM audit_events WHERE action IN ($1, $2) ORDER BY created_at, id";
+
+        let [began, completed] = [Action::AdoptionBegan, Action::AdoptionCompleted].map(Action::as_str);
+        let noted = self.0.list::<NotedAdoption>(self.0.sql(NOTED, [began.into(), completed.into()])).await?;
+        let last: BTreeMap<String, String> = noted.into_iter().collect();
+        Ok(last.into_iter().filter(|(_, action)| action == began).map(|(source, _)| source).collect())
+    }
+
     /// How many codes of older portals could be used at `now` if their pepper is known. It looks through all codes.
     ///
     /// # Errors
@@ -287,6 +300,23 @@ impl Inspection {
             }
         }
         query
+    }
+}
+
+#[derive(FromQueryResult)]
+struct NotedAdoption {
+    action: String,
+    details: String,
+}
+
+impl Row for NotedAdoption {
+    /// The older portal, and what was noted of it.
+    type Value = (String, String);
+    const WHAT: &'static str = "noted adoption";
+
+    fn into_value(self) -> Result<Self::Value, Corruption> {
+        let details: BTreeMap<String, String> = serde_json::from_str(&self.details)?;
+        Ok((details.get("adopted_from").cloned().unwrap_or_default(), self.action))
     }
 }
 

@@ -58,7 +58,7 @@ pub use crate::{
     figures::{OutboxFigures, PoolFigures},
     handle::Handle,
     inspection::{AdoptedCount, Finding, Inspection, Invariant, KeyInUse},
-    older_portal::{OlderPortalError, OlderRow, OlderTable, WantedField, WantedTable, read_older_portal},
+    older_portal::{OlderPortal, OlderPortalError, OlderRow, OlderTable, RowsBy, WantedField, WantedTable},
     options::Options,
     store::DatabaseStore,
 };

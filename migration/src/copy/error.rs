@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use sqlx::error::DatabaseError;
 
 use crate::MigrateError;
@@ -15,6 +17,12 @@ pub enum CopyError {
         /// Why.
         #[source]
         source: MigrateError,
+    },
+    /// There is no such file.
+    #[error("the source `{}` isn't there: correct its address", file.display())]
+    MissingSource {
+        /// The file.
+        file: PathBuf,
     },
     /// Both addresses lead to one database.
     #[error("the source and the target are the same database")]
@@ -41,11 +49,13 @@ pub enum CopyError {
         /// The unknown steps.
         steps: Vec<String>,
     },
-    /// Servers are connected to a PostgreSQL.
-    #[error("servers are connected to the {side}: stop all of them, so that nothing is written that would be missing, then copy")]
+    /// Servers are connected to a PostgreSQL, or others than this process to a SQLite file.
+    #[error("{} the {side}: stop all servers, so that nothing is written that would be missing, then copy", if *is_file { "another process uses" } else { "servers are connected to" })]
     Served {
         /// Which one.
         side: Side,
+        /// Whether it is a SQLite file, which doesn't say who it is.
+        is_file: bool,
     },
     /// The target has rows that this copy didn't bring.
     #[error(
@@ -126,7 +136,7 @@ pub enum CopyError {
         table: String,
     },
     /// A database failed.
-    #[error("{doing} failed in the {side}: {cause}")]
+    #[error("{doing} failed in the {side}: {cause}. What was copied stays: put that right, and run the same command again")]
     Failed {
         /// Which one.
         side: Side,

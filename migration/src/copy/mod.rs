@@ -98,10 +98,13 @@ pub async fn copy(from: &str, to: &str, options: CopyOptions, progress: &mut dyn
 }
 
 async fn open(target: Target, side: Side) -> Result<(Connected, Option<std::fs::File>), CopyError> {
-    if let Target::Sqlite { file, .. } = &target
-        && !file.exists()
-    {
-        return Err(CopyError::Behind { side, steps: compare(&Default::default()).pending() });
+    if let Target::Sqlite { file, options } = &target {
+        match (file.exists(), side) {
+            (false, Side::Source) => return Err(CopyError::MissingSource { file: file.clone() }),
+            (false, Side::Target) => return Err(CopyError::Behind { side, steps: compare(&Default::default()).pending() }),
+            (true, _) if side::is_open_elsewhere(options).await => return Err(CopyError::Served { side, is_file: true }),
+            _ => {}
+        }
     }
     let opened = match side {
         Side::Source => Connected::source(target).await.map(|connected| (connected, None)),

@@ -5,7 +5,7 @@ use std::{fmt, fs::File, path::PathBuf, time::Duration};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, Executor,
     postgres::{PgConnectOptions, PgConnection},
-    sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous},
 };
 use tokio::time;
 
@@ -134,8 +134,8 @@ impl Connected {
         }
     }
 
-    /// Refuses a PostgreSQL that servers are connected to. One that has just ended has a moment to be gone; SQLite doesn't say who else is
-    /// there.
+    /// Refuses a PostgreSQL that servers are connected to. One that has just ended has a moment to be gone. Of a SQLite file
+    /// [`is_open_elsewhere`] knows.
     pub(super) async fn refuse_servers(&mut self, side: Side) -> Result<(), CopyError> {
         const SERVERS: &str =
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tenantry'";
@@ -150,7 +150,7 @@ impl Connected {
             }
             time::sleep(Duration::from_millis(100)).await;
         }
-        Err(CopyError::Served { side })
+        Err(CopyError::Served { side, is_file: false })
     }
 
     pub(super) async fn close(self) {
@@ -160,6 +160,30 @@ impl Connected {
             Self::Postgres(connection) => connection.close().await.ok(),
         };
     }
+}
+
+/// Whether another connection to a SQLite file is open, as servers' are for as long as they run. One that has just ended has a moment to be
+/// gone.
+///
+/// Each connection to a file with a write-ahead log holds a lock on it that many may hold. One that wants the file for itself
+/// (`locking_mode = EXCLUSIVE`) is let in when nobody else holds any. Whatever else is wrong with the file, its opening says.
+pub(super) async fn is_open_elsewhere(options: &SqliteConnectOptions) -> bool {
+    let alone = options
+        .clone()
+        .create_if_missing(false)
+        .foreign_keys(false)
+        .locking_mode(SqliteLockingMode::Exclusive)
+        .busy_timeout(Duration::from_secs(2))
+        .disable_statement_logging();
+    let looked = async {
+        let mut connection = alone.connect().await?;
+        let looked = connection.execute("SELECT count(*) FROM sqlite_schema").await;
+        connection.close().await?;
+        looked
+    };
+    // 5 is SQLite's BUSY; what stands above the lowest byte is a detail of it.
+    let code = |failure: sqlx::Error| failure.as_database_error()?.code()?.parse::<u32>().ok();
+    looked.await.err().and_then(code).is_some_and(|code| code & 0xff == 5)
 }
 
 fn sea_orm_failure(failure: sqlx::Error) -> sea_orm_migration::DbErr {

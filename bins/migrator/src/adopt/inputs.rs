@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tenantry_auth::{KeyRing, KeyRingError, LegacyDigest, LegacyPepper};
+use tenantry_auth::{KeyRing, KeyRingError, LegacyPepper};
 use tenantry_domain::LegacyCode;
 use zeroize::Zeroizing;
 
@@ -44,26 +44,41 @@ pub fn pepper(path: &Path) -> Result<LegacyPepper, InputError> {
     LegacyPepper::new(secret(path)?.trim()).ok_or_else(|| InputError::NoPepper { path: path.to_owned() })
 }
 
-/// Looks for the codes of a file among what the older portal kept; the inner error says that not all are there.
-pub fn try_sample<'a>(
-    path: &Path,
-    pepper: &LegacyPepper,
-    kept: impl Iterator<Item = &'a str>,
-) -> Result<Result<String, String>, InputError> {
-    let sample = secret(path)?;
-    let kept: HashSet<LegacyDigest> = kept.filter_map(LegacyDigest::parse).collect();
-    let lines: Vec<_> = sample.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).collect();
-    let is_known = |text: &str| LegacyCode::parse(text).is_some_and(|code| kept.contains(&pepper.digest(&code)));
-    let lost: Vec<_> = lines.iter().filter(|(_, line)| !is_known(line)).map(|(place, _)| (place + 1).to_string()).collect();
-    Ok(match (lines.len(), lost.as_slice()) {
-        (0, _) => Err("there is no code in the sample".to_owned()),
-        (all, []) => Ok(format!("The pepper is right: it finds all {all} codes of the sample.")),
-        (all, lost) => Err(format!(
-            "{} of the {all} codes of the sample are not found (lines {}): the pepper is another, or they are no codes of this portal",
-            lost.len(),
-            lost.iter().take(10).cloned().collect::<Vec<_>>().join(", ")
-        )),
-    })
+/// Codes of the older portal, to see whether the pepper is right.
+pub struct Sample {
+    /// Of each line with something in it: its number, and the digest of the code, if it is one.
+    lines: Vec<(usize, Option<String>)>,
+}
+
+impl Sample {
+    /// Reads a file with a code a line.
+    pub fn read(path: &Path, pepper: &LegacyPepper) -> Result<Self, InputError> {
+        let text = secret(path)?;
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let digest = |line: &str| LegacyCode::parse(line).map(|code| pepper.digest(&code).to_hex());
+        Ok(Self { lines: lines.map(|(place, line)| (place + 1, digest(line))).collect() })
+    }
+
+    /// What is to be looked for among what the older portal kept.
+    pub fn digests(&self) -> Vec<String> {
+        self.lines.iter().filter_map(|(_, digest)| digest.clone()).collect()
+    }
+
+    /// What it means that these were found; an error where not all were.
+    pub fn judge(&self, found: Vec<String>) -> Result<String, String> {
+        let found: HashSet<String> = found.into_iter().collect();
+        let is_lost = |digest: &Option<String>| digest.as_ref().is_none_or(|digest| !found.contains(digest));
+        let lost: Vec<_> = self.lines.iter().filter(|(_, digest)| is_lost(digest)).map(|(line, _)| line.to_string()).collect();
+        match (self.lines.len(), lost.as_slice()) {
+            (0, _) => Err("there is no code in the sample".to_owned()),
+            (all, []) => Ok(format!("The pepper is right: it finds all {all} codes of the sample.")),
+            (all, lost) => Err(format!(
+                "{} of the {all} codes of the sample are not found (lines {}): the pepper is another, or they are no codes of this portal",
+                lost.len(),
+                lost.iter().take(10).cloned().collect::<Vec<_>>().join(", ")
+            )),
+        }
+    }
 }
 
 /// Writes a report that its owner alone can read: it has keys of customers.

@@ -9,7 +9,7 @@ use super::{
     cells::Cells,
     codes::OlderCode,
     projects,
-    sorting::{CODES, Household, PROJECTS, Sorted, Sorter, is_started},
+    sorting::{CODES, Household, Owners, PROJECTS, Sorted, Sorter, is_started},
 };
 
 /// The codes that are taken, to be found by their keys.
@@ -30,14 +30,8 @@ impl Codes {
     }
 }
 
-/// Sorts projects, and writes the ledger of all codes.
-pub fn projects(
-    sorter: &mut Sorter<'_>,
-    rows: &[OlderRow],
-    tenants: &HashMap<String, TenantId>,
-    codes: &Codes,
-    sorted: &mut Sorted,
-) {
+/// Sorts all projects of an owner, or of several, and writes the ledger of all their codes.
+pub fn projects(sorter: &mut Sorter<'_>, rows: &[OlderRow], tenants: &Owners, codes: &Codes, sorted: &mut Sorted) {
     let mut slugs: HashSet<(Option<TenantId>, String)> = HashSet::new();
     // How many projects each code has activated, of those that are taken.
     let mut linked: HashMap<CodeId, u32> = HashMap::new();

@@ -7,6 +7,7 @@ mod linking;
 mod projects;
 mod report;
 mod sorting;
+mod taking;
 mod target;
 mod tenants;
 mod wanted;
@@ -14,28 +15,23 @@ mod wanted;
 use std::{error::Error, path::PathBuf};
 
 use clap::Args;
-use tenantry_auth::KeyRing;
-use tenantry_domain::{
-    AdoptError, Adopted, Adoption, Clock as _, Code, CodeId, Context, Id, KeyedCodeDigest, StoreError, SystemClock,
-    SystemEntropy, TenantId, adopt,
-};
-use tenantry_persistence::{DatabaseStore, OlderPortalError, Options, read_older_portal};
+use tenantry_auth::LegacyPepper;
+use tenantry_domain::{Clock as _, StoreError, SystemClock, SystemEntropy};
+use tenantry_migration::Alone;
+use tenantry_persistence::{DatabaseStore, OlderPortal, OlderPortalError, Options};
 
 use self::{
-    codes::OlderCode,
-    inputs::InputError,
+    inputs::{InputError, Sample},
     report::Report,
-    sorting::{CODES, Household, PLANS, PROJECTS, Sorted, Sorter, TENANTS},
+    sorting::Sorter,
+    taking::{Belongings, Destination},
     target::Target,
 };
-
-/// Projects of nobody that are taken together.
-const LEGACY_AT_ONCE: usize = 500;
 
 #[derive(Args)]
 pub struct Arguments {
     /// The older portal's database: `postgres://user:password@host:5432/database`. It is only read
-    #[arg(long, value_name = "URL")]
+    #[arg(long, env = "TENANTRY_ADOPT_FROM", hide_env_values = true, value_name = "URL")]
     from: String,
 
     /// Tenantry's database; else --database-url
@@ -78,6 +74,10 @@ enum FailedAdoption {
     NoTarget,
     #[error("the database lacks {0} step(s) of its schema: run `tenantry-migrator up` first")]
     Pending(usize),
+    #[error(
+        "the database holds an unfinished copy: let `tenantry-migrator copy` finish it, by the command that began it, then adopt"
+    )]
+    UnfinishedCopy,
     #[error("the older portal has not what is needed: {0}")]
     Missing(String),
     #[error("{0}")]
@@ -86,51 +86,33 @@ enum FailedAdoption {
     Older(#[from] OlderPortalError),
     #[error(transparent)]
     Input(#[from] InputError),
-    #[error("Tenantry's database failed")]
+    #[error("Tenantry's database failed; what was taken stays, and is passed over when the same command is run again")]
     Store(#[from] StoreError),
 }
 
 /// Adopts, or says what would be done; answers the report.
 pub async fn run(arguments: &Arguments, database_url: Option<&str>) -> Result<String, Box<dyn Error>> {
     let url = arguments.to.as_deref().or(database_url);
-    let keys = match (arguments.apply, &arguments.keys_file) {
-        (true, Some(file)) => Some(inputs::keys(file)?),
-        (true, None) => return Err(InputError::NoKeys.into()),
-        (false, _) => None,
-    };
+    let keys = arguments.keys_file.as_deref().map(inputs::keys).transpose()?;
+    if arguments.apply && keys.is_none() {
+        return Err(InputError::NoKeys.into());
+    }
     let pepper = arguments.pepper_file.as_deref().map(inputs::pepper).transpose()?;
     let store = match url {
         Some(url) => Some(open(url).await?),
         None if arguments.apply => return Err(FailedAdoption::NoTarget.into()),
         None => None,
     };
-    let tables = read_older_portal(&arguments.from, &wanted::TABLES).await.map_err(FailedAdoption::Older)?;
-    let missing = wanted::missing(&tables);
-    if !missing.is_empty() {
-        return Err(FailedAdoption::Missing(missing.join("; ")).into());
-    }
-
-    let mut report = Report { source: arguments.source.clone(), applied: arguments.apply, ..Report::default() };
-    let hashes =
-        tables.get(CODES).into_iter().flat_map(|table| &table.rows).filter_map(|row| row.get("hash").map(String::as_str));
-    match (&pepper, &arguments.sample) {
-        (Some(pepper), Some(sample)) => {
-            report.notes.push(inputs::try_sample(sample, pepper, hashes)?.map_err(FailedAdoption::Sample)?);
-        }
-        (Some(_), None) => report.notes.push("The pepper was not tried: give --sample FILE with texts of codes.".to_owned()),
-        (None, _) => {}
-    }
-    let slugs = tables.get(TENANTS).map(sorting::slugs).unwrap_or_default();
-    let target = match &store {
-        Some(store) => Target::read(store, &arguments.source, &slugs).await.map_err(FailedAdoption::Store)?,
-        None => Target::default(),
+    // Another that takes the same rows over at the same time would fail on its way, at a row that this one was first with.
+    let _alone = match url.filter(|_| arguments.apply) {
+        Some(url) => Some(Alone::on(url).await?),
+        None => None,
     };
-    let now = SystemClock.now();
-    let sorted = Sorter { now, entropy: &SystemEntropy, target: &target, report: &mut report }.sort(&tables);
-    drop(tables);
-    if let (Some(store), Some(keys)) = (&store, &keys) {
-        take(store, keys, sorted, &mut report).await.map_err(FailedAdoption::Store)?;
-    }
+    let mut portal = OlderPortal::open(&arguments.from).await.map_err(FailedAdoption::Older)?;
+    let mut report = Report { source: arguments.source.clone(), applied: arguments.apply, ..Report::default() };
+    let destination = Destination { store: store.as_ref(), keys: keys.as_ref(), applies: arguments.apply };
+    bring(arguments, &mut portal, destination, pepper.as_ref(), &mut report).await?;
+    portal.close().await;
     if let Some(store) = store {
         store.close().await;
     }
@@ -145,87 +127,63 @@ pub async fn run(arguments: &Arguments, database_url: Option<&str>) -> Result<St
     Ok(format!("{}\n{ending}\n", report.text()))
 }
 
+/// Reads the older portal, and takes over what can be, or says what would be.
+async fn bring(
+    arguments: &Arguments,
+    portal: &mut OlderPortal,
+    destination: Destination<'_>,
+    pepper: Option<&LegacyPepper>,
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
+    let mut tables = Vec::new();
+    for wanted in &wanted::TABLES {
+        tables.push(portal.table(wanted).await.map_err(older)?);
+    }
+    let missing = wanted::missing(&tables);
+    if !missing.is_empty() {
+        return Err(FailedAdoption::Missing(missing.join("; ")).into());
+    }
+    let [plans, tenants, subscriptions, codes, projects] = &tables[..] else { return Ok(()) };
+    for (counts, table) in report.counts.iter_mut().zip(&tables) {
+        counts.found = usize::try_from(table.found)?;
+    }
+    match (pepper, &arguments.sample) {
+        (Some(pepper), Some(sample)) => {
+            let sample = Sample::read(sample, pepper)?;
+            let found = portal.known(codes, "hash", &sample.digests()).await.map_err(older)?;
+            report.notes.push(sample.judge(found).map_err(FailedAdoption::Sample)?);
+        }
+        (Some(_), None) => report.notes.push("The pepper was not tried: give --sample FILE with texts of codes.".to_owned()),
+        (None, _) => {}
+    }
+    let mut rows = Vec::new();
+    for table in [plans, tenants, subscriptions] {
+        rows.push(portal.rows(table).await.map_err(older)?);
+    }
+    let [plans, tenants, subscriptions] = &rows[..] else { return Ok(()) };
+    let target = match destination.store {
+        Some(store) => Target::read(store, &arguments.source, &sorting::slugs(tenants)).await.map_err(FailedAdoption::Store)?,
+        None => Target::default(),
+    };
+    let belongings = Belongings::of(portal, codes, projects).await.map_err(older)?;
+    let mut sorter = Sorter { now: SystemClock.now(), entropy: &SystemEntropy, target: &target, report };
+    let known = sorter.tenants_of([plans, tenants, subscriptions]);
+    Ok(taking::take(&mut sorter, portal, belongings, known, destination).await?)
+}
+
+fn older(failure: StoreError) -> FailedAdoption {
+    FailedAdoption::Older(failure.into())
+}
+
 /// Opens Tenantry's database, if its schema is complete. A dry run makes no file.
 async fn open(url: &str) -> Result<DatabaseStore, Box<dyn Error>> {
-    let pending = tenantry_migration::status(url).await?.pending().len();
+    let status = tenantry_migration::status(url).await?;
+    if status.unfinished_copy {
+        return Err(FailedAdoption::UnfinishedCopy.into());
+    }
+    let pending = status.pending().len();
     if pending > 0 {
         return Err(FailedAdoption::Pending(pending).into());
     }
     Ok(DatabaseStore::connect(&Options { max_connections: 2, ..Options::new(url) }).await?)
-}
-
-/// Takes it all over: plans first, then each tenant with all that is its own, then what is nobody's. Each part is whole or not there.
-async fn take(store: &DatabaseStore, keys: &KeyRing, sorted: Sorted, report: &mut Report) -> Result<(), StoreError> {
-    let Sorted { plans, households, legacy } = sorted;
-    if !plans.is_empty() {
-        part(store, &Adoption { plans, ..Adoption::default() }, report).await?;
-    }
-    for (tenant, household) in households {
-        part(store, &adoption(tenant, household, keys), report).await?;
-    }
-    for projects in legacy.chunks(LEGACY_AT_ONCE) {
-        part(store, &Adoption { projects: projects.to_vec(), ..Adoption::default() }, report).await?;
-    }
-    Ok(())
-}
-
-/// Takes one part over. Where a name was given away since the look at the database, the part is refused and the others go on.
-async fn part(store: &DatabaseStore, adoption: &Adoption, report: &mut Report) -> Result<(), StoreError> {
-    let cx = Context::system(SystemClock.now(), &SystemEntropy);
-    let (table, key) = match adopt(store, &cx, &report.source.clone(), adoption).await {
-        Ok(()) => return Ok(()),
-        Err(AdoptError::PlanNameTaken { old_key }) => (PLANS, old_key),
-        Err(AdoptError::TenantSlugTaken { old_key }) => (TENANTS, old_key),
-        Err(AdoptError::ProjectSlugTaken { old_key }) => (PROJECTS, old_key),
-        Err(AdoptError::Store(failure)) => return Err(failure),
-    };
-    report.refuse(table, &key, "somebody took its name meanwhile; nothing of its part was taken: run it again");
-    let lost = [
-        adoption.plans.len(),
-        adoption.tenants.len(),
-        adoption.subscriptions.len(),
-        adoption.codes.len(),
-        adoption.projects.len(),
-    ];
-    for (counts, lost) in report.counts.iter_mut().zip(lost) {
-        counts.taken = counts.taken.saturating_sub(lost);
-    }
-    Ok(())
-}
-
-fn adoption(tenant_id: TenantId, household: Household, keys: &KeyRing) -> Adoption {
-    let Household { tenant, subscription, codes, projects, redemptions } = household;
-    let kept = |Adopted { old_key, row: (id, code) }| Adopted { old_key, row: kept(tenant_id, id, code, keys) };
-    Adoption {
-        plans: Vec::new(),
-        tenants: tenant.into_iter().collect(),
-        subscriptions: subscription.into_iter().collect(),
-        codes: codes.into_iter().map(kept).collect(),
-        projects,
-        redemptions,
-    }
-}
-
-/// A code as Tenantry keeps it: with a keyed digest of the older portal's.
-fn kept(tenant_id: TenantId, id: CodeId, code: OlderCode, keys: &KeyRing) -> Code {
-    let KeyedCodeDigest { digest, key_id } = keys.adopted_digest(code.digest);
-    let OlderCode { hint, label, max_uses, use_count, used_at, revoked_at, expires_at, created_at, updated_at, .. } = code;
-    // The batch is made where it is stored.
-    let batch_id = Id::from_uuid(id.uuid());
-    Code {
-        id,
-        tenant_id,
-        digest,
-        key_id,
-        hint,
-        label,
-        max_uses,
-        use_count,
-        expires_at,
-        used_at,
-        revoked_at,
-        batch_id,
-        created_at,
-        updated_at,
-    }
 }

@@ -1,13 +1,13 @@
 //! What an adoption did, or would do: counts by table, and every row that isn't taken as it is.
 
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _};
 
 use serde_json::{Value, json};
 
 use super::wanted::TABLES;
 
 /// What becomes of a row that is told of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
     /// It isn't taken.
     Refused,
@@ -59,6 +59,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Reasons that people are shown.
+    const GROUPS: usize = 100;
+
+    /// Keys that people are shown of a reason.
+    const KEYS: usize = 10;
+
     pub fn refuse(&mut self, table: usize, key: &str, reason: impl Into<String>) {
         self.remark(table, key, Outcome::Refused, reason.into());
     }
@@ -76,7 +82,11 @@ impl Report {
         let refused: std::collections::HashSet<(usize, String)> =
             self.remarks.iter().filter(|it| it.outcome == Outcome::Refused).map(|it| (it.table, it.key.clone())).collect();
         self.remarks.retain(|it| it.outcome == Outcome::Refused || !refused.contains(&(it.table, it.key.clone())));
-        self.remarks.sort_by_key(|it| (it.table, it.outcome));
+        // Numbers by their size, though they are texts.
+        self.remarks.sort_by(|one, other| {
+            let rank = |it: &Remark| (it.table, it.outcome, it.key.len());
+            rank(one).cmp(&rank(other)).then_with(|| one.key.cmp(&other.key))
+        });
     }
 
     fn with(&self, table: usize, outcome: Outcome) -> usize {
@@ -84,7 +94,21 @@ impl Report {
         its.map(|it| it.key.as_str()).collect::<std::collections::HashSet<_>>().len()
     }
 
-    /// For people.
+    /// The remarks of one table, outcome and reason together, in the order of their first ones: each with all its keys.
+    fn groups(&self) -> Vec<(&Remark, Vec<&str>)> {
+        let mut groups: Vec<(&Remark, Vec<&str>)> = Vec::new();
+        let mut places = HashMap::new();
+        for it in &self.remarks {
+            let place = *places.entry((it.table, it.outcome, &it.reason)).or_insert(groups.len());
+            match groups.get_mut(place) {
+                Some((_, keys)) => keys.push(&it.key),
+                None => groups.push((it, vec![&it.key])),
+            }
+        }
+        groups
+    }
+
+    /// For people: counts, and reasons with some of the rows.
     pub fn text(&self) -> String {
         let verb = if self.applied { "taken" } else { "to take" };
         let mut text = format!("{:20} {:>8} {:>8} {:>8} {:>8} {:>8}\n", "table", "found", "before", verb, "changed", "refused");
@@ -93,14 +117,20 @@ impl Report {
             let (changed, refused) = (self.with(place, Outcome::Changed), self.with(place, Outcome::Refused));
             let _ = writeln!(text, "{:20} {found:8} {before:8} {taken:8} {changed:8} {refused:8}", table.name);
         }
-        if !self.remarks.is_empty() {
+        let groups = self.groups();
+        if !groups.is_empty() {
             text.push('\n');
-            let width = self.remarks.iter().map(|it| it.key.chars().count()).max().unwrap_or(0).max(3);
-            let _ = writeln!(text, "{:20} {:width$} {:8} reason", "table", "key", "row is");
-            for Remark { table, key, outcome, reason } in &self.remarks {
-                let name = TABLES.get(*table).map_or("", |table| table.name);
-                let _ = writeln!(text, "{name:20} {key:width$} {:8} {reason}", outcome.as_str());
-            }
+            let _ = writeln!(text, "{:20} {:8} {:>8} reason, and keys", "table", "row is", "rows");
+        }
+        for (remark, keys) in groups.iter().take(Self::GROUPS) {
+            let name = TABLES.get(remark.table).map_or("", |table| table.name);
+            let _ = writeln!(text, "{name:20} {:8} {:8} {}", remark.outcome.as_str(), keys.len(), remark.reason);
+            let more = if keys.len() > Self::KEYS { ", .." } else { "" };
+            let some = keys.iter().take(Self::KEYS).copied().collect::<Vec<_>>().join(", ");
+            let _ = writeln!(text, "{:38} {some}{more}", "");
+        }
+        if groups.len() > Self::GROUPS || groups.iter().any(|(_, keys)| keys.len() > Self::KEYS) {
+            let _ = writeln!(text, "\nThere are more: --report FILE has every row.");
         }
         for note in &self.notes {
             let _ = write!(text, "\n{note}\n");
@@ -137,4 +167,29 @@ impl Report {
 /// A key as a terminal may show it.
 fn shown(key: &str) -> String {
     key.chars().map(|c| if c.is_control() { '?' } else { c }).take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_see_reasons_with_some_rows_and_programs_see_every_row() {
+        let mut report = Report::default();
+        for key in (1..=12).rev() {
+            report.refuse(1, &key.to_string(), "slug: is missing");
+        }
+        report.refuse(1, "3", "email: is missing");
+        report.change(1, "3", "name: is missing");
+        report.settle();
+        let text = report.text();
+        let shown = "tenants              refused        12 slug: is missing
+                                       1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ..
+tenants              refused         1 email: is missing
+                                       3
+";
+        assert!(text.contains(shown) && text.contains("--report FILE"), "{text}");
+        assert!(!text.contains("changed        1"), "a row that is refused isn't changed: {text}");
+        assert_eq!(report.json()["rows"].as_array().unwrap().len(), 13);
+    }
 }

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use tenantry_auth::LegacyDigest;
 use tenantry_domain::{
     Adopted, AdoptedKind, Entropy, Id, Plan, PlanId, Project, ProjectStatus, Redemption, Slug, Subscription, SubscriptionState,
     Tenant, TenantId, Timestamp,
 };
-use tenantry_persistence::{OlderRow, OlderTable};
+use tenantry_persistence::OlderRow;
 
 use super::{
     cells::{Cells, Reason},
@@ -52,27 +51,25 @@ pub struct Sorter<'a> {
     pub report: &'a mut Report,
 }
 
+/// The tenants that are taken, now or before, by their keys in the older portal.
+pub type Owners = HashMap<String, TenantId>;
+
 /// The slugs that the tenants of an older portal would have.
-pub fn slugs(tenants: &OlderTable) -> Vec<Slug> {
-    tenants.rows.iter().filter_map(|row| Slug::parse(row.get("slug")?).ok()).collect()
+pub fn slugs(tenants: &[OlderRow]) -> Vec<Slug> {
+    tenants.iter().filter_map(|row| Slug::parse(row.get("slug")?).ok()).collect()
 }
 
 impl Sorter<'_> {
-    /// Sorts the rows of all tables.
-    pub fn sort(&mut self, tables: &[OlderTable]) -> Sorted {
+    /// Sorts what is told of tenants, less what they own.
+    pub fn tenants_of(&mut self, [plan_rows, tenant_rows, subscription_rows]: [&[OlderRow]; 3]) -> (Sorted, Owners) {
         let mut sorted = Sorted::default();
-        for (counts, table) in self.report.counts.iter_mut().zip(tables) {
-            counts.found = table.rows.len();
-        }
-        let [plan_rows, tenant_rows, subscription_rows, code_rows, project_rows] = tables else { return sorted };
-        let plans = self.plans(&plan_rows.rows, &mut sorted);
-        let subscribed = self.subscribed(&subscription_rows.rows, &plans);
-        let tenants = self.tenants(&tenant_rows.rows, &plans, &subscribed, &mut sorted);
+        let known_plans = self.plans(plan_rows, &mut sorted);
+        let subscribed = self.subscribed(subscription_rows, &known_plans);
+        let tenants = self.tenants(tenant_rows, &known_plans, &subscribed, &mut sorted);
         self.report_lost_subscriptions(&subscribed, &tenants);
-        let codes = self.codes(&code_rows.rows, &tenants, &mut sorted);
-        super::linking::projects(self, &project_rows.rows, &tenants, &codes, &mut sorted);
-        self.count(&sorted);
-        sorted
+        let [plans, ..] = &mut self.report.counts;
+        plans.taken = sorted.plans.len();
+        (sorted, tenants)
     }
 
     /// Whether a row was taken before; such are counted.
@@ -241,23 +238,27 @@ impl Sorter<'_> {
         }
     }
 
-    fn codes(&mut self, rows: &[OlderRow], tenants: &HashMap<String, TenantId>, sorted: &mut Sorted) -> super::linking::Codes {
-        let mut known = super::linking::Codes::default();
-        let mut digests: HashMap<_, &str> = HashMap::new();
+    /// Sorts some codes. Those in `unwanted` are refused for the reason that stands there.
+    pub fn codes(
+        &mut self,
+        rows: &[OlderRow],
+        owners: &Owners,
+        unwanted: [&HashMap<String, Reason>; 2],
+        sorted: &mut Sorted,
+        known: &mut super::linking::Codes,
+    ) {
         for row in rows {
             let cells = Cells::new(row, self.now);
             let key = cells.key();
-            let digest = cells.text("hash").and_then(LegacyDigest::parse);
-            let first = digest.map(|digest| *digests.entry(digest).or_insert(key));
             if self.was_taken(CODES, AdoptedKind::Code, key) {
                 continue;
             }
-            let Some(&tenant) = cells.text("tenant").and_then(|tenant| tenants.get(tenant)) else {
+            let Some(&tenant) = cells.text("tenant").and_then(|tenant| owners.get(tenant)) else {
                 self.report.refuse(CODES, key, "tenant: there is none that is taken");
                 continue;
             };
-            if let Some(first) = first.filter(|first| *first != key) {
-                self.report.refuse(CODES, key, format!("hash: the code {first} has the same one"));
+            if let Some(reason) = unwanted.into_iter().find_map(|reasons| reasons.get(key)) {
+                self.report.refuse(CODES, key, reason.as_str());
                 continue;
             }
             let Some(code) = self.noted(CODES, key, codes::code(cells)) else { continue };
@@ -266,20 +267,15 @@ impl Sorter<'_> {
             known.add(key, tenant, household.codes.len(), &code);
             household.codes.push(Adopted { old_key: key.to_owned(), row: (id, code) });
         }
-        known
     }
 
-    fn count(&mut self, sorted: &Sorted) {
-        let all = || sorted.households.values();
-        let taken = [
-            sorted.plans.len(),
-            all().filter(|household| household.tenant.is_some()).count(),
-            all().filter_map(|household| household.subscription.as_ref()).filter(|it| !it.old_key.starts_with("tenant ")).count(),
-            all().map(|household| household.codes.len()).sum(),
-            all().map(|household| household.projects.len()).sum::<usize>() + sorted.legacy.len(),
-        ];
+    /// Counts what is taken of a household.
+    pub fn count(&mut self, household: &Household) {
+        let subscriptions = household.subscription.iter().filter(|it| !it.old_key.starts_with("tenant ")).count();
+        let Household { tenant, codes, projects, .. } = household;
+        let taken = [0, usize::from(tenant.is_some()), subscriptions, codes.len(), projects.len()];
         for (counts, taken) in self.report.counts.iter_mut().zip(taken) {
-            counts.taken = taken;
+            counts.taken += taken;
         }
     }
 }

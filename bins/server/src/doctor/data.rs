@@ -69,7 +69,7 @@ pub async fn check_database(config: &Config, keys: Option<&KeyRing>, report: &mu
         Err(failure) => return report.failed(NAME, Complaint::new(Chain(&failure).to_string(), advice)),
     };
     report.ok(NAME);
-    if check_schema(&status.pending(), &status.newer(), report) {
+    if check_schema(&status.pending(), &status.newer(), report) && check_copy(status.unfinished_copy, report) {
         let looked = match store.inspect().await {
             Ok(inspection) => check_rows(inspection, config, keys, report).await,
             Err(failure) => Err(failure),
@@ -105,6 +105,18 @@ fn check_schema(pending: &[String], newer: &[String], report: &mut Report) -> bo
     pending.is_empty()
 }
 
+/// Whether the rows are all there. Only looked for, as few databases were ever copied.
+fn check_copy(unfinished: bool, report: &mut Report) -> bool {
+    if unfinished {
+        let advice = "run `tenantry-migrator copy` as it was begun, and it goes on; then run the doctor again, which looks at whole copies alone";
+        report.failed(
+            "unfinished_copy",
+            Complaint::new("the rows are those of a copy that isn't complete: servers refuse them", advice),
+        );
+    }
+    !unfinished
+}
+
 /// Checks all rows as they are in one moment.
 async fn check_rows(
     mut inspection: Inspection,
@@ -116,6 +128,7 @@ async fn check_rows(
     if let Some(keys) = keys {
         check_key_ids(&mut inspection, keys, report).await?;
     }
+    check_adoptions(&mut inspection, report).await?;
     check_adopted_codes(&mut inspection, config, report).await?;
     for invariant in Invariant::ALL {
         let (name, detail, advice) = about(invariant);
@@ -145,6 +158,19 @@ fn check_durability(settings: &[(String, String)], report: &mut Report) {
         let advice = "set them to on in postgresql.conf, or wherever this database or role has them from";
         report.failed(NAME, Complaint { examples: off, ..Complaint::new(detail, advice) });
     }
+}
+
+/// Whether older portals are all there. Not looked for where nothing was taken over.
+async fn check_adoptions(inspection: &mut Inspection, report: &mut Report) -> Result<(), StoreError> {
+    let unfinished = inspection.unfinished_adoptions().await?;
+    if !unfinished.is_empty() {
+        let advice =
+            "let it end; if it doesn't run, run `tenantry-migrator adopt --apply` as it was begun: what was taken is passed over";
+        let complaint = Complaint::new("the adoption of an older portal began, and hasn't come to its end", advice);
+        let found = u64::try_from(unfinished.len()).unwrap_or(u64::MAX);
+        report.warning("unfinished_adoption", Complaint { found, examples: unfinished, ..complaint });
+    }
+    Ok(())
 }
 
 /// Codes of an older portal are found by their texts only by who knows its pepper. Not looked for where nothing was taken over.

@@ -19,6 +19,12 @@ impl KeyRing {
         KeyedCodeDigest { digest: self.signing().legacy_digest(kept), key_id: self.signing().id.for_legacy() }
     }
 
+    /// Everything that could be stored of an older portal's code by any of the keys, the signing one's first.
+    #[must_use]
+    pub fn adopted_candidates(&self, kept: LegacyDigest) -> Vec<CodeDigest> {
+        self.by_use().map(|key| key.legacy_digest(kept)).collect()
+    }
+
     /// The digest of a new token, by the signing key.
     #[must_use]
     pub fn token_digest<K: TokenKind>(&self, token: &PlainToken<K>) -> TokenDigest {
@@ -88,7 +94,7 @@ impl CodeHasher for KeyRing {
 
     fn legacy_candidates(&self, code: &LegacyCode) -> Vec<CodeDigest> {
         let kept = self.legacy.digest(code);
-        kept.iter().flat_map(|kept| self.by_use().map(|key| key.legacy_digest(*kept))).collect()
+        kept.iter().flat_map(|kept| self.adopted_candidates(*kept)).collect()
     }
 }
 

@@ -101,6 +101,29 @@ pub async fn adopt<S: Store>(store: &S, cx: &Context<'_>, source: &str, adoption
     Ok(())
 }
 
+/// Notes in the audit trail that rows of the older portal `source` begin to be taken over. Until [`complete_adoption`] notes the end, the
+/// portal isn't all there.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn begin_adoption<S: Store>(store: &S, cx: &Context<'_>, source: &str) -> Result<(), StoreError> {
+    note(store, cx, Action::AdoptionBegan, source).await
+}
+
+/// Notes in the audit trail that all rows of the older portal `source` that can be are taken over.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn complete_adoption<S: Store>(store: &S, cx: &Context<'_>, source: &str) -> Result<(), StoreError> {
+    note(store, cx, Action::AdoptionCompleted, source).await
+}
+
+async fn note<S: Store>(store: &S, cx: &Context<'_>, action: Action, source: &str) -> Result<(), StoreError> {
+    let mut tx = store.begin().await?;
+    tx.append_audit(&AuditEvent::new(cx, action, None, None).with("adopted_from", source)).await?;
+    tx.commit().await
+}
+
 /// The codes of each tenant as a batch.
 fn batches(cx: &Context<'_>, codes: &[Adopted<Code>]) -> Vec<(Batch, Vec<Code>)> {
     let mut by_tenant: BTreeMap<TenantId, Vec<Code>> = BTreeMap::new();

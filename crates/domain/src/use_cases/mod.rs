@@ -30,7 +30,7 @@ mod subscriptions;
 mod webhooks;
 
 pub use activate_project::{ActivateError, ActivateProject, ActivateWith, activate_project};
-pub use adopt::{ADOPTED_LABEL, AdoptError, adopt};
+pub use adopt::{ADOPTED_LABEL, AdoptError, adopt, begin_adoption, complete_adoption};
 pub use assign_project::{AssignError, assign_project};
 pub use attempt::{ANSWERS_ARE_KEPT, Attempt, AttemptError, Begun, KeyedRequest};
 pub use audit_forbidden::{FORBIDDEN_NOTED, audit_forbidden};

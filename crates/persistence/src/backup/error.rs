@@ -2,6 +2,8 @@ use std::{io, path::PathBuf};
 
 use crate::{ConnectError, error::Cause};
 
+use super::file::is_full;
+
 /// Why there is no backup, or why one was not restored; the database is then as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
@@ -20,8 +22,26 @@ pub enum BackupError {
         /// The file.
         file: PathBuf,
     },
+    /// What was to be replaced is something else, or a database that is in use.
+    #[error("`{}` is no backup, or is in use as a database, so it isn't replaced: choose another name", file.display())]
+    NoBackup {
+        /// The file.
+        file: PathBuf,
+    },
+    /// There is no room for the file.
+    #[error("the disk of `{}` is full: make room for as much as the database takes, or choose another folder; nothing was changed", folder.display())]
+    Full {
+        /// Where it was to be.
+        folder: PathBuf,
+    },
+    /// The rows are those of a copy that isn't complete.
+    #[error("`{}` holds an unfinished copy: let `tenantry-migrator copy` finish it, by the command that began it", file.display())]
+    UnfinishedCopy {
+        /// The file.
+        file: PathBuf,
+    },
     /// The backup and the database are one.
-    #[error("`{}` is the database itself", file.display())]
+    #[error("`{}` is the database itself, or belongs to it", file.display())]
     Itself {
         /// The file.
         file: PathBuf,
@@ -48,6 +68,17 @@ pub enum BackupError {
         file: PathBuf,
         /// What SQLite found first.
         detail: String,
+    },
+    /// The file isn't what it was when it was made.
+    #[error(
+        "`{}` isn't what its checksum `{}` was made of: take another backup; if you changed it yourself, remove the checksum",
+        file.display(), checksum.display()
+    )]
+    Altered {
+        /// The file.
+        file: PathBuf,
+        /// The file beside it.
+        checksum: PathBuf,
     },
     /// The backup lacks steps of the schema.
     #[error(
@@ -95,6 +126,14 @@ pub enum BackupError {
         /// The table.
         table: String,
     },
+    /// The disk of the database is full; nothing was changed.
+    #[error(
+        "{doing} needs more room than the database's disk has: make room for as much as the backup takes, twice; nothing was changed"
+    )]
+    NoRoom {
+        /// What was being done.
+        doing: &'static str,
+    },
     /// The database failed; nothing was changed.
     #[error("{doing} failed, and nothing was changed")]
     Failed {
@@ -109,6 +148,9 @@ pub enum BackupError {
 impl BackupError {
     /// A failure of the driver.
     pub(super) fn of(doing: &'static str) -> impl Fn(sqlx::Error) -> Self {
-        move |failure| Self::Failed { doing, source: Box::new(Cause::of_driver(&failure)) }
+        move |failure| match is_full(&failure) {
+            true => Self::NoRoom { doing },
+            false => Self::Failed { doing, source: Box::new(Cause::of_driver(&failure)) },
+        }
     }
 }

@@ -1,6 +1,10 @@
 //! A connection of its own to a database file, and what can be asked of the file.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use sea_orm::{DbBackend, Statement, TryGetable, Value};
 use sqlx::{
@@ -24,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// In KiB, as SQLite takes it: what is touched again and again while indexes are filled needn't go to the disk and back.
 const CACHE: &str = "-131072";
+
+/// The table that `tenantry-migrator copy` makes, and removes when all rows are there.
+const COPY_UNDER_WAY: &str = "tenantry_copy";
 
 /// The table that lists the steps of the schema.
 const STEPS: &str = "seaql_migrations";
@@ -111,6 +118,15 @@ impl Opened {
         }
     }
 
+    /// Refuses rows of which some are missing.
+    pub(super) async fn refuse_unfinished(&mut self, schema: &str, file: &Path) -> Result<(), BackupError> {
+        let under_way = format!("SELECT count(*) FROM {schema}.sqlite_schema WHERE name = '{COPY_UNDER_WAY}'");
+        match self.count(under_way).await.map_err(BackupError::of("reading the schema"))? {
+            0 => Ok(()),
+            _ => Err(BackupError::UnfinishedCopy { file: file.to_owned() }),
+        }
+    }
+
     /// Reads every page and every reference.
     pub(super) async fn refuse_damaged(&mut self, file: &Path) -> Result<(), BackupError> {
         let damaged = |detail: String| BackupError::Damaged { file: file.to_owned(), detail };
@@ -170,6 +186,20 @@ impl Opened {
         }
         Ok(Contents { bytes, steps: self.steps(MAIN).await?, tables })
     }
+}
+
+/// The files that SQLite may keep beside a database.
+pub(super) fn beside(database: &Path) -> [PathBuf; 3] {
+    ["-wal", "-shm", "-journal"].map(|suffix| {
+        let mut path = database.as_os_str().to_owned();
+        path.push(suffix);
+        path.into()
+    })
+}
+
+/// Whether a statement failed as there was no room: 13 is SQLite's FULL.
+pub(super) fn is_full(failure: &sqlx::Error) -> bool {
+    failure.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "13")
 }
 
 /// A name as SQL writes it.

@@ -1,59 +1,50 @@
 //! A file that is complete and on the disk under its name, or isn't there.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+use std::{fs, io, path::Path};
+
+use super::{
+    BackupError, Contents, checksum,
+    draft::{Draft, folder_of},
+    file::{self, Opened},
 };
-
-use super::{BackupError, Contents, file::Opened};
-
-/// Drafts that a killed process left don't keep the next from its work.
-const DRAFTS: u32 = 1000;
 
 /// Writes what is committed into `file`, checks it, and answers what it holds.
 pub(super) async fn keep(opened: &mut Opened, file: &Path, replace: bool) -> Result<Contents, BackupError> {
-    if !replace && file.symlink_metadata().is_ok() {
-        return Err(BackupError::Exists { file: file.to_owned() });
+    if file.symlink_metadata().is_ok() {
+        if !replace {
+            return Err(BackupError::Exists { file: file.to_owned() });
+        }
+        refuse_other_than_a_backup(file).await?;
     }
-    let draft = new_draft(file).map_err(unwritable(file))?;
-    let kept = async {
-        write(opened, &draft).await?;
-        let contents = check(&draft).await?;
-        publish(&draft, file, replace)?;
-        Ok(contents)
-    };
-    let kept = kept.await;
-    if kept.is_err() {
-        // What is wrong is said already.
-        fs::remove_file(&draft).ok();
-    }
-    kept
+    let draft = Draft::new(file).map_err(unwritable(file))?;
+    write(opened, draft.path()).await?;
+    let contents = check(draft.path()).await?;
+    checksum::remove(file).map_err(unwritable(&checksum::beside(file)))?;
+    draft.publish(file, replace).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => BackupError::Exists { file: file.to_owned() },
+        _ => unwritable(file)(source),
+    })?;
+    checksum::write(file).map_err(unwritable(&checksum::beside(file)))?;
+    Ok(contents)
 }
 
 fn unwritable(file: &Path) -> impl Fn(io::Error) -> BackupError {
     move |source| BackupError::Unwritable { file: file.to_owned(), source }
 }
 
-fn folder_of(file: &Path) -> &Path {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+/// Whoever says that a file may be replaced thinks of a backup: not of a key ring, nor of a database that is in use.
+async fn refuse_other_than_a_backup(file: &Path) -> Result<(), BackupError> {
+    let refusal = || Err(BackupError::NoBackup { file: file.to_owned() });
+    if file::beside(file).iter().any(|companion| companion.exists()) {
+        return refusal();
     }
-}
-
-/// Makes an empty file beside the one that it is to become: its owner's alone from its first byte on.
-fn new_draft(file: &Path) -> io::Result<PathBuf> {
-    let name = file.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is no name of a file"))?;
-    for number in 1..DRAFTS {
-        let draft = folder_of(file).join(format!(".{}.part-{number}", name.to_string_lossy()));
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft) {
-            Err(failure) if failure.kind() == io::ErrorKind::AlreadyExists => {}
-            made => return made.map(|_| draft),
-        }
+    if fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() == 0) {
+        return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, "too many drafts lie beside it"))
+    let Ok(mut backup) = Opened::backup(file).await else { return refusal() };
+    let known = backup.refuse_foreign(file::MAIN, file).await;
+    backup.close().await;
+    if matches!(known, Ok(()) | Err(BackupError::Damaged { .. })) { Ok(()) } else { refusal() }
 }
 
 /// SQLite reads everything in one transaction, which keeps no writer waiting, and takes an empty file for none.
@@ -61,7 +52,11 @@ async fn write(opened: &mut Opened, draft: &Path) -> Result<(), BackupError> {
     let path = draft.to_str().ok_or_else(|| {
         unwritable(draft)(io::Error::new(io::ErrorKind::InvalidInput, "SQLite wants the names of its files in UTF-8"))
     })?;
-    opened.run("VACUUM INTO $1", [path.into()]).await.map(|_| ()).map_err(BackupError::of("writing the backup"))
+    let written = opened.run("VACUUM INTO $1", [path.into()]).await;
+    written.map(|_| ()).map_err(|failure| match file::is_full(&failure) {
+        true => BackupError::Full { folder: folder_of(draft).to_owned() },
+        false => BackupError::of("writing the backup")(failure),
+    })
 }
 
 async fn check(draft: &Path) -> Result<Contents, BackupError> {
@@ -71,22 +66,4 @@ async fn check(draft: &Path) -> Result<Contents, BackupError> {
     let contents = opened.contents(bytes).await.map_err(BackupError::of("the check of the backup"))?;
     opened.close().await;
     Ok(contents)
-}
-
-fn publish(draft: &Path, file: &Path, replace: bool) -> Result<(), BackupError> {
-    let published = || {
-        File::open(draft)?.sync_all()?;
-        if replace {
-            fs::rename(draft, file)?;
-        } else {
-            // Unlike a new name, a second one takes no other file's place.
-            fs::hard_link(draft, file)?;
-            fs::remove_file(draft)?;
-        }
-        File::open(folder_of(file))?.sync_all()
-    };
-    published().map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => BackupError::Exists { file: file.to_owned() },
-        _ => unwritable(file)(source),
-    })
 }

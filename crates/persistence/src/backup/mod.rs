@@ -2,6 +2,8 @@
 //!
 //! What a database holds is read from its own schema, here as there: a table or a column that a step of the schema adds is in both at once.
 
+mod checksum;
+mod draft;
 mod error;
 mod file;
 mod keep;
@@ -61,11 +63,12 @@ pub async fn back_up(url: &str, file: &Path, replace: bool) -> Result<Contents, 
     if !database.exists() {
         return Err(BackupError::Missing { file: database });
     }
-    if is_same(&database, file) {
-        return Err(BackupError::Itself { file: database });
+    if is_same(&database, file) || is_beside(&database, file) {
+        return Err(BackupError::Itself { file: file.to_owned() });
     }
     let mut opened = Opened::database(url).await?;
     opened.refuse_foreign(file::MAIN, &database).await?;
+    opened.refuse_unfinished(file::MAIN, &database).await?;
     let kept = keep::keep(&mut opened, file, replace).await;
     opened.close().await;
     kept
@@ -80,6 +83,15 @@ fn database_file(url: &str) -> Result<PathBuf, BackupError> {
 fn is_same(one: &Path, other: &Path) -> bool {
     let identity = |path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
     matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Whether a path is that of a file which SQLite keeps beside the database.
+fn is_beside(database: &Path, file: &Path) -> bool {
+    let same_folder = matches!(
+        (fs::canonicalize(draft::folder_of(database)), fs::canonicalize(draft::folder_of(file))),
+        (Ok(one), Ok(other)) if one == other
+    );
+    same_folder && file::beside(database).iter().any(|companion| companion.file_name() == file.file_name())
 }
 
 impl From<ConnectError> for BackupError {

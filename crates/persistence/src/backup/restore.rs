@@ -10,7 +10,7 @@ use tenantry_domain::{Action, AuditEvent, Context};
 use crate::entities::audit_events;
 
 use super::{
-    BackupError, Contents, database_file,
+    BackupError, Contents, checksum, database_file,
     file::{MAIN, Opened},
     is_same, keep,
     replace::{self, BACKUP, Table},
@@ -81,7 +81,9 @@ pub async fn restore(url: &str, file: &Path, options: &RestoreOptions, cx: &Cont
 async fn look_at(file: &Path) -> Result<Contents, BackupError> {
     let mut backup = Opened::backup(file).await?;
     backup.refuse_foreign(MAIN, file).await?;
+    backup.refuse_unfinished(MAIN, file).await?;
     backup.refuse_damaged(file).await?;
+    checksum::refuse_altered(file)?;
     let bytes = fs::metadata(file).map(|found| found.len()).unwrap_or(0);
     let contents = backup.contents(bytes).await.map_err(BackupError::of("reading the backup"))?;
     backup.close().await;
