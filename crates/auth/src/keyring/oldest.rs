@@ -75,6 +75,7 @@ impl KeyRing {
     /// # use tenantry_domain::*;
     /// # let keys = KeyRing::parse(&KeyRing::generate_line(&KeyId::parse("k1")?, &SystemEntropy))?;
     /// let request = KeyedRequest {
+    ///     claim: Id::generate(SystemClock.now(), &SystemEntropy),
     ///     key: keys.idempotency_key(["tenant", "ten_01a2.."], "the-clients-own-key"),
     ///     fingerprint: keys.fingerprint([b"POST".as_slice(), b"/projects", br#"{"client_name":"Globex"}"#]),
     ///     patience: time::Duration::seconds(30),

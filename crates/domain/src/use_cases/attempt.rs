@@ -65,7 +65,8 @@ pub enum AttemptError {
 /// # futures_executor::block_on(async {
 /// # let (store, cx) = (MemoryStore::new(), Context::system(SystemClock.now(), &SystemEntropy));
 /// let (key, fingerprint) = (IdempotencyKey::from_bytes([1; 32]), Fingerprint::from_bytes([2; 32]));
-/// let request = KeyedRequest { key, fingerprint, patience: time::Duration::seconds(30) };
+/// let claim = Id::generate(cx.now, cx.entropy);
+/// let request = KeyedRequest { claim, key, fingerprint, patience: time::Duration::seconds(30) };
 ///
 /// let Begun::First(attempt) = Attempt::begin(&store, &cx, &request).await? else { panic!("it is new") };
 /// let plan = create_plan(attempt.store(), &cx, PlanName::parse("Basic")?, Quota::new(10)?).await?;
