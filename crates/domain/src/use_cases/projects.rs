@@ -6,10 +6,14 @@ use crate::{
     ports::*,
 };
 
+/// How many slugs are drawn for a project that names none. Even beside a thousand projects of the same client, each is free with odds of a
+/// thousand to one.
+const SLUG_DRAWS: u32 = 8;
+
 /// A project to be made.
 #[derive(Clone, Debug)]
 pub struct NewProject {
-    /// Its short name; `None`: made from the client's name, by [`Slug::from_name`].
+    /// Its short name; `None`: made from the client's name, by [`Slug::from_name`], and made again where it is taken.
     pub slug: Option<Slug>,
     /// What the tenant says of it.
     pub details: ProjectDetails,
@@ -89,8 +93,9 @@ pub async fn create_project<S: Store>(
     tenant: TenantId,
     new: NewProject,
 ) -> Result<Project, ProjectError> {
+    let named = new.slug.is_some();
     let slug = new.slug.unwrap_or_else(|| Slug::from_name(new.details.client_name.as_str(), cx.entropy));
-    let project = Project {
+    let mut project = Project {
         id: Id::generate(cx.now, cx.entropy),
         slug,
         tenant_id: Some(tenant),
@@ -111,8 +116,13 @@ pub async fn create_project<S: Store>(
             return Err(ProjectError::TrialLimit);
         }
     }
-    if !tx.insert_project(&project).await? {
-        return Err(ProjectError::SlugTaken);
+    let mut draws = 1;
+    while !tx.insert_project(&project).await? {
+        if named || draws == SLUG_DRAWS {
+            return Err(ProjectError::SlugTaken);
+        }
+        draws += 1;
+        project.slug = Slug::from_name(project.details.client_name.as_str(), cx.entropy);
     }
     tx.append_audit(&AuditEvent::new(cx, Action::ProjectCreated, Some(tenant), Some(Target::Project(project.id)))).await?;
     let created = Happening::Project { event_type: EventType::ProjectCreated, project: &project, code: None };

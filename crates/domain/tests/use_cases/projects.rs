@@ -1,7 +1,9 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use tenantry_domain::{
-    ActivateError, ActivateProject, ActivateWith, Actor, Context, Expected, Id, NewProject, ProjectError, ProjectStatus, Refusal,
-    SessionId, Slug, SubscriptionState, TenantId, Transition, activate_project, change_project, create_project, delete_project,
-    memory::PlainHasher, ports::*, suspend_tenant, transition_project,
+    ActivateError, ActivateProject, ActivateWith, Actor, Context, Entropy, Expected, Id, NewProject, ProjectError, ProjectStatus,
+    Refusal, SeededEntropy, SessionId, Slug, SubscriptionState, TenantId, Transition, activate_project, change_project,
+    create_project, delete_project, memory::PlainHasher, ports::*, suspend_tenant, transition_project,
 };
 
 use crate::support::{Portal, block_on, details, noon};
@@ -134,5 +136,43 @@ fn another_tenants_project_is_as_good_as_missing() {
         let request = ActivateProject { tenant: stranger, project, with: ActivateWith::NextAvailable, guesses: None };
         let activate = activate_project(store, cx, &PlainHasher, &request).await;
         assert!(matches!(activate, Err(ActivateError::Refused(Refusal::UnknownProject))), "{activate:?}");
+    });
+}
+
+/// Draws the same suffix of a slug so many times, and then others.
+struct Repeating {
+    left: AtomicU32,
+    others: SeededEntropy,
+}
+
+impl Entropy for Repeating {
+    fn fill(&self, bytes: &mut [u8]) {
+        let is_suffix = bytes.len() == 4;
+        let repeats = |left: u32| left.checked_sub(1).filter(|_| is_suffix);
+        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, repeats) {
+            Ok(_) => bytes.fill(0),
+            Err(_) => self.others.fill(bytes),
+        }
+    }
+}
+
+#[test]
+fn a_slug_that_is_drawn_and_taken_is_drawn_again() {
+    block_on(async {
+        let portal = Portal::new();
+        let (tenant, _) = portal.tenant("acme").await;
+        let others = SeededEntropy::new(7);
+        let entropy = Repeating { left: AtomicU32::new(1), others };
+        let create = async |repeats: u32, slug: Option<Slug>| {
+            entropy.left.store(repeats, Ordering::Relaxed);
+            let cx = Context { entropy: &entropy, ..portal.cx(noon()) };
+            create_project(&portal.store, &cx, tenant, NewProject { slug, details: details("Globex") }).await
+        };
+        assert_eq!(create(1, None).await.unwrap().slug.as_str(), "globex-0000");
+        let again = create(7, None).await.unwrap();
+        assert!(again.slug.as_str().starts_with("globex-") && again.slug.as_str() != "globex-0000", "{}", again.slug);
+        // It ends, and a slug that was named is never replaced.
+        assert!(matches!(create(u32::MAX, None).await, Err(ProjectError::SlugTaken)));
+        assert!(matches!(create(0, Some(again.slug)).await, Err(ProjectError::SlugTaken)));
     });
 }
