@@ -31,7 +31,10 @@ pub enum ProjectError {
     /// The tenant has another project with the slug.
     #[error("another project has this project_id")]
     SlugTaken,
-    /// The tenant's subscription doesn't let it, or the tenant is suspended, whatever its subscription says.
+    /// The tenant is suspended.
+    #[error("the tenant is suspended")]
+    TenantSuspended,
+    /// The tenant's subscription doesn't let it.
     #[error("the subscription is {}", .state.as_str())]
     SubscriptionInactive {
         /// How the subscription stands.
@@ -54,6 +57,9 @@ pub enum ProjectError {
 /// `Ok` where a tenant is entitled to the action. A tenant that is gone has no projects either.
 fn permit(entitlement: Option<Entitlement>, action: TenantAction) -> Result<Entitlement, ProjectError> {
     let entitlement = entitlement.ok_or(ProjectError::UnknownProject)?;
+    if entitlement.suspended_at.is_some() {
+        return Err(ProjectError::TenantSuspended);
+    }
     let state = entitlement.state;
     entitlement.allows(action).then_some(entitlement).ok_or(ProjectError::SubscriptionInactive { state })
 }
@@ -61,7 +67,7 @@ fn permit(entitlement: Option<Entitlement>, action: TenantAction) -> Result<Enti
 /// Makes a project, which waits for a code: it is pending.
 ///
 /// # Errors
-/// [`SlugTaken`](ProjectError::SlugTaken), [`SubscriptionInactive`](ProjectError::SubscriptionInactive),
+/// [`SlugTaken`](ProjectError::SlugTaken), [`TenantSuspended`](ProjectError::TenantSuspended), [`SubscriptionInactive`](ProjectError::SubscriptionInactive),
 /// [`TrialLimit`](ProjectError::TrialLimit), [`Store`](ProjectError::Store).
 ///
 /// # Example
@@ -136,7 +142,7 @@ pub async fn create_project<S: Store>(
 ///
 /// # Errors
 /// [`UnknownProject`](ProjectError::UnknownProject), [`ChangedMeanwhile`](ProjectError::ChangedMeanwhile),
-/// [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
+/// [`TenantSuspended`](ProjectError::TenantSuspended), [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
 pub async fn change_project<S: Store>(
     store: &S,
     cx: &Context<'_>,
@@ -168,7 +174,7 @@ pub async fn change_project<S: Store>(
 ///
 /// # Errors
 /// [`UnknownProject`](ProjectError::UnknownProject), [`InvalidTransition`](ProjectError::InvalidTransition),
-/// [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
+/// [`TenantSuspended`](ProjectError::TenantSuspended), [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
 ///
 /// # Example
 ///
@@ -225,7 +231,7 @@ pub async fn transition_project<S: Store>(
 ///
 /// # Errors
 /// [`UnknownProject`](ProjectError::UnknownProject), [`ChangedMeanwhile`](ProjectError::ChangedMeanwhile),
-/// [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
+/// [`TenantSuspended`](ProjectError::TenantSuspended), [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
 pub async fn delete_project<S: Store>(
     store: &S,
     cx: &Context<'_>,

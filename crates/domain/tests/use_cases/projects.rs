@@ -1,9 +1,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tenantry_domain::{
-    ActivateError, ActivateProject, ActivateWith, Actor, Context, Entropy, Expected, Id, NewProject, ProjectError, ProjectStatus,
-    Refusal, SeededEntropy, SessionId, Slug, SubscriptionState, TenantId, Transition, activate_project, change_project,
-    create_project, delete_project, memory::PlainHasher, ports::*, suspend_tenant, transition_project,
+    ActivateError, ActivateProject, ActivateWith, Actor, ChangeTenantError, Context, Entropy, Expected, Id, NewProject,
+    ProfileChange, ProjectError, ProjectStatus, Refusal, SeededEntropy, SessionId, Slug, SubscriptionState, TenantId, Transition,
+    WebhookError, WebhookOwner, activate_project, change_own_profile, change_project, create_project, delete_project,
+    hold_webhook_owner, memory::PlainHasher, ports::*, suspend_tenant, transition_project,
 };
 
 use crate::support::{Portal, block_on, details, noon};
@@ -12,7 +13,7 @@ use crate::support::{Portal, block_on, details, noon};
 async fn allowed(portal: &Portal, tenant: TenantId) -> [bool; 4] {
     let (store, cx) = (&portal.store, &portal.cx(noon()));
     let unknown = Id::from_uuid(uuid::Uuid::from_u128(7));
-    let gated = |error: &ProjectError| matches!(error, ProjectError::SubscriptionInactive { .. });
+    let gated = |error: &ProjectError| matches!(error, ProjectError::SubscriptionInactive { .. } | ProjectError::TenantSuspended);
     let create = portal.create_project(tenant, None).await;
     let project = create.as_ref().map_or(unknown, |project| project.id);
     let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable, guesses: None };
@@ -49,6 +50,20 @@ fn a_suspended_tenant_changes_nothing_whatever_it_pays() {
         let tenant = portal.tenant_in(SubscriptionState::Active).await;
         suspend_tenant(&portal.store, &portal.cx(noon()), tenant).await.unwrap();
         assert_eq!(allowed(&portal, tenant).await, [false; 4]);
+        // Each says so, and nothing of a subscription that is active.
+        let (store, cx, unknown) = (&portal.store, &portal.cx(noon()), Id::from_uuid(uuid::Uuid::from_u128(7)));
+        let answers = [
+            portal.create_project(tenant, None).await.map(drop),
+            change_project(store, cx, tenant, unknown, details("New").into(), &Expected::Any).await.map(drop),
+            transition_project(store, cx, tenant, unknown, Transition::Pause).await.map(drop),
+            delete_project(store, cx, tenant, unknown, &Expected::Any).await,
+        ];
+        assert!(answers.iter().all(|answer| matches!(answer, Err(ProjectError::TenantSuspended))), "{answers:?}");
+        let own = Id::from_uuid(uuid::Uuid::from_u128(7));
+        let profile = change_own_profile(store, cx, tenant, own, ProfileChange::default(), &Expected::Any).await;
+        assert!(matches!(profile, Err(ChangeTenantError::TenantSuspended)), "{profile:?}");
+        let hooks = hold_webhook_owner(&mut store.begin().await.unwrap(), WebhookOwner::Tenant(tenant)).await;
+        assert!(matches!(hooks, Err(WebhookError::TenantSuspended)), "{hooks:?}");
     });
 }
 
