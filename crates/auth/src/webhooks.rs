@@ -33,7 +33,7 @@ pub struct SecretWebhook {
 ///
 /// # Errors
 /// [`NoEvent`](WebhookError::NoEvent), [`TooMany`](WebhookError::TooMany), [`UnknownWebhook`](WebhookError::UnknownWebhook) for the
-/// webhook of a tenant that is gone, [`SubscriptionInactive`](WebhookError::SubscriptionInactive), [`Store`](WebhookError::Store).
+/// webhook of a tenant that is gone, [`TenantSuspended`](WebhookError::TenantSuspended), [`SubscriptionInactive`](WebhookError::SubscriptionInactive), [`Store`](WebhookError::Store).
 pub async fn create_webhook<S: Store>(
     store: &S,
     cx: &Context<'_>,
@@ -81,7 +81,7 @@ pub async fn create_webhook<S: Store>(
 /// replaced before ends at once.
 ///
 /// # Errors
-/// [`UnknownWebhook`](WebhookError::UnknownWebhook), [`SubscriptionInactive`](WebhookError::SubscriptionInactive),
+/// [`UnknownWebhook`](WebhookError::UnknownWebhook), [`TenantSuspended`](WebhookError::TenantSuspended), [`SubscriptionInactive`](WebhookError::SubscriptionInactive),
 /// [`Store`](WebhookError::Store).
 pub async fn rotate_webhook_secret<S: Store>(
     store: &S,

@@ -396,13 +396,6 @@ impl AuditEvent {
         self
     }
 
-    /// An event of something else that concerns all codes of an issue too.
-    #[must_use]
-    pub const fn about_batch(mut self, id: BatchId) -> Self {
-        self.batch_id = Some(id);
-        self
-    }
-
     /// Adds a detail.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {

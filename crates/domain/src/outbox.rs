@@ -122,7 +122,8 @@ impl MessageState {
 
 /// Why a message was not handed over, in a form that is fit to be kept and shown.
 ///
-/// One line of at most [`MAX`](Self::MAX) characters, in which no e-mail address and no long number is left, whoever wrote it.
+/// One line of at most [`MAX`](Self::MAX) characters, in which no e-mail address is left, no long number, and nothing that
+/// could be a one-time password or an activation code, whoever wrote it. Some words that are neither go with them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct FailureNote(String);
@@ -132,6 +133,8 @@ impl FailureNote {
     pub const MAX: usize = 200;
     /// So many digits in a row could be a one-time password.
     const SECRET_DIGITS: usize = 6;
+    /// So many symbols in a row, with a digit among them, could be a password of the longer kind (13), or an activation code (16).
+    const SECRET_SYMBOLS: usize = 13;
 
     /// Takes what is known of a failure, and leaves out what must not be kept.
     #[must_use]
@@ -155,8 +158,26 @@ impl FailureNote {
     }
 
     fn is_secret(word: &str) -> bool {
-        word.contains('@') || word.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() >= Self::SECRET_DIGITS)
+        word.contains('@')
+            || word.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() >= Self::SECRET_DIGITS)
+            || word.split(|c: char| !is_symbol(c) && !is_hyphen(c)).any(Self::could_be_a_code)
     }
+
+    /// Whether symbols and hyphens hold a secret: by their number, or grouped as one is shown (`XXXXX-XXXX-XXXX`, `XXXX-XXXX-XXXX-XXXX`).
+    fn could_be_a_code(run: &str) -> bool {
+        let groups: Vec<usize> = run.split(is_hyphen).map(str::len).collect();
+        let long = groups.iter().sum::<usize>() >= Self::SECRET_SYMBOLS && run.contains(|c: char| c.is_ascii_digit());
+        long || groups.windows(3).any(|shape| shape == [5, 4, 4]) || groups.windows(4).any(|shape| shape == [4; 4])
+    }
+}
+
+/// A letter or digit of a password or a code, as people may type it: all but U.
+const fn is_symbol(c: char) -> bool {
+    c.is_ascii_alphanumeric() && !matches!(c, 'U' | 'u')
+}
+
+const fn is_hyphen(c: char) -> bool {
+    matches!(c, '-' | '\u{2010}'..='\u{2015}')
 }
 
 impl fmt::Display for FailureNote {
@@ -218,6 +239,25 @@ mod tests {
         assert_eq!(note.as_str(), "550 5.1.1 *** Recipient *** rejected, *** try mx.example:2525");
         assert_eq!(FailureNote::new(&"ä".repeat(1_000)).as_str().chars().count(), FailureNote::MAX);
         assert_eq!(FailureNote::new(" \n\t ").as_str(), "");
+    }
+
+    #[test]
+    fn a_note_has_no_password_of_the_longer_kind_and_no_code_in_it() {
+        for secret in [
+            "7K2MQ-9XWD-03FR",
+            "7k2mq9xwd03fr",
+            "ABCDE-FGHJ-KMNP",
+            "12RY-S55W-4MZR-KP2J",
+            "12rys55w4mzrkp2j",
+            "ABCD–EFGH–JKMN–PQRS",
+        ] {
+            for around in [("", ""), ("code=", ","), ("<b>", "</b>"), ("\"", "\".")] {
+                let note = FailureNote::new(&format!("554 refused: {}{secret}{} is in it", around.0, around.1));
+                assert_eq!(note.as_str(), "554 refused: *** is in it", "{secret} {around:?}");
+            }
+        }
+        let harmless = "451 4.7.1 Greylisting-in-action, try again: mx-12.eu.example (local-policy-restriction) 4bXyZ12345z";
+        assert_eq!(FailureNote::new(harmless).as_str(), harmless);
     }
 
     proptest! {

@@ -34,7 +34,10 @@ impl Timestamp {
     /// Truncates `moment` to microseconds and moves it to UTC; outside the bounds it becomes the nearer bound.
     #[must_use]
     pub fn new(moment: OffsetDateTime) -> Self {
-        let utc = moment.to_offset(UtcOffset::UTC);
+        // `None` where UTC is in a year that a date can't be in: the offset takes the last hours of 9999 there.
+        let Some(utc) = moment.checked_to_offset(UtcOffset::UTC) else {
+            return if moment.year() > 0 { Self::MAX } else { Self::MIN };
+        };
         let whole = utc.replace_microsecond(utc.microsecond()).unwrap_or(utc);
         Self(whole).clamp(Self::MIN, Self::MAX)
     }
@@ -135,10 +138,15 @@ impl fmt::Debug for Timestamp {
 impl FromStr for Timestamp {
     type Err = InvalidValue;
 
-    /// Reads RFC 3339, in whatever offset. A moment outside the bounds becomes the nearer bound, as by [`new`](Timestamp::new).
+    /// Reads RFC 3339, in whatever offset.
+    ///
+    /// # Errors
+    /// `invalid_time` for another text, `out_of_range` for a moment before 1970 or after 9999 in UTC.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let invalid = |_| InvalidValue::new("invalid_time", "must be a moment by RFC 3339, such as `2026-11-25T09:30:00Z`");
-        OffsetDateTime::parse(text, &Rfc3339).map(Self::new).map_err(invalid)
+        let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(invalid)?;
+        let utc = moment.checked_to_offset(UtcOffset::UTC).filter(|utc| (1970..=9999).contains(&utc.year()));
+        utc.map(Self::new).ok_or_else(|| InvalidValue::new("out_of_range", "must be in the years 1970 to 9999"))
     }
 }
 
@@ -252,6 +260,20 @@ mod tests {
         let read = |text: &str| text.parse::<Timestamp>().map(|moment| moment.to_string()).ok();
         assert_eq!(read("2026-11-25T09:30:00.5+01:00").as_deref(), Some("2026-11-25T08:30:00.5Z"));
         assert!(["", "2026-11-25", "2026-11-25T09:30:00", "2026-13-25T09:30:00Z", "now"].iter().all(|text| read(text).is_none()));
+    }
+
+    #[test]
+    fn a_moment_outside_the_bounds_is_refused_when_read_and_moved_when_given() {
+        let code = |text: &str| text.parse::<Timestamp>().map_or_else(|invalid| invalid.code, |_| "read");
+        assert_eq!(code("1970-01-01T00:00:00Z"), "read");
+        assert_eq!(code("9999-12-31T23:59:59.9Z"), "read");
+        for text in
+            ["1900-01-01T00:00:00Z", "1970-01-01T00:59:59+01:00", "9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+00:01"]
+        {
+            assert_eq!(code(text), "out_of_range", "{text}");
+        }
+        assert_eq!(Timestamp::new(datetime!(9999-12-31 23:59:59 -1)), Timestamp::MAX);
+        assert_eq!(Timestamp::new(datetime!(-9999-01-01 0:00 +1)), Timestamp::MIN);
     }
 
     #[test]

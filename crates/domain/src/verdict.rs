@@ -12,7 +12,7 @@ use crate::{
 /// | | reason | holds where |
 /// |---|---|---|
 /// | 1 | `code_malformed` | the text is no code; no store is asked |
-/// | 2 | `not_found` | the tenant has no such project |
+/// | 2 | `not_found` | the tenant has no such project; without a subscription, which no tenant should be, it counts as having none |
 /// | 3 | `project_already_active` | the project is past pending, by another code or without one |
 /// | 4 | `tenant_suspended` | the tenant is suspended |
 /// | 5 | `subscription_inactive` | its subscription lets it activate nothing |

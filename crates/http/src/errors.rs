@@ -194,6 +194,10 @@ impl Problem {
         Self::new(ErrorCode::PreconditionFailed, "this is no longer the version that `If-Match` names; read it again")
     }
 
+    fn tenant_suspended() -> Self {
+        Self::new(ErrorCode::TenantSuspended, "the operator suspended this tenant")
+    }
+
     fn subscription_inactive(state: SubscriptionState) -> Self {
         Self::new(
             ErrorCode::SubscriptionInactive,

@@ -7,8 +7,8 @@ use super::{
     world::{RACERS, World, later, noon, race},
 };
 use crate::{
-    ActivateError, Code, CodeDigest, CodeEnd, CodeHasher, KeyId, KeyedCodeDigest, ManageCodeError, NewCodeText, Refusal,
-    ReissuedCode, TenantId, Timestamp, expire_code, memory::PlainHasher, ports::*, reissue_code, revoke_code,
+    ActivateError, Code, CodeDigest, CodeEnd, CodeHasher, KeyId, KeyedCodeDigest, LONGEST_TTL, ManageCodeError, NewCodeText,
+    Refusal, ReissuedCode, TenantId, Timestamp, expire_code, memory::PlainHasher, ports::*, reissue_code, revoke_code,
 };
 
 impl<S: Store> World<S> {
@@ -189,6 +189,10 @@ pub async fn a_code_ends_when_it_is_told_to<S: Store>(store: S) {
     ));
     let moved = "code.expiry_changed";
     assert_eq!(world.audited(tenant).await, ["codes.issued", moved, moved, moved]);
+    let farthest = later(80) + LONGEST_TTL;
+    assert!(matches!(end(CodeEnd::At(farthest + Duration::MICROSECOND), 80).await, Err(ManageCodeError::EndTooFar)));
+    assert_eq!(until(CodeEnd::At(farthest), 80).await, Some(farthest));
+    assert_eq!(until(CodeEnd::At(farthest), 79).await, Some(farthest), "what it is already");
     revoke_code(&world.store, &world.cx(later(80)), code.id).await.unwrap();
     assert!(matches!(end(CodeEnd::Never, 81).await, Err(ManageCodeError::Refused(Refusal::Revoked { at })) if at == later(80)));
 }

@@ -14,7 +14,10 @@ pub enum ChangeTenantError {
     /// It is at a version that the edit isn't meant for.
     #[error("the tenant was changed meanwhile")]
     ChangedMeanwhile,
-    /// The tenant's own subscription doesn't let it, or the tenant is suspended, whatever its subscription says.
+    /// The tenant is suspended.
+    #[error("the tenant is suspended")]
+    TenantSuspended,
+    /// The tenant's own subscription doesn't let it.
     #[error("the subscription is {}", .state.as_str())]
     SubscriptionInactive {
         /// How it stands.
@@ -96,6 +99,9 @@ async fn write<S: Store>(
     let before = tx.tenant(tenant).await?.ok_or(ChangeTenantError::UnknownTenant)?;
     if own_session.is_some() {
         let entitlement = entitlement.ok_or(ChangeTenantError::UnknownTenant)?;
+        if entitlement.suspended_at.is_some() {
+            return Err(ChangeTenantError::TenantSuspended);
+        }
         if !entitlement.allows(TenantAction::ChangeProfile) {
             return Err(ChangeTenantError::SubscriptionInactive { state: entitlement.state });
         }

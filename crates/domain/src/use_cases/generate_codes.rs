@@ -12,7 +12,8 @@ pub const MAX_CODES: u32 = 1_000_000;
 /// The most projects that one code can activate: 1,000,000.
 pub const MAX_USES: u32 = 1_000_000;
 
-/// The longest life of codes that expire: a hundred years. What is to be valid longer is valid for ever.
+/// The longest life of codes that expire, from when their end is set: a hundred years, whether they are issued, imported, or given another
+/// end. What is to be valid longer is valid for ever.
 pub const LONGEST_TTL: Duration = Duration::days(36_525);
 
 /// Codes that go to the store in one call of its port.

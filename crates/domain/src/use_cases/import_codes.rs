@@ -3,14 +3,14 @@ use std::collections::HashMap;
 use tracing::info;
 
 use crate::{
-    Action, AuditEvent, Batch, BatchSource, BatchState, CodeDigest, CodeHasher, Context, Happening, Id, InvalidValue, Label,
-    MAX_USES, NewCode, PlainCode, StoreError, Target, TenantId, Timestamp, event::announce, ports::*,
+    Action, AuditEvent, Batch, BatchSource, BatchState, CodeDigest, CodeHasher, Context, Happening, Id, InvalidValue,
+    LONGEST_TTL, Label, MAX_USES, NewCode, PlainCode, StoreError, Target, TenantId, Timestamp, event::announce, ports::*,
 };
 
-/// The most codes that one import should have: 100,000.
+/// The most lines of one import: 100,000.
 ///
-/// They are taken in by one transaction: on SQLite other writers wait for all of it. The bound is the caller's to keep, as it reads
-/// the lines; [`CodeImport`] takes more.
+/// They are taken in by one transaction: on SQLite other writers wait for all of it. [`import_codes`] refuses more; whoever gathers lines stops
+/// at [`CodeImport::lines`] already, rather than hold what will be refused.
 pub const MAX_IMPORT: u32 = 100_000;
 
 /// Lines that are looked up in the store at once.
@@ -27,7 +27,7 @@ pub struct ImportLine<'a> {
     pub label: &'a str,
     /// How many projects it can activate; else one.
     pub max_uses: &'a str,
-    /// Until when it is valid, by RFC 3339; else for ever.
+    /// Until when it is valid, by RFC 3339, at most [`LONGEST_TTL`] away; else for ever.
     pub expires_at: &'a str,
 }
 
@@ -59,6 +59,9 @@ pub enum ImportCodesError {
     /// There is no such tenant.
     #[error("there is no such tenant")]
     UnknownTenant,
+    /// There are more lines than [`MAX_IMPORT`].
+    #[error("an import has at most {MAX_IMPORT} lines")]
+    TooMany,
     /// Something is wrong with a line.
     #[error("{} of {} lines can't be imported", .0.bad, .0.lines)]
     Refused(ImportReport),
@@ -200,6 +203,10 @@ fn parse_end(now: Timestamp, text: &str) -> Result<Timestamp, InvalidValue> {
     if end <= now {
         return Err(InvalidValue::new("out_of_range", "must lie in the future: the code could never be used"));
     }
+    if end > now + LONGEST_TTL {
+        let detail = format!("must be at most {} days away, or absent for a code that doesn't expire", LONGEST_TTL.whole_days());
+        return Err(InvalidValue::new("out_of_range", detail));
+    }
     Ok(end)
 }
 
@@ -243,6 +250,9 @@ pub async fn import_codes<S: Store>(
     tenant: TenantId,
     mut import: CodeImport,
 ) -> Result<Batch, ImportCodesError> {
+    if import.lines > MAX_IMPORT {
+        return Err(ImportCodesError::TooMany);
+    }
     import.look_up(&mut store.reader(), true).await?;
     if !import.faults.is_empty() {
         return Err(ImportCodesError::Refused(import.into_report()));

@@ -1,8 +1,8 @@
 use tracing::info;
 
 use crate::{
-    Action, AuditEvent, Code, CodeHasher, CodeId, Context, Happening, NewCodeText, PlainCode, Refusal, StoreError, Target,
-    Timestamp, event::announce, ports::*, verdict::standing,
+    Action, AuditEvent, Code, CodeHasher, CodeId, Context, Happening, LONGEST_TTL, NewCodeText, PlainCode, Refusal, StoreError,
+    Target, Timestamp, event::announce, ports::*, verdict::standing,
 };
 
 /// Why a code can't be revoked, reissued or given another end.
@@ -17,6 +17,9 @@ pub enum ManageCodeError {
     /// A code can't have ended before the moment that it is told to.
     #[error("the new end has passed")]
     EndPassed,
+    /// A code that is to go on for longer than [`LONGEST_TTL`] is one without an end.
+    #[error("the new end is more than {} days away", LONGEST_TTL.whole_days())]
+    EndTooFar,
     /// Another change came first; it was made without knowing of this one.
     #[error("the code was changed meanwhile")]
     Changed,
@@ -39,7 +42,7 @@ pub struct ReissuedCode {
 pub enum CodeEnd {
     /// At once.
     Now,
-    /// At this moment, exclusive: it must not have passed.
+    /// At this moment, exclusive: it must not have passed, and be at most [`LONGEST_TTL`] away.
     At(Timestamp),
     /// Never.
     Never,
@@ -153,7 +156,7 @@ pub async fn reissue_code<S: Store>(
 /// again, and an end at once for a code that is past its own.
 ///
 /// # Errors
-/// [`UnknownCode`](ManageCodeError::UnknownCode), [`EndPassed`](ManageCodeError::EndPassed), [`Refused`](ManageCodeError::Refused) for a
+/// [`UnknownCode`](ManageCodeError::UnknownCode), [`EndPassed`](ManageCodeError::EndPassed), [`EndTooFar`](ManageCodeError::EndTooFar), [`Refused`](ManageCodeError::Refused) for a
 /// revoked code, [`Changed`](ManageCodeError::Changed), [`Store`](ManageCodeError::Store).
 ///
 /// # Example
@@ -185,7 +188,9 @@ pub async fn expire_code<S: Store>(store: &S, cx: &Context<'_>, id: CodeId, end:
     let to = match end {
         CodeEnd::Never => None,
         CodeEnd::Now => Some(from.filter(|&from| from <= cx.now).unwrap_or(cx.now)),
-        CodeEnd::At(at) if at < cx.now && from != Some(at) => return Err(ManageCodeError::EndPassed),
+        CodeEnd::At(at) if from == Some(at) => from,
+        CodeEnd::At(at) if at < cx.now => return Err(ManageCodeError::EndPassed),
+        CodeEnd::At(at) if at > cx.now + LONGEST_TTL => return Err(ManageCodeError::EndTooFar),
         CodeEnd::At(at) => Some(at),
     };
     if to == from {

@@ -6,10 +6,14 @@ use crate::{
     ports::*,
 };
 
+/// How many slugs are drawn for a project that names none. Even beside a thousand projects of the same client, each is free with odds of a
+/// thousand to one.
+const SLUG_DRAWS: u32 = 8;
+
 /// A project to be made.
 #[derive(Clone, Debug)]
 pub struct NewProject {
-    /// Its short name; `None`: made from the client's name, by [`Slug::from_name`].
+    /// Its short name; `None`: made from the client's name, by [`Slug::from_name`], and made again where it is taken.
     pub slug: Option<Slug>,
     /// What the tenant says of it.
     pub details: ProjectDetails,
@@ -27,7 +31,10 @@ pub enum ProjectError {
     /// The tenant has another project with the slug.
     #[error("another project has this project_id")]
     SlugTaken,
-    /// The tenant's subscription doesn't let it, or the tenant is suspended, whatever its subscription says.
+    /// The tenant is suspended.
+    #[error("the tenant is suspended")]
+    TenantSuspended,
+    /// The tenant's subscription doesn't let it.
     #[error("the subscription is {}", .state.as_str())]
     SubscriptionInactive {
         /// How the subscription stands.
@@ -50,6 +57,9 @@ pub enum ProjectError {
 /// `Ok` where a tenant is entitled to the action. A tenant that is gone has no projects either.
 fn permit(entitlement: Option<Entitlement>, action: TenantAction) -> Result<Entitlement, ProjectError> {
     let entitlement = entitlement.ok_or(ProjectError::UnknownProject)?;
+    if entitlement.suspended_at.is_some() {
+        return Err(ProjectError::TenantSuspended);
+    }
     let state = entitlement.state;
     entitlement.allows(action).then_some(entitlement).ok_or(ProjectError::SubscriptionInactive { state })
 }
@@ -57,7 +67,7 @@ fn permit(entitlement: Option<Entitlement>, action: TenantAction) -> Result<Enti
 /// Makes a project, which waits for a code: it is pending.
 ///
 /// # Errors
-/// [`SlugTaken`](ProjectError::SlugTaken), [`SubscriptionInactive`](ProjectError::SubscriptionInactive),
+/// [`SlugTaken`](ProjectError::SlugTaken), [`TenantSuspended`](ProjectError::TenantSuspended), [`SubscriptionInactive`](ProjectError::SubscriptionInactive),
 /// [`TrialLimit`](ProjectError::TrialLimit), [`Store`](ProjectError::Store).
 ///
 /// # Example
@@ -89,8 +99,9 @@ pub async fn create_project<S: Store>(
     tenant: TenantId,
     new: NewProject,
 ) -> Result<Project, ProjectError> {
+    let named = new.slug.is_some();
     let slug = new.slug.unwrap_or_else(|| Slug::from_name(new.details.client_name.as_str(), cx.entropy));
-    let project = Project {
+    let mut project = Project {
         id: Id::generate(cx.now, cx.entropy),
         slug,
         tenant_id: Some(tenant),
@@ -111,8 +122,13 @@ pub async fn create_project<S: Store>(
             return Err(ProjectError::TrialLimit);
         }
     }
-    if !tx.insert_project(&project).await? {
-        return Err(ProjectError::SlugTaken);
+    let mut draws = 1;
+    while !tx.insert_project(&project).await? {
+        if named || draws == SLUG_DRAWS {
+            return Err(ProjectError::SlugTaken);
+        }
+        draws += 1;
+        project.slug = Slug::from_name(project.details.client_name.as_str(), cx.entropy);
     }
     tx.append_audit(&AuditEvent::new(cx, Action::ProjectCreated, Some(tenant), Some(Target::Project(project.id)))).await?;
     let created = Happening::Project { event_type: EventType::ProjectCreated, project: &project, code: None };
@@ -126,7 +142,7 @@ pub async fn create_project<S: Store>(
 ///
 /// # Errors
 /// [`UnknownProject`](ProjectError::UnknownProject), [`ChangedMeanwhile`](ProjectError::ChangedMeanwhile),
-/// [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
+/// [`TenantSuspended`](ProjectError::TenantSuspended), [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
 pub async fn change_project<S: Store>(
     store: &S,
     cx: &Context<'_>,
@@ -158,7 +174,7 @@ pub async fn change_project<S: Store>(
 ///
 /// # Errors
 /// [`UnknownProject`](ProjectError::UnknownProject), [`InvalidTransition`](ProjectError::InvalidTransition),
-/// [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
+/// [`TenantSuspended`](ProjectError::TenantSuspended), [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
 ///
 /// # Example
 ///
@@ -215,7 +231,7 @@ pub async fn transition_project<S: Store>(
 ///
 /// # Errors
 /// [`UnknownProject`](ProjectError::UnknownProject), [`ChangedMeanwhile`](ProjectError::ChangedMeanwhile),
-/// [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
+/// [`TenantSuspended`](ProjectError::TenantSuspended), [`SubscriptionInactive`](ProjectError::SubscriptionInactive), [`Store`](ProjectError::Store).
 pub async fn delete_project<S: Store>(
     store: &S,
     cx: &Context<'_>,

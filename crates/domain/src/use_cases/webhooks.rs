@@ -47,7 +47,10 @@ pub enum WebhookError {
     /// What was sent is no longer there.
     #[error("the message was discarded")]
     Discarded,
-    /// The tenant's subscription doesn't let it, or the tenant is suspended, whatever its subscription says.
+    /// The tenant is suspended.
+    #[error("the tenant is suspended")]
+    TenantSuspended,
+    /// The tenant's subscription doesn't let it.
     #[error("the subscription is {}", .state.as_str())]
     SubscriptionInactive {
         /// How it stands.
@@ -62,11 +65,14 @@ pub enum WebhookError {
 ///
 /// # Errors
 /// [`UnknownWebhook`](WebhookError::UnknownWebhook) where there is no such tenant,
-/// [`SubscriptionInactive`](WebhookError::SubscriptionInactive), [`Store`](WebhookError::Store).
+/// [`TenantSuspended`](WebhookError::TenantSuspended), [`SubscriptionInactive`](WebhookError::SubscriptionInactive), [`Store`](WebhookError::Store).
 #[doc(hidden)] // a step of use cases, here and in `tenantry-auth`: public for the latter alone
 pub async fn hold_webhook_owner(tx: &mut impl Transaction, owner: WebhookOwner) -> Result<(), WebhookError> {
     let Some(tenant) = owner.tenant() else { return Ok(()) };
     let entitlement = tx.hold_tenant(tenant).await?.ok_or(WebhookError::UnknownWebhook)?;
+    if entitlement.suspended_at.is_some() {
+        return Err(WebhookError::TenantSuspended);
+    }
     if !entitlement.allows(TenantAction::ChangeProfile) {
         return Err(WebhookError::SubscriptionInactive { state: entitlement.state });
     }
@@ -77,7 +83,7 @@ pub async fn hold_webhook_owner(tx: &mut impl Transaction, owner: WebhookOwner) 
 ///
 /// # Errors
 /// [`UnknownWebhook`](WebhookError::UnknownWebhook), [`ChangedMeanwhile`](WebhookError::ChangedMeanwhile),
-/// [`NoEvent`](WebhookError::NoEvent), [`SubscriptionInactive`](WebhookError::SubscriptionInactive), [`Store`](WebhookError::Store).
+/// [`NoEvent`](WebhookError::NoEvent), [`TenantSuspended`](WebhookError::TenantSuspended), [`SubscriptionInactive`](WebhookError::SubscriptionInactive), [`Store`](WebhookError::Store).
 pub async fn change_webhook<S: Store>(
     store: &S,
     cx: &Context<'_>,
@@ -128,7 +134,7 @@ pub async fn change_webhook<S: Store>(
 /// Deletes a webhook, and all that was to be sent to it or was.
 ///
 /// # Errors
-/// [`UnknownWebhook`](WebhookError::UnknownWebhook), [`SubscriptionInactive`](WebhookError::SubscriptionInactive),
+/// [`UnknownWebhook`](WebhookError::UnknownWebhook), [`TenantSuspended`](WebhookError::TenantSuspended), [`SubscriptionInactive`](WebhookError::SubscriptionInactive),
 /// [`Store`](WebhookError::Store).
 pub async fn delete_webhook<S: Store>(
     store: &S,
@@ -151,7 +157,7 @@ pub async fn delete_webhook<S: Store>(
 ///
 /// # Errors
 /// [`UnknownWebhook`](WebhookError::UnknownWebhook), [`Disabled`](WebhookError::Disabled),
-/// [`SubscriptionInactive`](WebhookError::SubscriptionInactive), [`Store`](WebhookError::Store).
+/// [`TenantSuspended`](WebhookError::TenantSuspended), [`SubscriptionInactive`](WebhookError::SubscriptionInactive), [`Store`](WebhookError::Store).
 pub async fn test_webhook<S: Store>(
     store: &S,
     cx: &Context<'_>,
@@ -180,7 +186,7 @@ pub async fn test_webhook<S: Store>(
 /// # Errors
 /// [`UnknownWebhook`](WebhookError::UnknownWebhook), [`UnknownDelivery`](WebhookError::UnknownDelivery),
 /// [`Disabled`](WebhookError::Disabled), [`Discarded`](WebhookError::Discarded),
-/// [`SubscriptionInactive`](WebhookError::SubscriptionInactive), [`Store`](WebhookError::Store).
+/// [`TenantSuspended`](WebhookError::TenantSuspended), [`SubscriptionInactive`](WebhookError::SubscriptionInactive), [`Store`](WebhookError::Store).
 pub async fn redeliver_webhook_message<S: Store>(
     store: &S,
     cx: &Context<'_>,

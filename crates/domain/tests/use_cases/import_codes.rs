@@ -1,6 +1,6 @@
 use tenantry_domain::{
-    CodeImport, CodeOrder, CodeStatus, Id, ImportCodesError, ImportLine, ImportReport, Label, SeededEntropy, import_codes,
-    memory::PlainHasher, ports::*,
+    CodeImport, CodeOrder, CodeStatus, Id, ImportCodesError, ImportLine, ImportReport, InvalidValue, Label, MAX_IMPORT,
+    SeededEntropy, import_codes, memory::PlainHasher, ports::*,
 };
 use time::Duration;
 
@@ -47,7 +47,7 @@ fn every_fault_of_every_line_is_reported_without_a_code() {
             [&mistyped, "", "", ""],
             [long, &label, "0", "tomorrow"],
             [old, "", "", "2026-03-15T12:00:00Z"],
-            [many, "", "1000001", ""],
+            [many, "", "1000001", "2999-01-01T00:00:00Z"],
             [twice, "", "", ""],
             [&known, "", "", ""],
             [&lower, "", "-1", ""],
@@ -63,6 +63,7 @@ fn every_fault_of_every_line_is_reported_without_a_code() {
             (4, "expires_at", "invalid_time"),
             (5, "expires_at", "out_of_range"),
             (6, "max_uses", "out_of_range"),
+            (6, "expires_at", "out_of_range"),
             (8, "code", "code_known"),
             (9, "max_uses", "out_of_range"),
             (9, "code", "duplicate"),
@@ -70,7 +71,7 @@ fn every_fault_of_every_line_is_reported_without_a_code() {
         ];
         assert_eq!((report.lines, report.bad), (9, 7));
         assert_eq!(faults(&report), expected);
-        assert_eq!(report.faults[8].invalid.detail, "line 7 has the same code");
+        assert_eq!(report.faults[9].invalid.detail, "line 7 has the same code");
         let shown = format!("{report:?}").to_uppercase();
         for text in texts.iter().chain([&known]) {
             assert!(text.split('-').all(|group| !shown.contains(group)), "{shown}");
@@ -127,5 +128,21 @@ fn an_unknown_tenant_imports_nothing() {
         let unknown = Id::from_uuid(uuid::Uuid::from_u128(7));
         let refused = import_codes(&portal.store, &portal.cx(noon()), unknown, import).await;
         assert!(matches!(refused, Err(ImportCodesError::UnknownTenant)));
+    });
+}
+
+#[test]
+fn an_import_of_more_lines_than_one_may_have_is_refused() {
+    block_on(async {
+        let portal = Portal::new();
+        let (tenant, _) = portal.tenant("acme").await;
+        let invalid = InvalidValue::new("x", "x");
+        let refused = async |lines: u32| {
+            let mut import = CodeImport::new(None);
+            (0..lines).for_each(|number| import.add_unreadable(number, invalid.clone()));
+            import_codes(&portal.store, &portal.cx(noon()), tenant, import).await.unwrap_err()
+        };
+        assert!(matches!(refused(MAX_IMPORT).await, ImportCodesError::Refused(report) if report.bad == MAX_IMPORT));
+        assert!(matches!(refused(MAX_IMPORT + 1).await, ImportCodesError::TooMany));
     });
 }

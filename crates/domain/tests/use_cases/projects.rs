@@ -1,7 +1,10 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use tenantry_domain::{
-    ActivateError, ActivateProject, ActivateWith, Actor, Context, Expected, Id, NewProject, ProjectError, ProjectStatus, Refusal,
-    SessionId, Slug, SubscriptionState, TenantId, Transition, activate_project, change_project, create_project, delete_project,
-    memory::PlainHasher, ports::*, suspend_tenant, transition_project,
+    ActivateError, ActivateProject, ActivateWith, Actor, ChangeTenantError, Context, Entropy, Expected, Id, NewProject,
+    ProfileChange, ProjectError, ProjectStatus, Refusal, SeededEntropy, SessionId, Slug, SubscriptionState, TenantId, Transition,
+    WebhookError, WebhookOwner, activate_project, change_own_profile, change_project, create_project, delete_project,
+    hold_webhook_owner, memory::PlainHasher, ports::*, suspend_tenant, transition_project,
 };
 
 use crate::support::{Portal, block_on, details, noon};
@@ -10,7 +13,7 @@ use crate::support::{Portal, block_on, details, noon};
 async fn allowed(portal: &Portal, tenant: TenantId) -> [bool; 4] {
     let (store, cx) = (&portal.store, &portal.cx(noon()));
     let unknown = Id::from_uuid(uuid::Uuid::from_u128(7));
-    let gated = |error: &ProjectError| matches!(error, ProjectError::SubscriptionInactive { .. });
+    let gated = |error: &ProjectError| matches!(error, ProjectError::SubscriptionInactive { .. } | ProjectError::TenantSuspended);
     let create = portal.create_project(tenant, None).await;
     let project = create.as_ref().map_or(unknown, |project| project.id);
     let request = ActivateProject { tenant, project, with: ActivateWith::NextAvailable, guesses: None };
@@ -47,6 +50,20 @@ fn a_suspended_tenant_changes_nothing_whatever_it_pays() {
         let tenant = portal.tenant_in(SubscriptionState::Active).await;
         suspend_tenant(&portal.store, &portal.cx(noon()), tenant).await.unwrap();
         assert_eq!(allowed(&portal, tenant).await, [false; 4]);
+        // Each says so, and nothing of a subscription that is active.
+        let (store, cx, unknown) = (&portal.store, &portal.cx(noon()), Id::from_uuid(uuid::Uuid::from_u128(7)));
+        let answers = [
+            portal.create_project(tenant, None).await.map(drop),
+            change_project(store, cx, tenant, unknown, details("New").into(), &Expected::Any).await.map(drop),
+            transition_project(store, cx, tenant, unknown, Transition::Pause).await.map(drop),
+            delete_project(store, cx, tenant, unknown, &Expected::Any).await,
+        ];
+        assert!(answers.iter().all(|answer| matches!(answer, Err(ProjectError::TenantSuspended))), "{answers:?}");
+        let own = Id::from_uuid(uuid::Uuid::from_u128(7));
+        let profile = change_own_profile(store, cx, tenant, own, ProfileChange::default(), &Expected::Any).await;
+        assert!(matches!(profile, Err(ChangeTenantError::TenantSuspended)), "{profile:?}");
+        let hooks = hold_webhook_owner(&mut store.begin().await.unwrap(), WebhookOwner::Tenant(tenant)).await;
+        assert!(matches!(hooks, Err(WebhookError::TenantSuspended)), "{hooks:?}");
     });
 }
 
@@ -134,5 +151,43 @@ fn another_tenants_project_is_as_good_as_missing() {
         let request = ActivateProject { tenant: stranger, project, with: ActivateWith::NextAvailable, guesses: None };
         let activate = activate_project(store, cx, &PlainHasher, &request).await;
         assert!(matches!(activate, Err(ActivateError::Refused(Refusal::UnknownProject))), "{activate:?}");
+    });
+}
+
+/// Draws the same suffix of a slug so many times, and then others.
+struct Repeating {
+    left: AtomicU32,
+    others: SeededEntropy,
+}
+
+impl Entropy for Repeating {
+    fn fill(&self, bytes: &mut [u8]) {
+        let is_suffix = bytes.len() == 4;
+        let repeats = |left: u32| left.checked_sub(1).filter(|_| is_suffix);
+        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, repeats) {
+            Ok(_) => bytes.fill(0),
+            Err(_) => self.others.fill(bytes),
+        }
+    }
+}
+
+#[test]
+fn a_slug_that_is_drawn_and_taken_is_drawn_again() {
+    block_on(async {
+        let portal = Portal::new();
+        let (tenant, _) = portal.tenant("acme").await;
+        let others = SeededEntropy::new(7);
+        let entropy = Repeating { left: AtomicU32::new(1), others };
+        let create = async |repeats: u32, slug: Option<Slug>| {
+            entropy.left.store(repeats, Ordering::Relaxed);
+            let cx = Context { entropy: &entropy, ..portal.cx(noon()) };
+            create_project(&portal.store, &cx, tenant, NewProject { slug, details: details("Globex") }).await
+        };
+        assert_eq!(create(1, None).await.unwrap().slug.as_str(), "globex-0000");
+        let again = create(7, None).await.unwrap();
+        assert!(again.slug.as_str().starts_with("globex-") && again.slug.as_str() != "globex-0000", "{}", again.slug);
+        // It ends, and a slug that was named is never replaced.
+        assert!(matches!(create(u32::MAX, None).await, Err(ProjectError::SlugTaken)));
+        assert!(matches!(create(0, Some(again.slug)).await, Err(ProjectError::SlugTaken)));
     });
 }

@@ -32,8 +32,8 @@ impl From<Refusal> for Problem {
             Refusal::UnknownProject => return Self::not_found(),
             Refusal::SubscriptionInactive { state } => return Self::subscription_inactive(state),
             Refusal::Malformed(invalid) => return Self::code_malformed(invalid),
+            Refusal::TenantSuspended => return Self::tenant_suspended(),
             Refusal::AlreadyActive => "the project was activated before, in another way".to_owned(),
-            Refusal::TenantSuspended => "the operator suspended this tenant".to_owned(),
             Refusal::UnknownCode => "this is none of your codes".to_owned(),
             Refusal::Exhausted => "the code was used already; take another".to_owned(),
             Refusal::NoCodeAvailable => "none of your codes is available; ask the operator for more".to_owned(),
@@ -63,9 +63,7 @@ impl From<CertifyError> for Problem {
         let told = match refusal {
             CertifyError::UnknownProject => return Self::not_found(),
             CertifyError::SubscriptionInactive { state } => return Self::subscription_inactive(state),
-            CertifyError::TenantSuspended => {
-                return Self::new(ErrorCode::TenantSuspended, "the operator suspended this tenant");
-            }
+            CertifyError::TenantSuspended => return Self::tenant_suspended(),
             CertifyError::Store(failure) => return failure.into(),
             CertifyError::NotActive { status: ProjectStatus::Pending } => {
                 "the project is pending; activate it, then it has a certificate"
@@ -94,7 +92,7 @@ impl From<ReturnError> for Problem {
                 Self::new(ErrorCode::InvalidTransition, "the project was activated without a code: there is no use to give back")
             }
             ReturnError::SubscriptionInactive { state } => Self::subscription_inactive(state),
-            ReturnError::TenantSuspended => Refusal::TenantSuspended.into(),
+            ReturnError::TenantSuspended => Self::tenant_suspended(),
             ReturnError::WindowClosed { grace } if grace.is_zero() => {
                 Self::new(ErrorCode::ReturnWindowClosed, "only the operator returns activations here")
             }

@@ -1,6 +1,9 @@
 //! Codes: issued, imported, checked and looked after.
 
-use tenantry_domain::{CheckCodeError, GenerateCodesError, ImportCodesError, InvalidValue, ManageCodeError, RevokeBatchError};
+use tenantry_domain::{
+    CheckCodeError, GenerateCodesError, ImportCodesError, InvalidValue, LONGEST_TTL, MAX_IMPORT, ManageCodeError,
+    RevokeBatchError,
+};
 
 use super::ErrorCode;
 use crate::{import_report::ImportReportJson, problem::Problem};
@@ -27,6 +30,7 @@ impl From<ImportCodesError> for Problem {
     fn from(refusal: ImportCodesError) -> Self {
         match refusal {
             ImportCodesError::UnknownTenant => Self::not_found(),
+            ImportCodesError::TooMany => Self::too_many_lines(),
             ImportCodesError::Refused(report) => {
                 let detail = format!("{} of {} lines can't be taken in, so none was; see `report`", report.bad, report.lines);
                 let mut problem = Self::new(ErrorCode::ImportRefused, detail);
@@ -38,6 +42,13 @@ impl From<ImportCodesError> for Problem {
     }
 }
 
+impl Problem {
+    /// An import that is longer than one may be.
+    pub fn too_many_lines() -> Self {
+        Self::new(ErrorCode::PayloadTooLarge, format!("a file has at most {MAX_IMPORT} codes; split it"))
+    }
+}
+
 impl From<ManageCodeError> for Problem {
     fn from(error: ManageCodeError) -> Self {
         match error {
@@ -45,6 +56,10 @@ impl From<ManageCodeError> for Problem {
             ManageCodeError::Refused(refusal) => Self::new(ErrorCode::of(&refusal), refusal.to_string()),
             ManageCodeError::EndPassed => {
                 Self::field("/expires_at", InvalidValue::new("has_passed", "must not have passed; absent, the code ends at once"))
+            }
+            ManageCodeError::EndTooFar => {
+                let told = format!("must be at most {} days away; null, the code never ends", LONGEST_TTL.whole_days());
+                Self::field("/expires_at", InvalidValue::new("out_of_range", told))
             }
             ManageCodeError::Changed => {
                 Self::new(ErrorCode::Conflict, "the code was changed by another request; read it, and try again")

@@ -31,6 +31,7 @@ impl From<WebhookError> for Problem {
             }
             WebhookError::Disabled => Self::new(ErrorCode::Conflict, "the webhook is disabled; enable it first"),
             WebhookError::Discarded => Self::new(ErrorCode::Conflict, "the message was discarded, and can't be sent again"),
+            WebhookError::TenantSuspended => Self::tenant_suspended(),
             WebhookError::SubscriptionInactive { state } => Self::subscription_inactive(state),
             WebhookError::Store(failure) => failure.into(),
         }

@@ -47,6 +47,7 @@ impl From<ChangeTenantError> for Problem {
         match refusal {
             ChangeTenantError::UnknownTenant => Self::not_found(),
             ChangeTenantError::ChangedMeanwhile => Self::changed_meanwhile(),
+            ChangeTenantError::TenantSuspended => Self::tenant_suspended(),
             ChangeTenantError::SubscriptionInactive { state } => Self::subscription_inactive(state),
             ChangeTenantError::Store(failure) => failure.into(),
         }
@@ -86,6 +87,7 @@ impl From<ProjectError> for Problem {
             ProjectError::SlugTaken => {
                 Self::new(ErrorCode::Conflict, "another of your projects has this `project_id`; choose another")
             }
+            ProjectError::TenantSuspended => Self::tenant_suspended(),
             ProjectError::SubscriptionInactive { state } => Self::subscription_inactive(state),
             ProjectError::TrialLimit => Self::new(ErrorCode::QuotaExceeded, "while trialing there is one project at the most"),
             ProjectError::InvalidTransition { from } => {

@@ -124,7 +124,10 @@ fn end(form: &Form) -> Result<CodeEnd, Problem> {
     }
     let Some(day) = form.optional("expires_at") else { return Ok(CodeEnd::Never) };
     let morning = format!("{day}T00:00:00Z").parse::<Timestamp>();
-    let morning = morning.map_err(|_| Problem::field("/expires_at", InvalidValue::new("invalid_day", "must be a day")))?;
+    let morning = morning.map_err(|invalid| match invalid.code {
+        "out_of_range" => Problem::field("/expires_at", invalid),
+        _ => Problem::field("/expires_at", InvalidValue::new("invalid_day", "must be a day")),
+    })?;
     Ok(CodeEnd::At(morning.day().next().start()))
 }
 

@@ -111,7 +111,7 @@ pub(crate) struct AllCodesQuery {
 #[schema(as = ExpireCode)]
 #[serde(deny_unknown_fields)]
 struct ExpireJson {
-    /// Valid until then, exclusive: a moment that hasn't passed. Null: for ever. Absent: it ends at once.
+    /// Valid until then, exclusive: a moment that hasn't passed, at most 36525 days away. Null: for ever. Absent: it ends at once.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<schema::Moment>)]
     expires_at: Option<Option<Timestamp>>,

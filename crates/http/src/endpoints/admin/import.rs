@@ -34,7 +34,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .says(
                 "Import codes",
                 "Takes codes in that were issued elsewhere, all of a file or none, as a batch. The file's first line names its columns: `code`, \
-                and any of `label`, `max_uses` (1 if empty) and `expires_at` (RFC 3339; for ever if empty); an `id`, as issued files have, is \
+                and any of `label`, `max_uses` (1 if empty) and `expires_at` (RFC 3339, at most 36525 days away; for ever if empty); an `id`, as issued files have, is \
                 passed over. Codes must be well-formed and unknown, and start unused: for one that was used, import the uses that are left. \
                 A file has at most 100,000 codes and 64 MiB. With `dry_run` nothing is stored, and everything that is wrong is reported; \
                 else the report ends after 1,000 faults. No code's text is ever repeated.",
@@ -166,7 +166,7 @@ async fn gather<S: Store>(
     while let Some(Line { number, bytes, cells }) = lines.next().await? {
         seen = state.keys.fingerprint([seen.as_bytes().as_slice(), &bytes]);
         if import.lines() == MAX_IMPORT {
-            return Err(Problem::new(ErrorCode::PayloadTooLarge, format!("a file has at most {MAX_IMPORT} codes; split it")));
+            return Err(Problem::too_many_lines());
         }
         match cells.as_deref().map_err(Clone::clone).and_then(|cells| columns.line(number, cells)) {
             Ok(line) => import.add(cx, state.keys.as_ref(), &line),

@@ -36,7 +36,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             )
             .body::<ChangeProfileJson>()
             .answers::<ProfileJson>(StatusCode::OK)
-            .refuses(&[ErrorCode::SubscriptionInactive, ErrorCode::NotFound])
+            .refuses(&[ErrorCode::SubscriptionInactive, ErrorCode::TenantSuspended, ErrorCode::NotFound])
             .conditional(),
     ]
 }

@@ -35,7 +35,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .says(summary, says)
             .id::<schema::ProjectId>()
             .answers::<ProjectJson>(StatusCode::OK)
-            .refuses(&[ErrorCode::InvalidTransition, ErrorCode::SubscriptionInactive])
+            .refuses(&[ErrorCode::InvalidTransition, ErrorCode::SubscriptionInactive, ErrorCode::TenantSuspended])
     };
     vec![
         get("/api/tenant/projects", web::to(list::<S>))
@@ -49,7 +49,12 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .body::<NewProjectJson>()
             .answers::<ProjectJson>(StatusCode::CREATED)
             .idempotent()
-            .refuses(&[ErrorCode::Conflict, ErrorCode::QuotaExceeded, ErrorCode::SubscriptionInactive]),
+            .refuses(&[
+                ErrorCode::Conflict,
+                ErrorCode::QuotaExceeded,
+                ErrorCode::SubscriptionInactive,
+                ErrorCode::TenantSuspended,
+            ]),
         get("/api/tenant/projects/{id}", web::to(read::<S>))
             .tenant()
             .says("Read a project", "One of the tenant's projects.")
@@ -62,7 +67,7 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .id::<schema::ProjectId>()
             .body::<ChangeJson>()
             .answers::<ProjectJson>(StatusCode::OK)
-            .refuses(&[ErrorCode::SubscriptionInactive])
+            .refuses(&[ErrorCode::SubscriptionInactive, ErrorCode::TenantSuspended])
             .conditional(),
         put("/api/tenant/projects/{id}", web::to(replace::<S>))
             .tenant()
@@ -70,14 +75,14 @@ pub(crate) fn operations<S: Store>() -> Vec<Operation> {
             .id::<schema::ProjectId>()
             .body::<ReplaceJson>()
             .answers::<ProjectJson>(StatusCode::OK)
-            .refuses(&[ErrorCode::SubscriptionInactive])
+            .refuses(&[ErrorCode::SubscriptionInactive, ErrorCode::TenantSuspended])
             .conditional(),
         delete_operation("/api/tenant/projects/{id}", web::to(delete::<S>))
             .tenant()
             .says("Delete a project", "The use of the code that activated it is not given back.")
             .id::<schema::ProjectId>()
             .answers_nothing()
-            .refuses(&[ErrorCode::SubscriptionInactive])
+            .refuses(&[ErrorCode::SubscriptionInactive, ErrorCode::TenantSuspended])
             .conditional(),
         moves("/api/tenant/projects/{id}/pause", "Pause a project", "From active to paused.", Transition::Pause),
         moves("/api/tenant/projects/{id}/resume", "Resume a project", "From paused to active.", Transition::Resume),

@@ -12,7 +12,7 @@ use crate::{
 
 const DOOR: Door = Door {
     look: Operation::tenant,
-    change: |operation| operation.tenant().refuses(&[ErrorCode::SubscriptionInactive]),
+    change: |operation| operation.tenant().refuses(&[ErrorCode::SubscriptionInactive, ErrorCode::TenantSuspended]),
     all: "/api/tenant/webhooks",
     one: "/api/tenant/webhooks/{id}",
     rotate: "/api/tenant/webhooks/{id}/rotate-secret",
