@@ -41,7 +41,8 @@ pub trait Connection: Send {
     /// Runs a statement, and says how many rows it wrote.
     fn execute(&mut self, statement: Statement) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
-    /// Where sessions with their first page of projects are asked for together, if that is worth while.
+    /// Where sessions with their first page of projects are asked for together, if that is worth while. It is the crate's own affair.
+    #[doc(hidden)]
     fn session_pages(&self) -> Option<&Arc<Gathering<SessionPages>>> {
         None
     }

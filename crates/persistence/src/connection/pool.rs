@@ -380,6 +380,7 @@ impl Connection for Pooled {
         written
     }
 
+    #[doc(hidden)]
     fn session_pages(&self) -> Option<&Arc<Gathering<SessionPages>>> {
         self.session_pages.as_ref()
     }
