@@ -220,11 +220,12 @@ impl Browser {
         std::fs::read_to_string(file).expect("a file of text")
     }
 
-    /// The files that have come whole: until then they have another name.
+    /// The files that have come whole: until then they have another name, and at times an empty one keeps the place.
     fn files(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(&self.downloads).expect("the folder of downloads");
         let files = entries.map(|entry| entry.expect("a file").path());
-        files.filter(|file| file.extension().is_some_and(|extension| extension == "csv" || extension == "jwt")).collect()
+        let named = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "csv" || extension == "jwt");
+        files.filter(|file| named(file) && file.metadata().is_ok_and(|file| file.len() > 0)).collect()
     }
 
     /// Types keys, one after the other, into whatever has the focus.
