@@ -1,8 +1,7 @@
 //! Questions that are asked at the same time and answered by one statement.
 //!
-//! A round trip costs a busy server more than its statement does: two processes are woken for it, and four times a buffer is handed to the
-//! kernel. While questions of a kind are under way on a worker, those that come wait, and are asked together when it is their turn. Where
-//! nothing is under way none is kept waiting, and none is answered by what was read before it was asked.
+//! While questions of a kind are under way on a worker, those that come wait, and are asked together when it is their turn: one round trip for
+//! all of them. Where nothing is under way none is kept waiting, and none is answered by what was read before it was asked.
 
 use std::{
     collections::HashMap,
