@@ -1,9 +1,14 @@
-//! How the hot paths' statements are planned: none of them walks a table that grows, however the database sees it.
+//! How the hot paths' statements are planned: none of them walks a table that grows, however the database sees it, and none is planned anew each time.
 //!
 //! On PostgreSQL the plans are those that ran, as its `auto_explain` writes them into its log; those of triggers and foreign keys among them.
+//! Each planning is told there, too.
 //! On SQLite the server logs its statements, and each is explained; the plans don't depend on values there, nor on how much there is.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -34,6 +39,9 @@ const GROWING: [&str; 11] = [
 
 /// More often than PostgreSQL takes to turn to a plan that knows no values.
 const TIMES: usize = 8;
+
+/// How often it plans a statement on a connection: five times with its values, and then once without.
+const PLANNED: usize = 6;
 
 /// Rows of strangers, so that walking a table is more than looking a row up.
 async fn fill(world: &World) {
@@ -85,6 +93,40 @@ async fn fill(world: &World) {
     }
 }
 
+/// A statement on a connection.
+#[derive(Default)]
+struct Run {
+    times: usize,
+    /// How much was planned since it ran before: it, and what its triggers run.
+    planned: usize,
+    /// The same for the last time that it ran.
+    planned_last: usize,
+}
+
+/// What ran on each connection, by what PostgreSQL logged.
+fn runs(log: &str) -> BTreeMap<(&str, &str), Run> {
+    let mut runs = BTreeMap::<_, Run>::new();
+    let (mut process, mut is_planning) = ("", false);
+    for line in log.lines() {
+        // `2026-03-01 12:00:00.000 UTC [123] LOG:  ..`, and what belongs to it in lines of the same kind.
+        if let Some((number, said)) = line.split_once(" UTC [").and_then(|(_, rest)| rest.split_once("] ")) {
+            process = number;
+            is_planning = said == "LOG:  PLANNER STATISTICS" || is_planning && !said.starts_with("LOG:  ");
+        }
+        if let Some((_, statement)) = line.split_once("STATEMENT:  ")
+            && is_planning
+        {
+            runs.entry((process, statement)).or_default().planned += 1;
+        }
+        if let Some((_, statement)) = line.split_once("Query Text: ") {
+            let run = runs.entry((process, statement)).or_default();
+            run.times += 1;
+            run.planned_last = mem::take(&mut run.planned);
+        }
+    }
+    runs
+}
+
 /// What tenants do all day, often enough.
 async fn take_the_hot_paths(world: &World, server: &Server) {
     let acme = world.tenant(server, "acme").await;
@@ -134,7 +176,7 @@ async fn ask_for_pages_together(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_hot_path_walks_a_table_that_grows() {
+async fn no_hot_path_walks_a_table_that_grows_or_is_planned_each_time() {
     let cluster = PostgresCluster::start().await;
     let world = World::on(&cluster).await;
     fill(&world).await;
@@ -143,6 +185,7 @@ async fn no_hot_path_walks_a_table_that_grows() {
         "session_preload_libraries = 'auto_explain'",
         "auto_explain.log_min_duration = 0",
         "auto_explain.log_nested_statements = on",
+        "log_planner_stats = on",
     ] {
         database::execute(world.database_url(), &format!("ALTER DATABASE {name} SET {setting}")).await.unwrap();
     }
@@ -156,6 +199,13 @@ async fn no_hot_path_walks_a_table_that_grows() {
             "the plan with {known} is not in the log:\n{}",
             log.lines().take(40).collect::<Vec<_>>().join("\n")
         );
+    }
+    let often: Vec<_> = runs(&log).into_iter().filter(|(_, run)| run.times > PLANNED).collect();
+    for known in ["WITH asked AS", "WITH entitled AS", "SELECT 0, s.id", "INSERT INTO \"outbox\""] {
+        assert!(often.iter().any(|((_, statement), _)| statement.starts_with(known)), "{known} didn't run often on a connection");
+    }
+    for ((_, statement), Run { times, planned_last, .. }) in often {
+        assert_eq!(planned_last, 0, "planned anew the {times}th time:\n{statement}");
     }
     for table in GROWING {
         let walk = format!("Seq Scan on {table}");

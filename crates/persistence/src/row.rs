@@ -1,5 +1,7 @@
 //! From rows to values of the domain.
 
+use std::ops::RangeFrom;
+
 use sea_orm::{DbErr, FromQueryResult, QueryResult, TryGetable};
 use tenantry_domain::Timestamp;
 
@@ -19,26 +21,31 @@ pub(crate) trait Row: FromQueryResult + Send {
     fn into_value(self) -> Result<Self::Value, Corruption>;
 }
 
-/// A row's columns, one after the other: a look-up by name costs more than the value that it finds.
-pub(crate) struct InOrder<'r> {
+/// A row's columns at given places, one after the other: a look-up by name costs more than the value that it finds.
+pub(crate) struct InOrder<'r, I> {
     row: &'r QueryResult,
-    next: usize,
+    places: I,
 }
 
-impl<'r> InOrder<'r> {
+impl<'r> InOrder<'r, RangeFrom<usize>> {
+    /// All columns from the first one on.
     pub(crate) const fn of(row: &'r QueryResult) -> Self {
-        Self { row, next: 0 }
+        Self::at(row, 0..)
     }
+}
 
+impl<'r, I> InOrder<'r, I> {
+    /// The columns at these places.
+    pub(crate) const fn at(row: &'r QueryResult, places: I) -> Self {
+        Self { row, places }
+    }
+}
+
+impl<I: Iterator<Item = usize>> InOrder<'_, I> {
     /// The next column.
     pub(crate) fn next<T: TryGetable>(&mut self) -> Result<T, DbErr> {
-        let value = self.row.try_get_by_index(self.next);
-        self.next += 1;
-        value
-    }
-
-    pub(crate) const fn skip(&mut self, columns: usize) {
-        self.next += columns;
+        // No row has a column there.
+        self.row.try_get_by_index(self.places.next().unwrap_or(usize::MAX))
     }
 }
 
@@ -46,7 +53,10 @@ impl<'r> InOrder<'r> {
 macro_rules! in_order {
     ($row:ident: $($field:ident),+ $(,)?) => {
         impl $row {
-            pub(crate) fn in_order(columns: &mut $crate::row::InOrder<'_>) -> Result<Self, sea_orm::DbErr> {
+            pub(crate) fn in_order<I>(columns: &mut $crate::row::InOrder<'_, I>) -> Result<Self, sea_orm::DbErr>
+            where
+                I: Iterator<Item = usize>,
+            {
                 Ok(Self { $($field: columns.next()?),+ })
             }
         }

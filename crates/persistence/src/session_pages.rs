@@ -5,7 +5,6 @@ use std::{cmp::Reverse, sync::LazyLock};
 
 use sea_orm::{DbErr, FromQueryResult, IdenStatic as _, QueryResult, Value, sea_query::ArrayType};
 use tenantry_domain::{Page, PageLimit, PageRequest, Project, Session, StoreError, Tenant, TokenDigest};
-use uuid::Uuid;
 
 use crate::{
     Handle,
@@ -30,29 +29,36 @@ pub struct SessionPages {
     pub(crate) pool: Pool,
 }
 
-/// The columns of the session's row and of the projects' rows: each kind has nulls where the other has values. The session's come first.
+/// Where the columns of [`projects::READ`] are in a row: each in the place of one of [`SESSION_AND_TENANT`] of its type, so that a project's row is no
+/// wider than a session's. What a row has more than it needs is nulls, which cost both sides nearly what values do.
+const PROJECT: [usize; 14] = [0, 5, 1, 10, 6, 11, 12, 13, 14, 3, 4, 15, 7, 8];
+
+/// Where a session has its digest, and a project a null.
+const DIGEST: usize = 2;
+
+/// The columns of the session's row and of the projects' rows.
 struct Lists {
     session: String,
-    no_session: String,
+    /// In [`PROJECT`]'s places.
     project: String,
-    no_project: String,
+    /// All that is needed for that.
+    read: String,
 }
 
 static LISTS: LazyLock<Lists> = LazyLock::new(|| {
-    let project = projects::READ.map(|column| column.as_str().to_owned());
     let alias = |(place, column)| format!("{column} AS s{place}");
+    let in_place = |place| projects::READ.iter().zip(PROJECT).find_map(|(column, of)| (of == place).then_some(column.as_str()));
     Lists {
         session: SESSION_AND_TENANT.into_iter().enumerate().map(alias).collect::<Vec<_>>().join(", "),
-        no_session: SESSION_AND_TENANT.map(|_| "NULL").join(", "),
-        no_project: project.each_ref().map(|_| "NULL").join(", "),
-        project: project.join(", "),
+        project: (0..SESSION_AND_TENANT.len()).map(|place| in_place(place).unwrap_or("NULL")).collect::<Vec<_>>().join(", "),
+        read: projects::READ.map(|column| column.as_str().to_owned()).join(", "),
     }
 });
 
 /// [`SESSION_AND_TENANT`], and one project more than a page has, as rows of one answer. The projects' tenant is looked up once more, in
 /// place of a join: that is what leads to the index in the list's order.
 fn one(digests: &[TokenDigest], page: PageRequest<Project>) -> (String, Vec<Value>) {
-    let Lists { session, no_session, project, no_project } = &*LISTS;
+    let Lists { session, project, read } = &*LISTS;
     let mut values: Vec<Value> = digests.iter().map(|digest| digest.as_bytes().to_vec().into()).collect();
     let places = places(values.len());
     let after = page.after.map_or_else(String::new, |after| {
@@ -60,8 +66,8 @@ fn one(digests: &[TokenDigest], page: PageRequest<Project>) -> (String, Vec<Valu
         format!("AND id < ${}", values.len())
     });
     let query = format!(
-        "SELECT 0, {session}, {no_project} {FROM_SESSIONS} ({places}) UNION ALL SELECT 0, {no_session}, projects.* FROM (
-            SELECT {project} FROM llm_project_config
+        "SELECT 0, {session} {FROM_SESSIONS} ({places}) UNION ALL SELECT 0, {project} FROM (
+            SELECT {read} FROM llm_project_config
             WHERE tenant_id = (SELECT tenant_id FROM tenant_sessions WHERE token_digest IN ({places}) LIMIT 1) {after}
             ORDER BY llm_project_config.id DESC LIMIT {}
         ) AS projects",
@@ -72,18 +78,20 @@ fn one(digests: &[TokenDigest], page: PageRequest<Project>) -> (String, Vec<Valu
 
 /// The same for several sessions, whose place in the list of questions each row has in front.
 fn several(questions: &[Question], limit: PageLimit) -> (String, [Value; 2]) {
-    let Lists { session, no_session, project, no_project } = &*LISTS;
+    let Lists { session, project, read } = &*LISTS;
     let asked =
         || (0_i32..).zip(questions).flat_map(|(place, question)| question.digests.iter().map(move |digest| (place, digest)));
     let digests = asked().map(|(_, digest)| digest.as_bytes().to_vec().into()).collect();
     let askers = asked().map(|(place, _)| place.into()).collect();
+    // In a SELECT of their own the lists are of unknown length to who plans. A plan for a short list looks cheaper than one for any, and so
+    // PostgreSQL would make one for each list, which takes longer than to read what is asked for.
     let query = format!(
-        "WITH asked AS (SELECT * FROM unnest($1, $2) AS asked (digest, place)), found AS MATERIALIZED (
+        "WITH asked AS (SELECT * FROM unnest((SELECT $1::bytea[]), (SELECT $2::int[])) AS asked (digest, place)), found AS MATERIALIZED (
             SELECT asked.place, {session} FROM asked
             JOIN tenant_sessions s ON s.token_digest = asked.digest JOIN tenants t ON t.id = s.tenant_id
         )
-        SELECT found.*, {no_project} FROM found UNION ALL SELECT found.place, {no_session}, projects.* FROM found CROSS JOIN LATERAL (
-            SELECT {project} FROM llm_project_config WHERE tenant_id = found.s1 ORDER BY llm_project_config.id DESC LIMIT {}
+        SELECT * FROM found UNION ALL SELECT found.place, {project} FROM found CROSS JOIN LATERAL (
+            SELECT {read} FROM llm_project_config WHERE tenant_id = found.s1 ORDER BY llm_project_config.id DESC LIMIT {}
         ) AS projects",
         limit.get() + 1
     );
@@ -105,15 +113,11 @@ enum Found {
 
 impl FromQueryResult for Part {
     fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, DbErr> {
-        let mut columns = InOrder::of(row);
-        let place = usize::try_from(columns.next::<i32>()?).unwrap_or(usize::MAX);
-        let project: Option<Uuid> = row.try_get_by_index(1 + SESSION_AND_TENANT.len())?;
-        let of = match project {
-            None => Ok(SessionAndTenant::in_order(&mut columns)?),
-            Some(_) => {
-                columns.skip(SESSION_AND_TENANT.len());
-                Err(ProjectRow::in_order(&mut columns)?)
-            }
+        let place = usize::try_from(row.try_get_by_index::<i32>(0)?).unwrap_or(usize::MAX);
+        let digest: Option<Vec<u8>> = row.try_get_by_index(1 + DIGEST)?;
+        let of = match digest {
+            Some(_) => Ok(SessionAndTenant::in_order(&mut InOrder::at(row, 1..))?),
+            None => Err(ProjectRow::in_order(&mut InOrder::at(row, PROJECT.into_iter().map(|place| 1 + place)))?),
         };
         Ok(Self { place, of })
     }

@@ -54,7 +54,7 @@ pub(crate) const SESSION_AND_TENANT: [&str; 20] = [
 pub(crate) struct SessionAndTenant(Model, tenants::Model);
 
 impl SessionAndTenant {
-    pub(crate) fn in_order(columns: &mut InOrder<'_>) -> Result<Self, DbErr> {
+    pub(crate) fn in_order(columns: &mut InOrder<'_, impl Iterator<Item = usize>>) -> Result<Self, DbErr> {
         Ok(Self(Model::in_order(columns)?, tenants::Model::in_order(columns)?))
     }
 }

@@ -64,7 +64,7 @@ impl From<&Tenant> for ActiveModel {
 
 impl Model {
     /// From all columns but what a search looks through.
-    pub(crate) fn in_order(columns: &mut InOrder<'_>) -> Result<Self, DbErr> {
+    pub(crate) fn in_order(columns: &mut InOrder<'_, impl Iterator<Item = usize>>) -> Result<Self, DbErr> {
         Ok(Self {
             id: columns.next()?,
             slug: columns.next()?,
