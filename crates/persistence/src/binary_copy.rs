@@ -1,5 +1,7 @@
 //! Rows in PostgreSQL's binary COPY format, which it takes fastest.
 
+use std::mem;
+
 use uuid::Uuid;
 
 use crate::timestamp::DbTime;
@@ -55,9 +57,14 @@ impl BinaryRows {
         self.bytes.extend(value);
     }
 
-    /// The rows, with what ends them.
-    pub(crate) fn end(mut self) -> Vec<u8> {
+    /// What there is and wasn't taken yet.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        let next = Vec::with_capacity(self.bytes.len());
+        mem::replace(&mut self.bytes, next)
+    }
+
+    /// What ends the rows.
+    pub(crate) fn end(&mut self) {
         self.bytes.extend((-1_i16).to_be_bytes());
-        self.bytes
     }
 }

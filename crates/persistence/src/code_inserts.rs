@@ -1,5 +1,7 @@
 //! Many codes in one statement. Built row by row, a statement's text and its thousands of values cost more than the rows.
 
+use std::iter;
+
 use sea_orm::{DbBackend, Statement};
 use tenantry_domain::{Label, NewCode, StoreError, ports::CodeIssue};
 
@@ -7,6 +9,9 @@ use crate::{Handle, binary_copy::BinaryRows, connection::OpenTransaction, entiti
 
 /// Codes of one statement: about a megabyte.
 const ROWS: usize = 5_000;
+
+/// Codes that go to PostgreSQL at once.
+const SENT: usize = 500;
 
 const POSTGRES: &str = "
     COPY activation_codes
@@ -53,27 +58,39 @@ impl Handle<OpenTransaction> {
     }
 }
 
-fn binary_rows(issue: &CodeIssue, codes: &[NewCode]) -> Vec<u8> {
+/// The codes as PostgreSQL's COPY takes them, some at a time.
+fn binary_rows(issue: &CodeIssue, codes: &[NewCode]) -> impl Iterator<Item = Vec<u8>> {
     let mut rows = BinaryRows::of(11);
-    for code in codes {
-        rows.begin();
-        rows.uuid(issue.tenant_id.uuid());
-        rows.uuid(issue.batch_id.uuid());
-        rows.moment(issue.created_at.into());
-        rows.moment(issue.created_at.into());
-        rows.uuid(code.id.uuid());
-        rows.bytes(code.digest.as_bytes());
-        rows.text(code.key_id.as_str());
-        rows.text(&code.hint);
-        match &code.label {
-            Some(label) => rows.text(label.as_str()),
-            None => rows.null(),
+    let mut rest = codes.chunks(SENT);
+    iter::from_fn(move || {
+        let codes = rest.next()?;
+        for code in codes {
+            add_row(&mut rows, issue, code);
         }
-        rows.bigint(code.max_uses.into());
-        match code.expires_at {
-            Some(end) => rows.moment(end.into()),
-            None => rows.null(),
+        if rest.len() == 0 {
+            rows.end();
         }
+        Some(rows.take())
+    })
+}
+
+fn add_row(rows: &mut BinaryRows, issue: &CodeIssue, code: &NewCode) {
+    rows.begin();
+    rows.uuid(issue.tenant_id.uuid());
+    rows.uuid(issue.batch_id.uuid());
+    rows.moment(issue.created_at.into());
+    rows.moment(issue.created_at.into());
+    rows.uuid(code.id.uuid());
+    rows.bytes(code.digest.as_bytes());
+    rows.text(code.key_id.as_str());
+    rows.text(&code.hint);
+    match &code.label {
+        Some(label) => rows.text(label.as_str()),
+        None => rows.null(),
     }
-    rows.end()
+    rows.bigint(code.max_uses.into());
+    match code.expires_at {
+        Some(end) => rows.moment(end.into()),
+        None => rows.null(),
+    }
 }

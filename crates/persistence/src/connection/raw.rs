@@ -85,13 +85,15 @@ impl Raw {
         on_either!(self, statement, |query, connection| Ok(query.execute(&mut **connection).await?.rows_affected()))
     }
 
-    /// Sends rows to PostgreSQL by its COPY.
-    pub(crate) async fn copy_in(&mut self, copy: &'static str, rows: Vec<u8>) -> sqlx::Result<u64> {
+    /// Sends rows to PostgreSQL by its COPY, which reads some while the next are made.
+    pub(crate) async fn copy_in(&mut self, copy: &'static str, rows: impl Iterator<Item = Vec<u8>>) -> sqlx::Result<u64> {
         let Self::Postgres(connection) = self else {
             return Err(sqlx::Error::Protocol("only PostgreSQL has COPY".to_owned()));
         };
         let mut sink = connection.copy_in_raw(copy).await?;
-        sink.send(rows).await?;
+        for some in rows {
+            sink.send(some).await?;
+        }
         sink.finish().await
     }
 

@@ -82,8 +82,8 @@ impl OpenTransaction {
         Ok(part)
     }
 
-    /// Sends rows to PostgreSQL by its COPY.
-    pub(crate) async fn copy_in(&mut self, copy: &'static str, rows: Vec<u8>) -> sqlx::Result<u64> {
+    /// Sends rows to PostgreSQL by its COPY, which reads some while the next are made.
+    pub(crate) async fn copy_in(&mut self, copy: &'static str, rows: impl Iterator<Item = Vec<u8>>) -> sqlx::Result<u64> {
         self.lease.lock().await.raw().await?.copy_in(copy, rows).await
     }
 

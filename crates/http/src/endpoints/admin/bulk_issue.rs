@@ -1,13 +1,13 @@
 //! Issuing many codes, with their texts sent as CSV while they are written.
 //!
-//! Two sides share a channel of one part. The producer, a task of its own, makes a part once the one before was taken: a reader that is slow
-//! holds one part in memory, and neither a transaction nor a connection. The answer's body takes the parts; when the client goes away
+//! Two sides share a channel of one part. The producer, a task of its own, has one part more written: it writes the next once the channel is empty,
+//! and sends the last meanwhile. A reader that is slow holds these in memory, and neither a transaction nor a connection. The answer's body takes the parts; when the client goes away
 //! actix drops it, the producer finds the channel closed, and ends the issue with what it holds by then.
 
 use std::time::{Duration, Instant};
 
 use actix_web::{HttpResponse, http::header::LOCATION, rt, web::Bytes};
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, future, stream};
 use tenantry_domain::{
     BulkIssue, BulkIssueError, Chain, CodeOrder, Context, IssuedCode, Label, StoreError, TenantId, Timestamp, begin_bulk_issue,
     cancel_bulk_issue, complete_bulk_issue, issue_next_codes, ports::Store,
@@ -136,24 +136,28 @@ async fn produce<S: Store>(state: &State<S>, who: &Operator<S>, mut issue: BulkI
     }
 }
 
-/// Issues codes a part at a time until all are there and taken, and only then lets the answer end. Whatever else keeps it from that cuts the
-/// answer off at once, by dropping the channel.
+/// Issues codes a part at a time until all are there and taken, and only then lets the answer end. While a part is written the one before is
+/// sent. Whatever else keeps it from that cuts the answer off at once, by dropping the channel.
 async fn issue_all<S: Store>(
     state: &State<S>,
     who: &Operator<S>,
     issue: &mut BulkIssue,
     sink: mpsc::Sender<Part>,
 ) -> Result<(), Early> {
+    let (label, expires_at, max_uses) = (issue.label().cloned(), issue.expires_at(), issue.max_uses());
     let mut parting = None;
+    let mut written = issue_next_codes(&state.store, &who.context(state), state.keys.as_ref(), issue).await?;
     loop {
         let room = room(&sink, &state.health, &mut parting).await?;
-        let codes = issue_next_codes(&state.store, &who.context(state), state.keys.as_ref(), issue).await?;
-        if codes.is_empty() {
-            complete_bulk_issue(&state.store, &who.context(state), issue).await?;
+        let cx = who.context(state);
+        if written.is_empty() {
+            complete_bulk_issue(&state.store, &cx, issue).await?;
             room.send(Part::End);
             return Ok(());
         }
-        room.send(Part::Rows(rows(&codes, issue.label(), issue.expires_at(), issue.max_uses())));
+        let send = async { room.send(Part::Rows(rows(&written, label.as_ref(), expires_at, max_uses))) };
+        let (next, ()) = future::join(issue_next_codes(&state.store, &cx, state.keys.as_ref(), issue), send).await;
+        written = next?;
     }
 }
 
