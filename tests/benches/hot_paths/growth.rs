@@ -1,4 +1,5 @@
-//! Whether what is asked for often costs the same however much there is: one caller, the same requests, databases of several sizes.
+//! Whether what is asked for often costs the same however much there is: one caller, and the same requests to databases of several sizes,
+//! by turns.
 
 use std::{
     sync::Arc,
@@ -8,21 +9,24 @@ use std::{
 use tenantry_auth::AuthPolicy;
 use tenantry_domain::{Clock as _, Retention, Sweep, SystemClock};
 use tenantry_persistence::{DatabaseStore, Options as StoreOptions};
-use tenantry_tests::{DatabaseKind, World};
+use tenantry_tests::{DatabaseKind, PostgresCluster, Server, World};
 
 use crate::{
     fill::{Sizes, fill},
     http,
-    load::{Round, Work, round},
+    load::{Figures, Round, Work, median, round},
     measure::made_keys,
     operation::{HttpCaller, Operation, Requests},
     prepare::prepare,
     probe::address_of,
 };
 
-/// Requests of each kind, after some that aren't counted.
-const CALLS: usize = 500;
-const WARM_UP: usize = 100;
+/// Requests of each kind in a round, and rounds that count. In one before them every tenant that asks does so.
+const CALLS: usize = 100;
+const ROUNDS: usize = 9;
+const ITEMS: usize = CALLS * (1 + ROUNDS);
+/// Tenants that ask: as many at every size, so that what they own is as much in memory. The other tenants' rows are what grows.
+const ASKING: usize = 100;
 /// What a pass of the housekeeping finds to delete.
 const ENDED: usize = 1_000;
 /// Rows of each kind for each tenant.
@@ -43,40 +47,84 @@ pub struct Grown {
     pub filled: Duration,
 }
 
-/// Fills a new database, and asks.
-pub async fn grow(world: &World, size: usize) -> Grown {
-    let keys = made_keys(world).await;
-    let url = world.database_url().as_str();
-    let tenants = (size / EACH).max(1);
-    let sizes = Sizes { tenants, sessions: size, projects: size, codes: size, challenges: 0, ended: ENDED };
-    eprintln!("{:?}: fills a database with {size} rows of each kind", world.kind());
-    let began = Instant::now();
-    fill(world.kind(), url, &keys, sizes).await;
-    let filled = began.elapsed();
-    let rows = prepare(url, &keys, tenants, WARM_UP + CALLS).await;
+/// A filled database with its server.
+struct Ground {
+    world: World,
+    server: Server,
+    requests: [Arc<Requests>; 4],
+    size: usize,
+    filled: Duration,
+}
 
-    let mut server = world.server().await;
-    let key = world.api_key();
-    let of = |request: &dyn Fn(usize) -> Vec<Vec<u8>>| (0..WARM_UP + CALLS).map(request).collect::<Requests>();
-    let search = |item: usize| vec![http::get("/api/tenant/projects?search=partners&limit=20", &rows.writer(item).token)];
-    let asked: [Requests; 4] = [
-        of(&|item| Operation::Page.requests(&rows, item)),
-        of(&search),
-        of(&|item| Operation::Activation.requests(&rows, item)),
-        of(&|_| vec![http::get("/api/admin/stats", key)]),
-    ];
-    let (mut took, mut errors) = ([Duration::ZERO; KINDS.len()], Vec::new());
-    for (place, requests) in asked.into_iter().enumerate() {
-        let callers = HttpCaller::several(address_of(&server), 1, &Arc::new(requests)).await;
-        let work = |items| Round { work: Work::Items(items), rate: None };
-        let (callers, warm) = round(callers, work(0..WARM_UP)).await;
-        let (_, figures) = round(callers, work(WARM_UP..WARM_UP + CALLS)).await;
-        took[place] = figures.p50;
-        errors.extend(warm.first_error.or(figures.first_error).map(|error| format!("{}: {error}", KINDS[place])));
+/// Fills a database for each size, and asks them by turns.
+pub async fn grow(kind: DatabaseKind, sizes: &[usize]) -> Vec<Grown> {
+    // Not the one that all share, which lives until the end: what grew on it goes with it.
+    let cluster = match kind {
+        DatabaseKind::Postgres => Some(PostgresCluster::start().await),
+        DatabaseKind::Sqlite => None,
+    };
+    let mut grounds = Vec::new();
+    for &size in sizes {
+        let world = match &cluster {
+            Some(cluster) => World::on(cluster).await,
+            None => World::sqlite().await,
+        };
+        grounds.push(Ground::filled(world, size).await);
     }
-    server.terminate().await;
-    took[KINDS.len() - 1] = sweep(url).await;
-    Grown { kind: world.kind(), size, took, errors, filled }
+    eprintln!("{kind:?}: asks");
+    let mut found: Vec<Vec<Vec<Figures>>> = vec![Vec::new(); sizes.len()];
+    for place in 0..KINDS.len() - 1 {
+        found.iter_mut().for_each(|kinds| kinds.push(Vec::new()));
+        for number in 0..=ROUNDS {
+            for (ground, found) in grounds.iter().zip(&mut found) {
+                found[place].push(ground.round(place, number).await);
+            }
+        }
+    }
+    let mut grown = Vec::new();
+    for (mut ground, found) in grounds.into_iter().zip(found) {
+        ground.server.terminate().await;
+        let mut took = [sweep(ground.world.database_url().as_str()).await; KINDS.len()];
+        let mut errors = Vec::new();
+        for (place, rounds) in found.iter().enumerate() {
+            took[place] = median(rounds.iter().skip(1).map(|figures| figures.p50));
+            let first_error = rounds.iter().find_map(|figures| figures.first_error.as_ref());
+            errors.extend(first_error.map(|error| format!("{}: {error}", KINDS[place])));
+        }
+        grown.push(Grown { kind, size: ground.size, took, errors, filled: ground.filled });
+    }
+    grown
+}
+
+impl Ground {
+    async fn filled(world: World, size: usize) -> Self {
+        let keys = made_keys(&world).await;
+        let url = world.database_url().as_str();
+        let tenants = (size / EACH).max(1);
+        let sizes = Sizes { tenants, sessions: size, projects: size, codes: size, challenges: 0, ended: ENDED };
+        eprintln!("{:?}: fills a database with {size} rows of each kind", world.kind());
+        let began = Instant::now();
+        fill(world.kind(), url, &keys, sizes).await;
+        let filled = began.elapsed();
+        let rows = prepare(url, &keys, tenants, ASKING.min(tenants), ITEMS).await;
+        let of = |request: &dyn Fn(usize) -> Vec<Vec<u8>>| Arc::new((0..ITEMS).map(request).collect::<Requests>());
+        let search = |item: usize| vec![http::get("/api/tenant/projects?search=partners&limit=20", &rows.writer(item).token)];
+        let requests = [
+            of(&|item| Operation::Page.requests(&rows, item)),
+            of(&search),
+            of(&|item| Operation::Activation.requests(&rows, item)),
+            of(&|_| vec![http::get("/api/admin/stats", world.api_key())]),
+        ];
+        let server = world.server().await;
+        Self { world, server, requests, size, filled }
+    }
+
+    /// A round of one of [`KINDS`], each with requests of its own.
+    async fn round(&self, place: usize, number: usize) -> Figures {
+        let callers = HttpCaller::several(address_of(&self.server), 1, &self.requests[place]).await;
+        let work = Work::Items(number * CALLS..(number + 1) * CALLS);
+        round(callers, Round { work, rate: None }).await.1
+    }
 }
 
 /// A pass of the housekeeping, without the rests that it takes beside a server.

@@ -81,8 +81,13 @@ pub async fn round<C: Caller>(callers: Vec<C>, Round { work, rate }: Round) -> (
                 if ended {
                     return (caller, tally);
                 }
-                let sent = due.map_or_else(Instant::now, |due| started + due);
-                tokio::time::sleep_until(sent.into()).await;
+                let sent = match due {
+                    Some(due) => {
+                        tokio::time::sleep_until((started + due).into()).await;
+                        started + due
+                    }
+                    None => Instant::now(),
+                };
                 let outcome = caller.call(item).await;
                 tally.took.push(sent.elapsed());
                 tally.errors.extend(outcome.err());

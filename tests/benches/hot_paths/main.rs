@@ -31,14 +31,15 @@ mod value;
 
 use std::{fs, process::ExitCode};
 
-use tenantry_tests::World;
+use tenantry_tests::{DatabaseKind, World};
 
 use crate::{load::median, options::Options, report::Report, report_growth::GrowthReport};
 
 /// Cold starts, of which the median is told.
 const COLD_STARTS: usize = 10;
 
-#[tokio::main(worker_threads = 2)]
+// One thread has no others to wake, so that more of the processors is left to what is measured.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let options = Options::asked();
     if !options.bench {
@@ -93,9 +94,8 @@ async fn run(options: &Options) -> Report {
 async fn grow(options: &Options) -> GrowthReport {
     let head = head(options, &World::sqlite().await, &World::postgres().await).await;
     let mut grown = Vec::new();
-    for &size in &options.growth {
-        grown.push(growth::grow(&World::postgres().await, size).await);
-        grown.push(growth::grow(&World::sqlite().await, size).await);
+    for kind in [DatabaseKind::Postgres, DatabaseKind::Sqlite] {
+        grown.extend(growth::grow(kind, &options.growth).await);
     }
     GrowthReport { head, grown }
 }

@@ -13,7 +13,7 @@ use crate::{
     operation::Operation,
     options::Options,
     pgbench::CHECKED,
-    prepare::{prepare, project_row},
+    prepare::{prepare, project_row, writers_of},
     probe::{address_of, probe, unlimited},
     template::Template,
     usage::{Processors, Usage},
@@ -74,13 +74,13 @@ pub async fn measure(world: &World, options: &Options, learned: Option<Templates
     let items = CHECKED + 2 + WARM_UP + (options.rounds + 1) * options.rows;
     let Options { tenants, sessions, projects, codes, .. } = *options;
     assert!(
-        project_row(items, tenants) < projects.min(codes),
+        project_row(items, tenants, writers_of(tenants)) < projects.min(codes),
         "{items} activations need more projects and codes, or fewer tenants"
     );
     let url = world.database_url().as_str();
     eprintln!("{:?}: fills the database", world.kind());
     fill(world.kind(), url, &keys, Sizes { tenants, sessions, projects, codes, challenges: items, ended: 0 }).await;
-    let rows = Arc::new(prepare(url, &keys, tenants, items).await);
+    let rows = Arc::new(prepare(url, &keys, tenants, writers_of(tenants), items).await);
     let templates = match learned {
         Some(templates) => templates,
         None => probe(world, &rows).await,

@@ -63,8 +63,9 @@ impl Pgbench {
         fs::write(&script, lines.collect::<String>()).expect("a temporary file");
         let mut psql = program("psql");
         psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1"]);
-        let row = project_row(item, self.tenants);
-        for (name, number) in [("item", item), ("t", item % writers_of(self.tenants)), ("n", row)] {
+        let writers = writers_of(self.tenants);
+        let row = project_row(item, self.tenants, writers);
+        for (name, number) in [("item", item), ("t", item % writers), ("n", row)] {
             psql.arg("-v").arg(format!("{name}={number}"));
         }
         let said = said(psql.args(["-o", "/dev/null", "-f"]).arg(&script).arg(&self.url))?;

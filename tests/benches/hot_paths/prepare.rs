@@ -76,17 +76,16 @@ pub fn writers_of(tenants: usize) -> usize {
 }
 
 /// The row of an item's project, which is one of its tenant's.
-pub fn project_row(item: usize, tenants: usize) -> usize {
-    let writers = writers_of(tenants);
+pub fn project_row(item: usize, tenants: usize, writers: usize) -> usize {
     item / writers * tenants + item % writers
 }
 
-/// Writes what `items` sign-ins and activations need, and keeps what their requests do.
-pub async fn prepare(database: &str, keys: &KeyRing, tenants: usize, items: usize) -> Prepared {
+/// Writes what `items` sign-ins and activations of the first so many tenants need, and keeps what their requests do.
+pub async fn prepare(database: &str, keys: &KeyRing, tenants: usize, writers: usize, items: usize) -> Prepared {
     let store = DatabaseStore::connect(&Options::new(database)).await.expect("the database");
     let maker = Maker { store, keys, now: SystemClock.now() };
     let operator = maker.operator().await;
-    let writers = maker.sessions(writers_of(tenants)).await;
+    let writers = maker.sessions(writers).await;
     let sign_ins = maker.sign_ins(&writers, items).await;
     let activations = maker.activations(&writers, tenants, items).await;
     maker.store.close().await;
@@ -205,7 +204,7 @@ impl Maker<'_> {
             for item in (place..count).step_by(writers.len()) {
                 let text = PlainCode::generate(&SystemEntropy);
                 let (id, KeyedCodeDigest { digest, key_id }) = (self.id(), self.keys.digest(&text));
-                let project = Id::from_uuid(project_id(project_row(item, tenants)));
+                let project = Id::from_uuid(project_id(project_row(item, tenants, writers.len())));
                 made[item] = Some(Activation { project, code: id, text: text.reveal().to_string(), digest });
                 codes.push(NewCode { id, digest, key_id, hint: text.hint(), label: None, max_uses: 1, expires_at: None });
             }
