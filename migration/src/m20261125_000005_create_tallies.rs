@@ -14,7 +14,7 @@
 //! nobody waits for a tally, so that tallies are no part of the order of locks. The count is the sum of its slots; a slot alone may be
 //! below zero. On SQLite, whose writers take turns, there is one slot.
 
-mod postgres;
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 use sea_orm_migration::{
@@ -57,7 +57,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-async fn run(manager: &SchemaManager<'_>, statements: Vec<String>) -> Result<(), DbErr> {
+pub(crate) async fn run(manager: &SchemaManager<'_>, statements: Vec<String>) -> Result<(), DbErr> {
     sql::run(manager, &statements.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
 

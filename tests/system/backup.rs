@@ -162,6 +162,7 @@ async fn every_table_and_every_column_is_backed_up_and_restored() {
     assert_eq!(count(&target, triggers).await, count(&source, triggers).await);
     database::execute(&target, "DELETE FROM tenants").await.unwrap();
     assert_eq!(count(&target, "code_tallies WHERE codes <> 0").await, 0, "the triggers work");
+    assert_eq!(count(&target, "tenant_tallies WHERE tenants <> 0").await, 0, "the triggers work");
 }
 
 #[tokio::test]

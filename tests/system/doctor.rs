@@ -175,6 +175,11 @@ on_both_databases! {
                 "UPDATE project_tallies SET paused = paused - 1".to_owned(),
             ),
             (
+                "tenants_tallied",
+                "UPDATE tenant_tallies SET suspended = suspended + 1".to_owned(),
+                "UPDATE tenant_tallies SET suspended = suspended - 1".to_owned(),
+            ),
+            (
                 "key_ids",
                 format!("UPDATE activation_codes SET key_id = 'gone' WHERE id = {code}"),
                 format!("UPDATE activation_codes SET key_id = 'k1' WHERE id = {code}"),

@@ -77,6 +77,7 @@ mod sign_in;
 mod stats;
 mod subscriptions;
 mod tenancy;
+mod tenant_counts;
 mod tenants;
 mod timing;
 mod upgrade;

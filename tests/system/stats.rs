@@ -28,6 +28,8 @@ async fn tallies(world: &World) -> Vec<Vec<Value>> {
             CAST(sum(refusals) AS bigint) AS refusals FROM usage_days GROUP BY day ORDER BY day",
         "SELECT CAST(sum(pending) AS bigint) AS pending, CAST(sum(active) AS bigint) AS active, CAST(sum(paused) AS bigint) AS paused,
             CAST(sum(completed) AS bigint) AS completed FROM project_tallies",
+        "SELECT created_on, CAST(sum(tenants) AS bigint) AS tenants, CAST(sum(suspended) AS bigint) AS suspended
+            FROM tenant_tallies GROUP BY created_on HAVING sum(tenants) <> 0 ORDER BY created_on",
     ] {
         sums.push(world.rows(query).await);
     }
@@ -162,6 +164,8 @@ on_both_databases! {
         world.insert_legacy_project("018bcfe5-6800-7000-8000-00000000000a", "old-1", "From Before").await;
         let revoke = "UPDATE activation_codes SET revoked_at = created_at WHERE expires_at IS NULL AND use_count = 0";
         assert_eq!(database::execute(world.database_url(), revoke).await.unwrap(), 20);
+        let move_it = "UPDATE tenants SET created_at = '2026-03-01T23:59:59.999999+00:00', suspended_at = created_at WHERE slug = 'globex'";
+        assert_eq!(database::execute(world.database_url(), move_it).await.unwrap(), 1);
         server.terminate().await;
         let kept = tallies(&world).await;
         assert!(kept.iter().all(|tally| !tally.is_empty()), "{kept:?}");

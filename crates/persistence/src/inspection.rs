@@ -37,11 +37,13 @@ pub enum Invariant {
     UsageTallied,
     /// The tally of projects by status equals a recount.
     ProjectsTallied,
+    /// The tally of tenants by day equals a recount.
+    TenantsTallied,
 }
 
 impl Invariant {
     /// Every one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::UsesEqualRedemptions,
         Self::UsesWithinBounds,
         Self::OneLiveRedemption,
@@ -52,6 +54,7 @@ impl Invariant {
         Self::ExpiriesTallied,
         Self::UsageTallied,
         Self::ProjectsTallied,
+        Self::TenantsTallied,
     ];
 
     /// Queries what breaks it: `kind`, the prefix of an identifier, and `id`, or what else names it as `place`, or `day`. `{day of ..}`
@@ -136,6 +139,12 @@ impl Invariant {
                     UNION ALL SELECT 'completed', completed FROM project_tallies
                     UNION ALL SELECT project_status, -count(*) FROM llm_project_config GROUP BY project_status
                 ) AS counted GROUP BY status HAVING sum(projects) <> 0"
+            }
+            Self::TenantsTallied => {
+                "SELECT '' AS kind, NULL AS id, '' AS place, created_on AS day FROM (
+                    SELECT created_on, tenants, suspended FROM tenant_tallies
+                    UNION ALL SELECT {day of created_at}, -1, CASE WHEN suspended_at IS NULL THEN 0 ELSE -1 END FROM tenants
+                ) AS counted GROUP BY created_on HAVING sum(tenants) <> 0 OR sum(suspended) <> 0"
             }
         }
     }

@@ -32,11 +32,12 @@ const CODES: &str = "
         FROM code_expiry_tallies WHERE {whose}expires_at >= $3 AND expires_at <= $4
     ) AS counted";
 
+/// `$1` is the first day of this week, `$2` that of the last.
 const TENANTS: &str = "
-    SELECT count(*) AS total, count(suspended_at) AS suspended,
-        count(CASE WHEN created_at >= $1 THEN 1 END) AS new_this_week,
-        count(CASE WHEN created_at >= $2 AND created_at < $1 THEN 1 END) AS new_last_week
-    FROM tenants";
+    SELECT coalesce(CAST(sum(tenants) AS bigint), 0) AS total, coalesce(CAST(sum(suspended) AS bigint), 0) AS suspended,
+        coalesce(CAST(sum(CASE WHEN created_on >= $1 THEN tenants END) AS bigint), 0) AS new_this_week,
+        coalesce(CAST(sum(CASE WHEN created_on >= $2 AND created_on < $1 THEN tenants END) AS bigint), 0) AS new_last_week
+    FROM tenant_tallies";
 
 const PROJECTS: &str = "
     SELECT coalesce(CAST(sum(pending) AS bigint), 0) AS pending, coalesce(CAST(sum(active) AS bigint), 0) AS active,
@@ -60,8 +61,8 @@ const PRESSURE: &str = "
     ORDER BY u.activations * 1000000000000 / p.monthly_run_quota DESC, t.id LIMIT ";
 
 impl<C: Connection> StatsReads for Handle<C> {
-    async fn count_tenants(&mut self, this_week: Timestamp, last_week: Timestamp) -> Result<TenantCounts, StoreError> {
-        let weeks = [DbTime::from(this_week).into(), DbTime::from(last_week).into()];
+    async fn count_tenants(&mut self, this_week: CalendarDay, last_week: CalendarDay) -> Result<TenantCounts, StoreError> {
+        let weeks = [this_week.days_since_1970().into(), last_week.days_since_1970().into()];
         Ok(self.find::<TenantsRow>(self.sql(TENANTS, weeks)).await?.unwrap_or_default())
     }
 
@@ -112,7 +113,7 @@ struct TenantsRow {
 
 impl Row for TenantsRow {
     type Value = TenantCounts;
-    const WHAT: &'static str = "count of tenants";
+    const WHAT: &'static str = "tally of tenants";
 
     fn into_value(self) -> Result<TenantCounts, Corruption> {
         Ok(TenantCounts {

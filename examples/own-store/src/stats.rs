@@ -20,13 +20,13 @@ pub fn tally<T: PartialEq + Copy, const N: usize>(kinds: [T; N], rows: impl Iter
 }
 
 impl<M: Mode> StatsReads for View<M> {
-    async fn count_tenants(&mut self, this_week: Timestamp, last_week: Timestamp) -> Result<TenantCounts, StoreError> {
+    async fn count_tenants(&mut self, this_week: CalendarDay, last_week: CalendarDay) -> Result<TenantCounts, StoreError> {
         let rows = self.rows()?;
         Ok(TenantCounts {
             total: rows.count(TENANTS, |_| true)?,
             suspended: rows.count(TENANTS, |row| row.suspended_at.is_some())?,
-            new_this_week: rows.count(TENANTS, |row| row.created_at >= this_week)?,
-            new_last_week: rows.count(TENANTS, |row| (last_week..this_week).contains(&row.created_at))?,
+            new_this_week: rows.count(TENANTS, |row| row.created_at.day() >= this_week)?,
+            new_last_week: rows.count(TENANTS, |row| (last_week..this_week).contains(&row.created_at.day()))?,
         })
     }
 

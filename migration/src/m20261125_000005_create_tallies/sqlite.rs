@@ -4,10 +4,10 @@ use super::expires_on;
 
 pub(crate) const EVERYBODY: &str = "x'00000000000000000000000000000000'";
 
-pub(super) const SLOT: &str = "bigint NOT NULL DEFAULT 0";
+pub(crate) const SLOT: &str = "bigint NOT NULL DEFAULT 0";
 
 /// Rows in the index itself: half the work of each count.
-pub(super) const STORAGE: &str = "WITHOUT ROWID";
+pub(crate) const STORAGE: &str = "WITHOUT ROWID";
 
 /// The day that a moment is in.
 pub(crate) const DAY: fn(&str) -> String = |moment| format!("unixepoch({moment}) / 86400");

@@ -47,6 +47,7 @@ const fn about(invariant: Invariant) -> (&'static str, &'static str, &'static st
         Invariant::ExpiriesTallied => ("expiries_tallied", "moments in `code_expiry_tallies` differ from a recount", MEND_TALLY),
         Invariant::UsageTallied => ("usage_tallied", "days in `usage_days` differ from a recount", MEND_TALLY),
         Invariant::ProjectsTallied => ("projects_tallied", "statuses in `project_tallies` differ from a recount", MEND_TALLY),
+        Invariant::TenantsTallied => ("tenants_tallied", "days in `tenant_tallies` differ from a recount", MEND_TALLY),
     }
 }
 

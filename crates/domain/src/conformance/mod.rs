@@ -116,6 +116,7 @@ pub mod search;
 pub mod sessions;
 pub mod stats;
 pub mod subscriptions;
+pub mod tenant_counts;
 pub mod tenants;
 pub mod time;
 pub mod timelines;

@@ -5,8 +5,8 @@ use time::{Duration, macros::datetime};
 use super::world::{RACERS, TICK, World, all_pages, later, noon, race};
 use crate::{
     Action, AuditEvent, CalendarDay, Code, CodeOrder, CodeStatus, Entropy as _, Expected, PressureQuery, Project, ProjectStatus,
-    Redemption, RedemptionId, SeededEntropy, SubscriptionState, TenantCounts, TenantId, Timestamp, Transition, Usage, UsageDay,
-    delete_tenant, ports::*,
+    Redemption, RedemptionId, SeededEntropy, SubscriptionState, TenantId, Timestamp, Transition, Usage, UsageDay, delete_tenant,
+    ports::*,
 };
 
 /// The first moment of the day after [`noon`]'s.
@@ -285,21 +285,6 @@ pub async fn a_deletion_that_races_activations_leaves_nothing_counted<S: Store>(
     world.recount_codes(&[], &[noon(), midnight()]).await;
     assert_eq!(world.read().count_codes(tenant, noon()).await.unwrap(), [0; 4]);
     assert_eq!(world.read().count_projects_of_everyone().await.unwrap(), [0; 4]);
-}
-
-/// Tenants are counted with the suspended ones, and by the week in which they were made.
-pub async fn tenants_are_counted_by_week<S: Store>(store: S) {
-    let world = World::new(store);
-    let (this_week, last_week) = (noon(), noon() - Duration::WEEK);
-    for (number, at) in [last_week - TICK, last_week, this_week - TICK, this_week, later(1)].into_iter().enumerate() {
-        let tenant = world.new_tenant(&format!("tenant-{number}"), at);
-        assert!(world.write(async |tx| tx.insert_tenant(&tenant).await).await);
-        if number == 1 {
-            assert!(world.write(async |tx| tx.set_tenant_suspended(tenant.id, Some(later(2)), later(2)).await).await);
-        }
-    }
-    let counts = world.read().count_tenants(this_week, last_week).await.unwrap();
-    assert_eq!(counts, TenantCounts { total: 5, suspended: 1, new_this_week: 2, new_last_week: 2 });
 }
 
 /// Tenants that have used at least so much of the month's quota are counted, and named by the part that they have used, the largest first.

@@ -420,7 +420,6 @@ macro_rules! conformance_rules {
                 racing_activations_are_all_counted,
                 racing_issues_and_revocations_are_all_counted,
                 a_deletion_that_races_activations_leaves_nothing_counted,
-                tenants_are_counted_by_week,
                 tenants_under_pressure_are_named_the_most_pressed_first,
             }
             subscriptions {
@@ -431,6 +430,11 @@ macro_rules! conformance_rules {
                 a_subscription_that_is_being_changed_is_not_confirmed,
                 a_subscription_is_confirmed_by_many,
                 no_activation_comes_behind_a_change_that_forbids_it,
+            }
+            tenant_counts {
+                tenants_are_counted_by_week,
+                what_a_dropped_transaction_did_to_tenants_is_not_counted,
+                racing_changes_of_tenants_are_all_counted,
             }
             tenants {
                 a_tenant_is_read_as_it_was_written,

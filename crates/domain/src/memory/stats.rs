@@ -20,14 +20,14 @@ fn count<T>(rows: impl Iterator<Item = T>) -> u64 {
 }
 
 impl<M: Mode> StatsReads for View<M> {
-    async fn count_tenants(&mut self, this_week: Timestamp, last_week: Timestamp) -> Result<TenantCounts, StoreError> {
+    async fn count_tenants(&mut self, this_week: CalendarDay, last_week: CalendarDay) -> Result<TenantCounts, StoreError> {
         let tables = self.tables();
-        let made = |from: Timestamp, to: Timestamp| tables.tenants.rows().filter(move |row| (from..to).contains(&row.created_at));
+        let made = || tables.tenants.rows().map(|row| row.created_at.day());
         Ok(TenantCounts {
             total: count(tables.tenants.rows()),
             suspended: count(tables.tenants.rows().filter(|row| row.suspended_at.is_some())),
-            new_this_week: count(tables.tenants.rows().filter(|row| row.created_at >= this_week)),
-            new_last_week: count(made(last_week, this_week)),
+            new_this_week: count(made().filter(|day| *day >= this_week)),
+            new_last_week: count(made().filter(|day| (last_week..this_week).contains(day))),
         })
     }
 

@@ -5,11 +5,12 @@ use crate::{CalendarDay, PressureQuery, QuotaPressure, TenantCounts, Timestamp, 
 
 /// Reads of what is shown of all tenants together. What they cost doesn't grow with what there was before.
 pub trait StatsReads {
-    /// How many tenants there are; those made from `this_week` on, and those made from `last_week` on and before `this_week`, are new.
+    /// How many tenants there are, and how many of them are suspended. Those made on the day `this_week` or later are new, and so are
+    /// those made from the day `last_week` on and before `this_week`.
     fn count_tenants(
         &mut self,
-        this_week: Timestamp,
-        last_week: Timestamp,
+        this_week: CalendarDay,
+        last_week: CalendarDay,
     ) -> impl Future<Output = Result<TenantCounts, StoreError>> + Send;
 
     /// How many codes of all tenants have each status at `now`, in the order of [`CodeStatus::ALL`](crate::CodeStatus::ALL).

@@ -77,7 +77,7 @@ pub async fn read_stats<S: Store>(store: &S, now: Timestamp) -> Result<Stats, St
     let pressure = PressureQuery { month: now.month(), percent: PRESSURE_PERCENT, limit: PRESSURE_LIMIT };
     Ok(Stats {
         at: now,
-        tenants: reader.count_tenants(this_week.start(), last_week.start()).await?,
+        tenants: reader.count_tenants(this_week, last_week).await?,
         codes: reader.count_codes_of_everyone(now).await?,
         projects: reader.count_projects_of_everyone().await?,
         this_week: usage(this_week, today),

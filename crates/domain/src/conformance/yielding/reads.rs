@@ -90,7 +90,7 @@ yielding! { Reader:
         fn open_bootstrap_link(digests: &[TokenDigest], now: Timestamp) -> Option<BootstrapLink>;
     }
     StatsReads {
-        fn count_tenants(this_week: Timestamp, last_week: Timestamp) -> TenantCounts;
+        fn count_tenants(this_week: CalendarDay, last_week: CalendarDay) -> TenantCounts;
         fn count_codes_of_everyone(now: Timestamp) -> [u64; 4];
         fn count_projects_of_everyone() -> [u64; 4];
         fn usage_days(first: CalendarDay, last: CalendarDay) -> Vec<UsageDay>;
