@@ -35,6 +35,7 @@ mod m20261125_000021_create_webhooks;
 mod m20261126_000022_keep_traces;
 mod m20261126_000034_remember_adopted_rows;
 mod m20261126_000035_lighten_tallies;
+mod m20261126_000036_know_signing_keys;
 mod m20261126_000037_tally_tenants;
 mod run;
 mod sql;
@@ -79,6 +80,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000022_keep_traces::Migration),
             Box::new(m20261126_000034_remember_adopted_rows::Migration),
             Box::new(m20261126_000035_lighten_tallies::Migration),
+            Box::new(m20261126_000036_know_signing_keys::Migration),
             Box::new(m20261126_000037_tally_tenants::Migration),
         ]
     }

@@ -276,6 +276,11 @@ async fn what_can_not_work_is_refused_before_anything_is_written() {
     fs::set_permissions(world.keys_file(), fs::Permissions::from_mode(0o644)).unwrap();
     refused(&adoption.run(&["--apply"]), "chmod 600");
     fs::set_permissions(world.keys_file(), fs::Permissions::from_mode(0o600)).unwrap();
+    let ours = fs::read_to_string(world.keys_file()).unwrap();
+    fs::write(world.keys_file(), "k1:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA\n").unwrap();
+    refused(&adoption.run(&["--apply"]), "its key k1 is another key");
+    refused(&adoption.run(&[]), "its key k1 is another key");
+    fs::write(world.keys_file(), ours).unwrap();
     database::execute(&adoption.older, "ALTER TABLE activation_codes RENAME COLUMN code_hash TO secret").await.unwrap();
     refused(&adoption.run(&["--apply"]), "activation_codes: code_hash");
     let own = Adoption { world: &world, older: PostgresCluster::shared().await.migrated_database().await };

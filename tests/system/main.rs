@@ -28,6 +28,7 @@ mod console_tenant;
 mod copy;
 mod crash;
 mod cross_site;
+mod database_keys;
 mod doctor;
 mod document_fuzz;
 mod editing;

@@ -2,14 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use tenantry_domain::{Clock as _, Context, StoreError, SystemClock, SystemEntropy, Timestamp};
+use tenantry_domain::{
+    Clock as _, Context, StoreError, SystemClock, SystemEntropy, Timestamp, compare_key_ring,
+    ports::{SigningKeyReads as _, Store as _},
+};
 use tenantry_migration::MigrateError;
 use tenantry_persistence::{BackupError, Contents, RestoreOptions, Restored};
 
 use crate::{
     config::{Config, Key},
     database::{self, DatabaseError},
-    keys, terminal,
+    database_keys, keys, terminal,
 };
 
 /// Why there is no backup, or none was restored.
@@ -83,13 +86,13 @@ pub async fn restore(config: &Config, file: &Path, yes: bool, keep_sessions: boo
     let options = RestoreOptions { replace_rows: yes, keep_sessions, keep_replaced_in: kept_name(&database, cx.now) };
     let store = database::open(&config.database).await?;
     let restored = tenantry_persistence::restore(config.database.url.reveal(), file, &options, &cx).await;
-    let missing = match &restored {
-        Ok(_) => missing_keys(config, &store, cx.now).await,
+    let about_keys = match &restored {
+        Ok(_) => about_keys(config, &store, cx.now).await,
         Err(_) => Ok(Vec::new()),
     };
     store.close().await;
     tell(&restored?, file, &options);
-    for line in missing? {
+    for line in about_keys? {
         terminal::remark(line);
     }
     Ok(())
@@ -136,8 +139,8 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// What to say of keys that the restored rows need and the key ring lacks.
-async fn missing_keys(
+/// What to say of a key ring that isn't the backup's, and of keys that the restored rows need and the key ring lacks.
+async fn about_keys(
     config: &Config,
     store: &tenantry_persistence::DatabaseStore,
     now: Timestamp,
@@ -148,12 +151,19 @@ async fn missing_keys(
             config.keys_file.display()
         )]);
     };
+    let mut lines = Vec::new();
+    let known = store.reader().signing_keys().await?;
+    if let Err(reason) = compare_key_ring(&known, &ring.fingerprints()) {
+        let [detail, advice] = [database_keys::detail(&config.keys_file, &reason), database_keys::advice()];
+        lines.push(format!("No server starts with this: {detail}. {advice}."));
+    }
     let used = store.inspect().await?.keys_in_use(now).await?;
     let missing = used.into_iter().filter(|used| !ring.has(&used.key_id));
     let line = |used: tenantry_persistence::KeyInUse| {
         format!("The key ring lacks {}, which {} {} of the backup need: put it back.", used.key_id, used.rows, used.rows_of)
     };
-    Ok(missing.map(line).collect())
+    lines.extend(missing.map(line));
+    Ok(lines)
 }
 
 #[cfg(test)]

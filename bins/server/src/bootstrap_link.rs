@@ -7,6 +7,7 @@ use tracing::warn;
 use crate::{
     config::Config,
     database::{self, DatabaseError},
+    database_keys::{self, DatabaseKeysError},
     greeting::reachable,
     keys::{self, KeysError},
 };
@@ -22,6 +23,8 @@ pub enum LinkError {
     Keys(#[from] KeysError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    #[error(transparent)]
+    DatabaseKeys(#[from] DatabaseKeysError),
     #[error("the link can't be stored")]
     Store(#[from] StoreError),
 }
@@ -52,9 +55,12 @@ pub async fn make(config: &Config, recover: bool) -> Result<(String, NewBootstra
     let store = database::open(&config.database).await?;
     let purpose = if recover { BootstrapPurpose::Recovery } else { BootstrapPurpose::FirstOperator };
     let cx = Context::system(SystemClock.now(), &SystemEntropy);
-    let made = create_bootstrap_link(&store, &cx, &keys, &config.policy, purpose).await;
+    let made = match database_keys::admit(config, &store, &cx, &keys).await {
+        Ok(()) => Ok(create_bootstrap_link(&store, &cx, &keys, &config.policy, purpose).await),
+        Err(foreign) => Err(foreign),
+    };
     store.close().await;
-    match made {
+    match made? {
         Ok(link) => Ok((address(&config.http.public_url(reachable(config.http.bind)), &link), link)),
         Err(BootstrapLinkError::OperatorExists) => Err(LinkError::OperatorExists),
         Err(BootstrapLinkError::Store(failure)) => Err(failure.into()),

@@ -118,6 +118,8 @@ pub enum KeysVerb {
     Rotate,
     /// Lets the key that waits sign, once every server knows it.
     Promote,
+    /// Takes a new key ring for a database whose own is lost: all codes, sessions and API keys that it has stay unknown.
+    Accept,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,12 +1,16 @@
 //! `keys`: what the key ring has, and its rotation in two steps, so that no server meets what was made by a key that it doesn't know.
 
 use tenantry_auth::{KeyRing, KeyRingError};
-use tenantry_domain::{Clock as _, Entropy, InvalidValue, KeyId, StoreError, SystemClock, SystemEntropy};
+use tenantry_domain::{
+    Chain, Clock as _, Context, Entropy, InvalidValue, KeyId, SigningKey, StoreError, SystemClock, SystemEntropy,
+};
 use tenantry_persistence::{ConnectError, DatabaseStore, KeyInUse, Options};
 use zeroize::Zeroizing;
 
 use crate::{
     config::Config,
+    database::{self, DatabaseError},
+    database_keys::{self, DatabaseKeysError},
     keys::{self, KeysError},
     terminal,
 };
@@ -28,6 +32,10 @@ pub enum RotationError {
     Name(#[from] InvalidValue),
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    DatabaseKeys(#[from] DatabaseKeysError),
     #[error("can't see what needs the keys")]
     Store(#[from] StoreError),
 }
@@ -37,10 +45,14 @@ pub async fn list(config: &Config) -> Result<(), RotationError> {
     let ring = keys::check(&config.keys_file, config.environment)?;
     let options = Options { max_connections: 1, ..Options::new(config.database.url.reveal()) };
     let store = DatabaseStore::connect(&options).await?;
+    let compared = database_keys::compare(config, &store, &ring).await;
     let used = async { store.inspect().await?.keys_in_use(SystemClock.now()).await }.await;
     store.close().await;
     for line in lines(&ring, &used?) {
         terminal::say(line);
+    }
+    if let Err(foreign) = compared {
+        terminal::remark(format!("{}.", Chain(&foreign)));
     }
     terminal::remark(
         "Sessions and API keys aren't counted: they go over to the key that signs when they are used. A kid is the key's name in certificates and \
@@ -72,9 +84,22 @@ fn lines(ring: &KeyRing, used: &[KeyInUse]) -> Vec<String> {
     ring.key_ids().map(|id| line(id, does(id))).chain(missing.into_iter().map(|id| line(id, "missing"))).collect()
 }
 
+/// The keys that the database knows; `None`, which is said, where it can't be looked at: a ring may be rotated away from its database.
+async fn known_to_the_database(config: &Config, text: &str) -> Result<Option<Vec<SigningKey>>, RotationError> {
+    match database_keys::compare_if_reachable(config, &KeyRing::parse(text)?).await {
+        Ok(known) => Ok(Some(known)),
+        Err(DatabaseKeysError::Unseen(why)) => {
+            terminal::remark(format!("The key ring was not held against the keys that the database knows: {why}."));
+            Ok(None)
+        }
+        Err(foreign) => Err(foreign.into()),
+    }
+}
+
 /// Adds a key that waits.
-pub fn rotate(config: &Config) -> Result<(), RotationError> {
+pub async fn rotate(config: &Config) -> Result<(), RotationError> {
     let text = keys::read(&config.keys_file, config.environment)?;
+    known_to_the_database(config, &text).await?;
     let (id, rotated) = with_new_key(&text, &SystemEntropy)?;
     keys::replace(&config.keys_file, rotated.as_bytes(), &SystemEntropy)?;
     terminal::say(format!("The key {id} is in {} and waits: it verifies, and doesn't sign yet.", config.keys_file.display()));
@@ -86,13 +111,41 @@ pub fn rotate(config: &Config) -> Result<(), RotationError> {
 }
 
 /// Lets the key that waits sign.
-pub fn promote(config: &Config) -> Result<(), RotationError> {
+pub async fn promote(config: &Config) -> Result<(), RotationError> {
     let text = keys::read(&config.keys_file, config.environment)?;
+    let known = known_to_the_database(config, &text).await?;
     let (id, promoted) = with_waiting_key_signing(&text)?;
     keys::replace(&config.keys_file, promoted.as_bytes(), &SystemEntropy)?;
     terminal::say(format!("The key {id} signs, in {}.", config.keys_file.display()));
     terminal::remark(
         "Copy the file to every server and restart them one after another. The other keys go on to verify: keep them.",
+    );
+    if known.is_some_and(|known| !known.is_empty() && known.iter().all(|key| key.id != id)) {
+        terminal::remark(format!(
+            "No server was started with {id} while it waited. If there are several, each that starts now makes sessions, passwords and codes that the \
+             others don't know: restart them all at once."
+        ));
+    }
+    Ok(())
+}
+
+/// Lets the database take a key ring that has nothing in common with the one before.
+pub async fn accept(config: &Config) -> Result<(), RotationError> {
+    let ring = keys::check(&config.keys_file, config.environment)?;
+    let store = database::open(&config.database).await?;
+    let cx = Context::system(SystemClock.now(), &SystemEntropy);
+    let accepted = database_keys::accept(config, &store, &cx, &ring).await;
+    store.close().await;
+    let accepted = accepted?;
+    if accepted.is_empty() {
+        terminal::say(format!("The database knows every key of {} already.", config.keys_file.display()));
+        return Ok(());
+    }
+    let names = accepted.iter().map(KeyId::as_str).collect::<Vec<_>>().join(", ");
+    terminal::say(format!("The database knows {names} of {} from now on.", config.keys_file.display()));
+    terminal::remark(
+        "What was made with other keys stays unknown until they are put back: `tenantry-server doctor` says how much that is. Reissue codes, and make \
+         API keys and webhooks' secrets anew.",
     );
     Ok(())
 }

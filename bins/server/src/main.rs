@@ -5,6 +5,7 @@ mod bootstrap_link;
 mod cli;
 mod config;
 mod database;
+mod database_keys;
 mod demo;
 mod doctor;
 mod greeting;
@@ -81,8 +82,9 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             let config = load(cli.settings)?;
             match verb {
                 KeysVerb::List => actix_web::rt::System::new().block_on(key_rotation::list(&config))?,
-                KeysVerb::Rotate => key_rotation::rotate(&config)?,
-                KeysVerb::Promote => key_rotation::promote(&config)?,
+                KeysVerb::Rotate => actix_web::rt::System::new().block_on(key_rotation::rotate(&config))?,
+                KeysVerb::Promote => actix_web::rt::System::new().block_on(key_rotation::promote(&config))?,
+                KeysVerb::Accept => actix_web::rt::System::new().block_on(key_rotation::accept(&config))?,
             }
         }
         Some(Verb::Config(ConfigVerb::Print)) => terminal::say(load(cli.settings)?.print().trim_end()),

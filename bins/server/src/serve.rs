@@ -20,6 +20,7 @@ use crate::{
     bootstrap_link,
     config::{Config, Environment, Key, PublicUrl},
     database::{self, DatabaseError, DatabaseReadiness},
+    database_keys::{self, DatabaseKeysError},
     demo::{self, DemoError},
     greeting::{Greeting, reachable},
     housekeeping::{Housekeeper, RunningHousekeeper},
@@ -52,6 +53,8 @@ pub enum ServeError {
     Keys(#[from] KeysError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    #[error(transparent)]
+    DatabaseKeys(#[from] DatabaseKeysError),
     #[error(transparent)]
     Mail(#[from] TransportError),
     #[error(transparent)]
@@ -88,6 +91,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         // Another process's migration can be waited for, and not be waited for any longer.
         () = signals.next() => return Ok(()),
     };
+    database_keys::admit(&config, &store, &Context::system(clock.now(), entropy.as_ref()), &keys).await?;
     let keys = Arc::new(older_codes::read_by(keys, &config, &store, clock.as_ref()).await);
     let demo_code = match with_demo {
         true => Some(demo::prepare(&store, clock.as_ref(), entropy.as_ref(), &keys).await?),

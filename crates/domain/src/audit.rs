@@ -259,6 +259,8 @@ actions! {
     AdoptionBegan = "adoption.began";
     /// All rows of an older portal that can be are taken over.
     AdoptionCompleted = "adoption.completed";
+    /// A key ring that has nothing in common with the one before was accepted by hand.
+    KeysAccepted = "keys.accepted";
 }
 
 /// How an audited action came out.

@@ -97,6 +97,7 @@
 //! | have operators | [`create_operator`], [`change_operator`], [`delete_operator`]; what each may do is its [`Role`]'s [`Scopes`] |
 //! | tell other programs | webhooks: [`change_webhook`], [`test_webhook`], [`redeliver_webhook_message`], [`settle_webhook_message`]; made in `tenantry-auth` |
 //! | look after mails | [`retry_message`], [`discard_message`] |
+//! | know that the keys are the right ones | [`admit_key_ring`], when your service starts |
 //! | see how it goes | [`read_stats`], and the audit trail by an [`AuditFilter`] |
 //! | keep house | [`Sweep`] |
 //!
@@ -188,6 +189,7 @@ mod redemption;
 mod rows;
 mod scope;
 mod session;
+mod signing_key;
 mod slug;
 mod stats;
 mod stored_message;
@@ -235,6 +237,7 @@ pub use {
     redemption::{Redemption, RedemptionId},
     scope::{Role, Scope, Scopes},
     session::{Session, SessionId, TokenDigest},
+    signing_key::{KeyFingerprint, SigningKey},
     slug::Slug,
     stats::{PressureQuery, QuotaPressure, QuotaUse, TenantCounts, Usage, UsageDay},
     stored_message::StoredMessage,

@@ -45,6 +45,7 @@ mod search;
 mod session_pages;
 mod sessions;
 mod sign_in;
+mod signing_keys;
 mod stats;
 mod store;
 mod tenants;

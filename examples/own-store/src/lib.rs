@@ -29,6 +29,7 @@ mod plans;
 mod projects;
 mod rows;
 mod sessions;
+mod signing_keys;
 mod stats;
 mod store;
 mod tables;

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use tenantry_domain::{
     AdoptedRow, ApiKey, ApiKeyId, AuditEvent, Batch, BootstrapLink, CalendarMonth, Code, CodeId, Id, KeyClaim, Operator,
     OperatorSession, OperatorSessionId, OtpChallenge, OutboxMessage, Plan, Project, Redemption, SealedPayload, Session,
-    SessionId, StoredMessage, Subscription, Tenant, TenantId, Timestamp, Webhook,
+    SessionId, SigningKey, StoredMessage, Subscription, Tenant, TenantId, Timestamp, Webhook,
 };
 
 /// A table: its name in the file, the type of its keys and that of its rows.
@@ -89,6 +89,7 @@ tables! {
     REDEMPTIONS = "redemptions": Id<Redemption> => Redemption;
     SESSIONS = "sessions": Id<Session> => Session;
     SESSIONS_BY_DIGEST = "sessions_by_digest": [u8; 32] => SessionId;
+    SIGNING_KEYS = "signing_keys": String => SigningKey;
     /// By their tenant, which has one.
     SUBSCRIPTIONS = "subscriptions": TenantId => Subscription;
     TENANTS = "tenants": Id<Tenant> => Tenant;

@@ -16,7 +16,10 @@ use std::{error::Error, path::PathBuf};
 
 use clap::Args;
 use tenantry_auth::LegacyPepper;
-use tenantry_domain::{Clock as _, StoreError, SystemClock, SystemEntropy};
+use tenantry_domain::{
+    AdmitKeyRingError, Clock as _, ForeignKeyRing, StoreError, SystemClock, SystemEntropy, compare_key_ring,
+    ports::{SigningKeyReads as _, Store as _},
+};
 use tenantry_migration::Alone;
 use tenantry_persistence::{DatabaseStore, OlderPortal, OlderPortalError, Options};
 
@@ -86,6 +89,10 @@ enum FailedAdoption {
     Older(#[from] OlderPortalError),
     #[error(transparent)]
     Input(#[from] InputError),
+    #[error(
+        "the key ring isn't the one that Tenantry's database was made with, whose servers would find no code by it: {0}. Give the servers' own with --keys-file"
+    )]
+    ForeignKeys(ForeignKeyRing),
     #[error("Tenantry's database failed; what was taken stays, and is passed over when the same command is run again")]
     Store(#[from] StoreError),
 }
@@ -103,6 +110,10 @@ pub async fn run(arguments: &Arguments, database_url: Option<&str>) -> Result<St
         None if arguments.apply => return Err(FailedAdoption::NoTarget.into()),
         None => None,
     };
+    if let (Some(store), Some(keys)) = (&store, &keys) {
+        let known = store.reader().signing_keys().await.map_err(FailedAdoption::Store)?;
+        compare_key_ring(&known, &keys.fingerprints()).map_err(FailedAdoption::ForeignKeys)?;
+    }
     // Another that takes the same rows over at the same time would fail on its way, at a row that this one was first with.
     let _alone = match url.filter(|_| arguments.apply) {
         Some(url) => Some(Alone::on(url).await?),
@@ -169,6 +180,15 @@ async fn bring(
     let mut sorter = Sorter { now: SystemClock.now(), entropy: &SystemEntropy, target: &target, report };
     let known = sorter.tenants_of([plans, tenants, subscriptions]);
     Ok(taking::take(&mut sorter, portal, belongings, known, destination).await?)
+}
+
+impl From<AdmitKeyRingError> for FailedAdoption {
+    fn from(failure: AdmitKeyRingError) -> Self {
+        match failure {
+            AdmitKeyRingError::Foreign(why) => Self::ForeignKeys(why),
+            AdmitKeyRingError::Store(failure) => Self::Store(failure),
+        }
+    }
 }
 
 fn older(failure: StoreError) -> FailedAdoption {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use tenantry_auth::{KeyRing, LegacyDigest};
 use tenantry_domain::{
     AdoptError, Adopted, Adoption, Clock as _, Code, CodeDigest, CodeId, Context, Id, KeyedCodeDigest, Redemption, StoreError,
-    SystemClock, SystemEntropy, TenantId, adopt, begin_adoption, complete_adoption,
+    SystemClock, SystemEntropy, TenantId, admit_key_ring, adopt, begin_adoption, complete_adoption,
     ports::{CodeReads as _, Store as _},
 };
 use tenantry_persistence::{DatabaseStore, OlderPortal, OlderRow, OlderTable, RowsBy};
@@ -77,6 +77,10 @@ pub async fn take(
     let context = || Context::system(SystemClock.now(), &SystemEntropy);
     let source = sorter.report.source.clone();
     let noted = destination.store.filter(|_| destination.applies);
+    if let (Some(store), Some(keys)) = (noted, destination.keys) {
+        // Codes are digested by it, so it is the database's from here on.
+        admit_key_ring(store, &context(), &keys.fingerprints()).await?;
+    }
     if let Some(store) = noted {
         begin_adoption(store, &context(), &source).await?;
     }

@@ -1,11 +1,17 @@
 //! What can be seen in the database: its schema, its settings, and what must hold of all its rows together.
 
 use tenantry_auth::KeyRing;
-use tenantry_domain::{Chain, Clock as _, StoreError, SystemClock};
+use tenantry_domain::{
+    Chain, Clock as _, StoreError, SystemClock, compare_key_ring,
+    ports::{SigningKeyReads as _, Store as _},
+};
 use tenantry_persistence::{DatabaseStore, Finding, Inspection, Invariant, Options};
 
 use super::report::{Complaint, Report};
-use crate::config::{Config, Key};
+use crate::{
+    config::{Config, Key},
+    database_keys,
+};
 
 /// Where a tally is said to be mended.
 const MEND_TALLY: &str = "something wrote to the tally itself: docs/decisions/0019-tallies.md says how to mend it";
@@ -71,7 +77,7 @@ pub async fn check_database(config: &Config, keys: Option<&KeyRing>, report: &mu
     };
     report.ok(NAME);
     if check_schema(&status.pending(), &status.newer(), report) && check_copy(status.unfinished_copy, report) {
-        let looked = match store.inspect().await {
+        let looked = match look(&store, config, keys, report).await {
             Ok(inspection) => check_rows(inspection, config, keys, report).await,
             Err(failure) => Err(failure),
         };
@@ -116,6 +122,34 @@ fn check_copy(unfinished: bool, report: &mut Report) -> bool {
         );
     }
     !unfinished
+}
+
+/// Checks whose key ring it is, then begins to look at the rows.
+async fn look(
+    store: &DatabaseStore,
+    config: &Config,
+    keys: Option<&KeyRing>,
+    report: &mut Report,
+) -> Result<Inspection, StoreError> {
+    if let Some(keys) = keys {
+        check_whose_keys(store, config, keys, report).await?;
+    }
+    store.inspect().await
+}
+
+/// By another ring nothing is found, and no row says so.
+async fn check_whose_keys(store: &DatabaseStore, config: &Config, keys: &KeyRing, report: &mut Report) -> Result<(), StoreError> {
+    const NAME: &str = "signing_keys";
+
+    let known = store.reader().signing_keys().await?;
+    match compare_key_ring(&known, &keys.fingerprints()) {
+        Ok(()) => report.ok(NAME),
+        Err(reason) => {
+            let detail = database_keys::detail(&config.keys_file, &reason);
+            report.failed(NAME, Complaint::new(detail, database_keys::advice()));
+        }
+    }
+    Ok(())
 }
 
 /// Checks all rows as they are in one moment.

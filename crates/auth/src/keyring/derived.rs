@@ -16,6 +16,7 @@ pub(super) struct DerivedKeys {
     pub(super) answers: [u8; 32],
     pub(super) webhooks: [u8; 32],
     pub(super) certificates: [u8; 32],
+    pub(super) fingerprints: [u8; 32],
 }
 
 impl DerivedKeys {
@@ -31,6 +32,7 @@ impl DerivedKeys {
             answers: blake3::derive_key("tenantry 2026 v1 sealed answers", root),
             webhooks: blake3::derive_key("tenantry 2026 v1 sealed webhook secrets", root),
             certificates: blake3::derive_key("tenantry 2026 v1 certificate signing keys", root),
+            fingerprints: blake3::derive_key("tenantry 2026 v1 key fingerprints", root),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod derived;
 mod digests;
+mod fingerprints;
 mod oldest;
 mod text;
 

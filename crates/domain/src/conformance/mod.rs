@@ -114,6 +114,7 @@ pub mod refusals;
 pub mod returns;
 pub mod search;
 pub mod sessions;
+pub mod signing_keys;
 pub mod stats;
 pub mod subscriptions;
 pub mod tenant_counts;

@@ -411,6 +411,14 @@ macro_rules! conformance_rules {
                 ending_other_sessions_keeps_one,
                 a_suspended_tenants_sessions_end_at_once,
             }
+            signing_keys {
+                a_signing_key_is_read_as_it_was_written,
+                a_key_ring_is_admitted_and_grows,
+                a_foreign_key_ring_is_refused_and_leaves_nothing,
+                a_new_key_ring_is_accepted_by_hand,
+                racing_key_rings_of_a_new_store_are_one,
+                a_key_ring_that_is_being_admitted_is_not_overtaken,
+            }
             stats {
                 counts_of_codes_equal_a_recount_at_every_moment,
                 projects_are_counted_by_status,

@@ -39,6 +39,7 @@ mod outbox;
 mod plans;
 mod projects;
 mod sessions;
+mod signing_keys;
 mod stats;
 mod store;
 mod table;

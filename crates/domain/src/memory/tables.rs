@@ -3,9 +3,9 @@
 use super::table::Table;
 use crate::{
     AdoptedKind, AdoptedRow, ApiKey, ApiKeyId, AuditEvent, AuditEventId, Batch, BatchId, BootstrapLink, BucketKey, CalendarMonth,
-    ChallengeId, Code, CodeId, IdempotencyKey, KeyClaim, MessageId, Operator, OperatorId, OperatorSession, OperatorSessionId,
-    OtpChallenge, Plan, PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session, SessionId, StoreError,
-    StoredMessage, Subscription, Tenant, TenantId, Timestamp, Webhook, WebhookId,
+    ChallengeId, Code, CodeId, IdempotencyKey, KeyClaim, KeyId, MessageId, Operator, OperatorId, OperatorSession,
+    OperatorSessionId, OtpChallenge, Plan, PlanId, Project, ProjectId, Redemption, RedemptionId, SealedPayload, Session,
+    SessionId, SigningKey, StoreError, StoredMessage, Subscription, Tenant, TenantId, Timestamp, Webhook, WebhookId,
 };
 
 /// The state of a store. A clone costs one reference count a table.
@@ -38,6 +38,7 @@ pub struct Tables {
     pub webhooks: Table<WebhookId, Webhook>,
     /// By older portal, table and key there.
     pub adopted: Table<(String, AdoptedKind, String), AdoptedRow>,
+    pub signing_keys: Table<KeyId, SigningKey>,
 }
 
 /// What a database calls a constraint.

@@ -41,6 +41,7 @@
 //! | the audit trail | [`AuditReads`], [`AuditWrites`] |
 //! | messages that wait to be sent, and webhooks | [`OutboxReads`], [`OutboxWrites`], [`WebhookReads`], [`WebhookWrites`] |
 //! | rate limits, and idempotency keys | [`LimitWrites`], [`IdempotencyWrites`] |
+//! | which keys the digests were made with | [`SigningKeyReads`], [`SigningKeyWrites`] |
 //! | figures | [`StatsReads`] |
 //! | what came from an older portal | [`AdoptionReads`], [`AdoptionWrites`] |
 //! | what has ended, to be deleted | [`HousekeepingWrites`] |
@@ -103,6 +104,7 @@ mod parking;
 mod plans;
 mod projects;
 mod sessions;
+mod signing_keys;
 mod stats;
 mod tenants;
 mod webhooks;
@@ -131,6 +133,7 @@ pub use parking::Parking;
 pub use plans::{PlanFilter, PlanReads, PlanWrites};
 pub use projects::{Ownership, ProjectFilter, ProjectReads, ProjectStanding, ProjectWrites};
 pub use sessions::{SessionReads, SessionTouch, SessionWrites};
+pub use signing_keys::{SigningKeyReads, SigningKeyWrites};
 pub use stats::StatsReads;
 pub use tenants::{TenantFilter, TenantReads, TenantWrites};
 pub use webhooks::{WebhookReads, WebhookWrites};
@@ -209,6 +212,7 @@ pub trait Reader:
     + OutboxReads
     + WebhookReads
     + AdoptionReads
+    + SigningKeyReads
     + Send
 {
 }
@@ -231,6 +235,7 @@ impl<T> Reader for T where
         + OutboxReads
         + WebhookReads
         + AdoptionReads
+        + SigningKeyReads
         + Send
 {
 }
@@ -261,6 +266,7 @@ pub trait Transaction:
     + HousekeepingWrites
     + WebhookWrites
     + AdoptionWrites
+    + SigningKeyWrites
 {
     /// Makes the writes lasting and visible, all of them or none. After `Ok` they survive a crash of this process and, for a store
     /// on disk, of the machine.

@@ -4,6 +4,7 @@
 //! into the audit trail of the same transaction.
 
 mod activate_project;
+mod admit_key_ring;
 mod adopt;
 mod assign_project;
 mod attempt;
@@ -30,6 +31,7 @@ mod subscriptions;
 mod webhooks;
 
 pub use activate_project::{ActivateError, ActivateProject, ActivateWith, activate_project};
+pub use admit_key_ring::{AdmitKeyRingError, ForeignKeyRing, accept_key_ring, admit_key_ring, compare_key_ring};
 pub use adopt::{ADOPTED_LABEL, AdoptError, adopt, begin_adoption, complete_adoption};
 pub use assign_project::{AssignError, assign_project};
 pub use attempt::{ANSWERS_ARE_KEPT, Attempt, AttemptError, Begun, KeyedRequest};

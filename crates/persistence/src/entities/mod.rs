@@ -14,6 +14,7 @@ pub(crate) mod plans;
 pub(crate) mod projects;
 pub(crate) mod redemptions;
 pub(crate) mod sessions;
+pub(crate) mod signing_keys;
 pub(crate) mod subscriptions;
 pub(crate) mod tenants;
 pub(crate) mod usage_months;

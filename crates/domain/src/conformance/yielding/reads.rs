@@ -7,8 +7,8 @@ use crate::{
     AdoptedKind, ApiKey, ApiKeyId, AuditEvent, AuditFilter, Batch, BatchId, BootstrapLink, CalendarDay, CalendarMonth, Code,
     CodeDigest, CodeId, Email, Entitlement, Holdings, MessageId, MessageRecord, Operator, OperatorId, OperatorSession,
     OtpAccount, OutboxMessage, Page, PageRequest, Plan, PlanId, PressureQuery, Project, ProjectId, QuotaPressure, Redemption,
-    Session, Slug, StoreError, Subscription, Tenant, TenantCounts, TenantId, Timestamp, TokenDigest, UsageDay, Webhook,
-    WebhookDelivery, WebhookId, WebhookOwner, ports::*,
+    Session, SigningKey, Slug, StoreError, Subscription, Tenant, TenantCounts, TenantId, Timestamp, TokenDigest, UsageDay,
+    Webhook, WebhookDelivery, WebhookId, WebhookOwner, ports::*,
 };
 
 yielding! { Reader:
@@ -112,5 +112,8 @@ yielding! { Reader:
     }
     AdoptionReads {
         fn adopted_rows(source: &str, kind: AdoptedKind) -> Vec<(String, Uuid)>;
+    }
+    SigningKeyReads {
+        fn signing_keys() -> Vec<SigningKey>;
     }
 }

@@ -8,9 +8,9 @@ use crate::{
     CodeDigest, CodeId, Delivery, Entitlement, Event, Expected, IdempotencyKey, KeyClaim, KeyClaimId, KeyState, Limit, MessageId,
     NewCode, NewCodeText, Operator, OperatorId, OperatorName, OperatorSession, OperatorSessionId, OtpAccount, OtpBudget,
     OtpChallenge, OtpPurpose, OutboxMessage, Plan, PlanId, Project, ProjectDetails, ProjectId, Quota, Rate, RateDecision,
-    Redemption, RedemptionId, Role, SealedPayload, Session, SessionId, Slug, StoreError, Subscription, SubscriptionTerms, Tenant,
-    TenantId, TenantProfile, Timestamp, TokenDigest, Transition, Version, Webhook, WebhookCall, WebhookId, WebhookMessage,
-    WebhookOwner, ports::*,
+    Redemption, RedemptionId, Role, SealedPayload, Session, SessionId, SigningKey, Slug, StoreError, Subscription,
+    SubscriptionTerms, Tenant, TenantId, TenantProfile, Timestamp, TokenDigest, Transition, Version, Webhook, WebhookCall,
+    WebhookId, WebhookMessage, WebhookOwner, ports::*,
 };
 
 yielding! { Transaction:
@@ -132,6 +132,10 @@ yielding! { Transaction:
     AdoptionWrites {
         fn insert_adopted_rows(rows: &[AdoptedRow]) -> ();
         fn insert_adopted_codes(codes: &[Code]) -> ();
+    }
+    SigningKeyWrites {
+        fn lock_signing_keys() -> Vec<SigningKey>;
+        fn insert_signing_keys(keys: &[SigningKey]) -> ();
     }
     LimitWrites {
         fn take_token(bucket: BucketKey, rate: Rate, now: Timestamp) -> RateDecision;
