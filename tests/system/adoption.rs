@@ -1,12 +1,13 @@
 //! An older portal's database is brought over: once, whole, with a report of what isn't, and its codes go on.
 
+mod interleaved;
+
 use std::{
     collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
-    process::{Child, Command, Output},
-    time::Duration,
+    process::{Command, Output},
 };
 
 use serde_json::{Value, json};
@@ -242,30 +243,6 @@ fn refused(output: &Output, reason: &str) {
     assert!(!output.status.success() && said.contains(reason) && !said.contains("postgres-canary"), "{reason}: {output:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn adopted_codes_that_are_raced_for_over_two_servers_have_one_winner_each() {
-    let world = World::postgres().await;
-    let adoption = Adoption::of(&world, INTEGERS).await;
-    adoption.report(&["--apply"]);
-    let server = || world.builder().env("TENANTRY__KEYS__LEGACY_PEPPER", PEPPER).start();
-    let servers = [server().await, server().await];
-    let acme = servers[0].api().sign_in("acme", "it@acme.example", world.mail()).await;
-    let barrier = std::sync::Arc::new(tokio::sync::Barrier::new(12));
-    let mut racers = tokio::task::JoinSet::new();
-    for racer in 0..12 {
-        let project = acme.create_project(&format!("Racer {racer}")).await["id"].as_str().unwrap().to_owned();
-        let (api, barrier) = (acme.at(servers[racer % 2].url()), std::sync::Arc::clone(&barrier));
-        racers.spawn(async move {
-            barrier.wait().await;
-            api.activate(&project, &json!({ "code": "LULU-2345-ABCD-EFGH" })).await.status
-        });
-    }
-    let mut statuses = racers.join_all().await;
-    statuses.sort_unstable();
-    assert_eq!(statuses, [&[200][..], &[409; 11]].concat());
-    assert_eq!(adoption.doctor(Some(PEPPER)).await, [""; 0]);
-}
-
 #[tokio::test]
 async fn what_can_not_work_is_refused_before_anything_is_written() {
     let world = World::sqlite().await;
@@ -295,47 +272,4 @@ async fn what_can_not_work_is_refused_before_anything_is_written() {
     let sqlite = Adoption { world: &world, older: world.database_url().clone() };
     refused(&sqlite.run(&[]), "an older portal is a PostgreSQL database");
     assert_eq!(adoption.count("adopted_rows").await, 0);
-}
-
-#[tokio::test]
-async fn an_adoption_that_is_killed_goes_on_where_it_was() {
-    let world = World::postgres().await;
-    let adoption = Adoption::of(&world, INTEGERS).await;
-    // Somebody holds the slug of the last tenant: the adoption waits there, plans and the first tenant behind it.
-    let url = world.database_url().clone();
-    let mut psql = Command::new(PostgresCluster::program("psql"));
-    let mut holder =
-        psql.arg(url.as_str()).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
-    let hold = "BEGIN; INSERT INTO tenants (id, slug, name, contact_email, created_at, updated_at)
-        VALUES ('018bcfe5-6800-7000-8000-00000000000a', 'globex', 'x', 'x@x.example', now(), now());\n";
-    std::io::Write::write_all(holder.stdin.as_mut().unwrap(), hold.as_bytes()).unwrap();
-    let waits = async |what: &str, wanted: i64| {
-        let query = format!("SELECT count(*) AS counted FROM pg_stat_activity WHERE datname = current_database() AND {what}");
-        for _ in 0..3_000 {
-            if world.rows(&query).await[0]["counted"] == wanted {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("nobody is seen: {what}");
-    };
-    waits("state = 'idle in transaction' AND application_name = 'psql'", 1).await;
-    let mut killed: Child = adoption.command(&["--apply"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-    waits("wait_event_type = 'Lock'", 1).await;
-    refused(&adoption.run(&["--apply"]), "another tenantry-migrator is at work");
-    assert!(adoption.run(&[]).status.success(), "whoever only looks may");
-    killed.kill().unwrap();
-    killed.wait().unwrap();
-    holder.kill().unwrap();
-    holder.wait().unwrap();
-    waits("pid <> pg_backend_pid()", 0).await;
-    let halfway = adoption.count("tenants").await;
-    assert_eq!((halfway, adoption.count("redemptions").await), (1, 2), "the first tenant is whole");
-    assert_eq!(adoption.doctor(Some(PEPPER)).await, ["unfinished_adoption"]);
-
-    let rest = counts(&adoption.report(&["--apply"]));
-    assert_eq!(rest[1][..3], [6, 1, 1], "{rest:?}");
-    assert_eq!(rest[3][..3], [10, 5, 1], "{rest:?}");
-    assert_eq!(adoption.count("activation_codes").await, 6);
-    assert_eq!(adoption.doctor(Some(PEPPER)).await, [""; 0]);
 }

@@ -193,6 +193,7 @@ async fn what_would_be_no_backup_is_refused_and_changes_nothing() {
     assert_eq!(fs::read(path("keys")).unwrap(), b"k1:of another house");
 
     let restore = async |name: &str| refused(&world, &target, &["restore", &path(name)]).await;
+    assert!(restore("target.db").await.contains("the database itself"));
     assert!(restore("none.db").await.contains("there is no file"));
     fs::write(path("text.db"), "no database").unwrap();
     assert!(restore("text.db").await.contains("is not a database of Tenantry"));

@@ -8,6 +8,7 @@ mod api_keys;
 mod attacks;
 mod audit;
 mod audit_plans;
+mod audit_refusals;
 mod audit_walk;
 mod backup;
 mod bootstrap;

@@ -44,6 +44,9 @@ on_both_databases! {
         // Many codes go in by another way than one.
         let codes = admin.issue_codes(globex.tenant["id"].as_str().unwrap(), &json!({ "count": 300 })).await;
         activated(&globex.api, &codes[299]).await;
+        let operator = world.operator(&after, "owner", "owner@operator.example").await;
+        let (_, key) = operator.api.create_api_key(&["tenants:read"]).await;
+        key.get("/api/admin/tenants").await.expect(200);
         admin.get("/api/admin/stats").await.expect(200);
         admin.get("/api/admin/events").await.expect(200);
         let doctor = world.builder().args(["doctor"]).run().await;

@@ -3,22 +3,18 @@
 //! The key is claimed before anything is done. What the use case writes and the answer that is made of it are then committed together, so
 //! that neither a crash nor a second server can have the one without the other. An answer may hold activation codes: it is kept sealed.
 
+mod claim;
+
 use std::{
     future::{Ready, ready},
     time::Duration,
 };
 
-use actix_web::{
-    FromRequest, HttpMessage as _, HttpRequest,
-    dev::Payload,
-    http::{StatusCode, header::HeaderMap},
-    web::Bytes,
-};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header::HeaderMap, web::Bytes};
 use serde::de::DeserializeOwned;
-use tenantry_domain::{Actor, Attempt, Begun, Chain, Context, Id, KeyedRequest, ports::Store};
-use tokio::runtime::Handle;
-use tracing::{error, warn};
+use tenantry_domain::{Actor, Context, Id, KeyedRequest, ports::Store};
 
+use self::claim::{Claim, claim};
 use crate::{
     again::{Repeat, Tries},
     body::{JsonBody, parse},
@@ -256,96 +252,6 @@ impl Keyed {
             fingerprint: state.keys.fingerprint(parts),
             patience: self.patience.try_into().unwrap_or(time::Duration::MAX),
         }))
-    }
-}
-
-async fn claim<S: Store>(request: Option<KeyedRequest>, state: &AppState<S>, cx: &Context<'_>) -> Result<Claim<S>, Problem> {
-    let Some(request) = request else { return Ok(Claim::NoKey) };
-    match Attempt::begin(&state.store, cx, &request).await? {
-        Begun::First(attempt) => Ok(Claim::First(First { request, attempt, ended: false })),
-        Begun::Again(sealed) => {
-            let plain = state.keys.open_answer(request.key, request.fingerprint, &sealed).map_err(|failure| {
-                error!(error = %Chain(&failure), "could not open a kept answer");
-                Problem::internal()
-            })?;
-            Kept::from_bytes(&plain).map(Claim::Again).ok_or_else(Problem::internal)
-        }
-    }
-}
-
-/// How a request stands to its key.
-enum Claim<S: Store> {
-    NoKey,
-    First(First<S>),
-    Again(Kept),
-}
-
-/// A request that is carried out under its key. It gives that back when it is dropped: by a time-out, a panic, or as the client went away.
-struct First<S: Store> {
-    request: KeyedRequest,
-    attempt: Attempt<S>,
-    ended: bool,
-}
-
-impl<S: Store> First<S> {
-    fn store(&self) -> &S {
-        self.attempt.store()
-    }
-
-    /// Does the work, and commits it with its answer, if it has one to keep.
-    async fn carry_out(
-        &mut self,
-        state: &AppState<S>,
-        cx: &Context<'_>,
-        work: impl AsyncFnOnce(&S, &Context<'_>) -> Answer,
-    ) -> Answer {
-        match work(self.store(), cx).await {
-            Ok(response) if response.status().is_success() || response.status() == StatusCode::SEE_OTHER => {
-                let kept = Kept::answer(response).await?;
-                self.keep(state, cx, &kept).await?;
-                kept.give()
-            }
-            Ok(refused) => {
-                self.release().await;
-                Ok(refused)
-            }
-            Err(problem) => Err(problem),
-        }
-    }
-
-    /// Rolls back what was done, for it to be done again.
-    fn start_over(&self) {
-        self.attempt.start_over();
-    }
-
-    /// Commits what was done, and the answer with it.
-    async fn keep(&mut self, state: &AppState<S>, cx: &Context<'_>, kept: &Kept) -> Result<(), Problem> {
-        let KeyedRequest { key, fingerprint, .. } = self.request;
-        let sealed = state.keys.seal_answer(key, fingerprint, &kept.to_bytes(), cx.entropy);
-        self.attempt.answer(&sealed).await?;
-        self.ended = true;
-        Ok(())
-    }
-
-    /// Gives the key of a refused request back.
-    async fn release(&mut self) {
-        if let Err(failure) = self.attempt.release().await {
-            warn!(error = %Chain(&failure), "could not give the key of a refused request back");
-        }
-        self.ended = true;
-    }
-}
-
-impl<S: Store> Drop for First<S> {
-    fn drop(&mut self) {
-        // A server that ends leaves the key to its lock.
-        let Some(runtime) = Handle::try_current().ok().filter(|_| !self.ended) else { return };
-        let attempt = self.attempt.clone();
-        runtime.spawn(async move {
-            if let Err(failure) = attempt.abandon().await {
-                warn!(error = %Chain(&failure), "could not give the key of an abandoned request back");
-            }
-        });
     }
 }
 

@@ -19,13 +19,21 @@ pub(super) async fn keep(opened: &mut Opened, file: &Path, replace: bool) -> Res
     let draft = Draft::new(file).map_err(unwritable(file))?;
     write(opened, draft.path()).await?;
     let contents = check(draft.path()).await?;
-    checksum::remove(file).map_err(unwritable(&checksum::beside(file)))?;
+    publish(draft, file, replace)?;
+    Ok(contents)
+}
+
+/// Gives a draft its name, and puts its checksum beside it.
+fn publish(draft: Draft, file: &Path, replace: bool) -> Result<(), BackupError> {
+    // A checksum goes with the file that it is of, or alone where that is gone. Whoever made the file meanwhile keeps both.
+    if replace || file.symlink_metadata().is_err() {
+        checksum::remove(file).map_err(unwritable(&checksum::beside(file)))?;
+    }
     draft.publish(file, replace).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => BackupError::Exists { file: file.to_owned() },
         _ => unwritable(file)(source),
     })?;
-    checksum::write(file).map_err(unwritable(&checksum::beside(file)))?;
-    Ok(contents)
+    checksum::write(file).map_err(unwritable(&checksum::beside(file)))
 }
 
 fn unwritable(file: &Path) -> impl Fn(io::Error) -> BackupError {
@@ -66,4 +74,31 @@ async fn check(draft: &Path) -> Result<Contents, BackupError> {
     let contents = opened.contents(bytes).await.map_err(BackupError::of("the check of the backup"))?;
     opened.close().await;
     Ok(contents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_made_meanwhile_stays_and_its_checksum_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.db");
+        let draft = Draft::new(&file).unwrap();
+        fs::write(&file, "another's").unwrap();
+        checksum::write(&file).unwrap();
+        assert!(matches!(publish(draft, &file, false), Err(BackupError::Exists { .. })));
+        assert_eq!(fs::read(&file).unwrap(), b"another's");
+        assert!(checksum::beside(&file).exists());
+        checksum::refuse_altered(&file).unwrap();
+
+        publish(Draft::new(&file).unwrap(), &file, true).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"");
+        checksum::refuse_altered(&file).unwrap();
+        // Of a backup that was deleted, and its checksum forgotten.
+        fs::write(checksum::beside(&file), "0000").unwrap();
+        fs::remove_file(&file).unwrap();
+        publish(Draft::new(&file).unwrap(), &file, false).unwrap();
+        checksum::refuse_altered(&file).unwrap();
+    }
 }
