@@ -1,6 +1,5 @@
 use std::{
     future::{Future, poll_fn},
-    mem,
     pin::pin,
 };
 
@@ -21,7 +20,7 @@ pub struct BulkIssue {
     order: CodeOrder,
     batch: Batch,
     /// The codes of the next part, made while the store wrote the last one.
-    ahead: MadeCodes,
+    ahead: Option<MadeCodes>,
 }
 
 /// Codes that are made between two looks at the store.
@@ -122,7 +121,7 @@ pub async fn begin_bulk_issue<S: Store>(
     let event = AuditEvent::new(cx, Action::CodesIssueStarted, Some(tenant), Some(Target::Batch(batch.id)));
     tx.append_audit(&event.with("ordered", order.count).with("max_uses", order.max_uses)).await?;
     tx.commit().await?;
-    Ok(BulkIssue { order, batch, ahead: MadeCodes::default() })
+    Ok(BulkIssue { order, batch, ahead: None })
 }
 
 /// Issues the next 5,000 codes of a bulk issue, or as many as are left.
@@ -143,23 +142,22 @@ pub async fn issue_next_codes<S: Store>(
     if count == 0 {
         return Ok(Vec::new());
     }
-    let mut part = mem::take(ahead);
+    let mut part = ahead.take().unwrap_or_else(|| MadeCodes::begin(cx, count));
     part.make(cx, hasher, order, batch, count.saturating_sub(part.len()));
     let mut tx = store.begin().await?;
     if tx.hold_tenant(batch.tenant_id).await?.is_none() || !tx.count_issued(batch.tenant_id, batch.id, count, cx.now).await? {
         return Err(BulkIssueError::Ended);
     }
-    let (mut next, mut to_make) = (MadeCodes::default(), (left - count).min(CODES_AT_ONCE));
+    let of_next = (left - count).min(CODES_AT_ONCE);
+    let mut next = MadeCodes::begin(cx, of_next);
     let make_some = || {
-        let some = to_make.min(CODES_BETWEEN);
-        next.make(cx, hasher, order, batch, some);
-        to_make -= some;
-        to_make > 0
+        next.make(cx, hasher, order, batch, CODES_BETWEEN);
+        next.len() < of_next
     };
     meanwhile(tx.insert_codes(&batch.issue(), &part.records), make_some).await?;
     tx.commit().await?;
     batch.issued += count;
-    *ahead = next;
+    *ahead = Some(next);
     Ok(part.issued)
 }
 

@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+
 use time::Duration;
 use tracing::info;
 
@@ -130,8 +132,9 @@ pub async fn generate_codes<S: Store>(
     let mut codes = Vec::new();
     let mut left = order.count;
     while left > 0 {
-        let mut made = MadeCodes::default();
-        made.make(cx, hasher, &order, &batch, left.min(CODES_AT_ONCE));
+        let count = left.min(CODES_AT_ONCE);
+        let mut made = MadeCodes::begin(cx, count);
+        made.make(cx, hasher, &order, &batch, count);
         tx.insert_codes(&batch.issue(), &made.records).await?;
         left = left.saturating_sub(CODES_AT_ONCE);
         codes.extend(made.issued);
@@ -181,20 +184,30 @@ impl CodeOrder {
 /// Codes that are made and not stored: their texts, and what the store keeps of them.
 #[derive(Debug, Default)]
 pub(super) struct MadeCodes {
+    /// The identifiers of those that are still to be made, the last one first.
+    ids: Vec<CodeId>,
     pub(super) issued: Vec<IssuedCode>,
     pub(super) records: Vec<NewCode>,
 }
 
 impl MadeCodes {
-    /// How many there are.
+    /// Draws the identifiers of so many. They are of one moment, and so in no order by themselves: in theirs, each goes behind the one before in a
+    /// store's indexes, which takes less than to look for its place, and leaves them smaller.
+    pub(super) fn begin(cx: &Context<'_>, count: u32) -> Self {
+        let mut ids: Vec<_> = (0..count).map(|_| Id::generate(cx.now, cx.entropy)).collect();
+        ids.sort_unstable_by_key(|&id| Reverse(id));
+        Self { ids, ..Self::default() }
+    }
+
+    /// How many are made.
     pub(super) fn len(&self) -> u32 {
         u32::try_from(self.records.len()).unwrap_or(u32::MAX)
     }
 
-    /// Makes so many more of a batch.
+    /// Makes so many of a batch, or as many as were [begun](Self::begin).
     pub(super) fn make(&mut self, cx: &Context<'_>, hasher: &dyn CodeHasher, order: &CodeOrder, batch: &Batch, count: u32) {
-        let make = |_| {
-            let id = Id::generate(cx.now, cx.entropy);
+        for _ in 0..count {
+            let Some(id) = self.ids.pop() else { return };
             let code = PlainCode::generate(cx.entropy);
             let keyed = hasher.digest(&code);
             let record = NewCode {
@@ -206,10 +219,7 @@ impl MadeCodes {
                 max_uses: order.max_uses,
                 expires_at: batch.expires_at,
             };
-            (IssuedCode { id, code }, record)
-        };
-        for (issued, record) in (0..count).map(make) {
-            self.issued.push(issued);
+            self.issued.push(IssuedCode { id, code });
             self.records.push(record);
         }
     }

@@ -1,6 +1,6 @@
 use tenantry_domain::{
     ActivateError, ActivateProject, ActivateWith, CodeOrder, GenerateCodesError, Id, LONGEST_TTL, Label, MAX_CODES, MAX_USES,
-    Refusal, activate_project, generate_codes, memory::PlainHasher, ports::*,
+    Refusal, activate_project, begin_bulk_issue, generate_codes, issue_next_codes, memory::PlainHasher, ports::*,
 };
 use time::Duration;
 
@@ -103,5 +103,24 @@ fn a_code_activates_until_it_expires_and_not_from_then_on() {
         assert!(matches!(refusal, Err(ActivateError::Refused(Refusal::Expired { at })) if at == end), "{refusal:?}");
         activate(early.id, end - Duration::MICROSECOND).await.unwrap();
         activate(early.id, end).await.unwrap();
+    });
+}
+
+/// In an index, codes that are stored together go one behind the other.
+#[test]
+fn codes_are_made_in_the_order_of_their_identifiers() {
+    block_on(async {
+        let portal = Portal::new();
+        let (tenant, _) = portal.tenant("acme").await;
+        let issued = portal.codes(tenant, CodeOrder { count: 1_000, ..CodeOrder::default() }).await;
+        assert!(issued.codes.is_sorted_by_key(|code| code.id));
+
+        let order = CodeOrder { count: 12_000, ..CodeOrder::default() };
+        let mut issue = begin_bulk_issue(&portal.store, &portal.cx(noon()), tenant, order).await.unwrap();
+        for expected in [5_000, 5_000, 2_000, 0] {
+            let part = issue_next_codes(&portal.store, &portal.cx(noon()), &PlainHasher, &mut issue).await.unwrap();
+            assert_eq!(part.len(), expected);
+            assert!(part.is_sorted_by_key(|code| code.id));
+        }
     });
 }
