@@ -95,7 +95,10 @@ async fn grow(options: &Options) -> GrowthReport {
     let head = head(options, &World::sqlite().await, &World::postgres().await).await;
     let mut grown = Vec::new();
     for kind in [DatabaseKind::Postgres, DatabaseKind::Sqlite] {
-        grown.extend(growth::grow(kind, &options.growth).await);
+        let found = growth::grow(kind, &options.growth).await;
+        // The other database takes as long again.
+        eprint!("{}", report_growth::table(&found));
+        grown.extend(found);
     }
     GrowthReport { head, grown }
 }
