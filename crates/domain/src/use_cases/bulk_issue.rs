@@ -143,7 +143,7 @@ pub async fn issue_next_codes<S: Store>(
         return Ok(Vec::new());
     }
     let mut part = ahead.take().unwrap_or_else(|| MadeCodes::begin(cx, count));
-    part.make(cx, hasher, order, batch, count.saturating_sub(part.len()));
+    part.make(cx, hasher, order, batch, count);
     let mut tx = store.begin().await?;
     if tx.hold_tenant(batch.tenant_id).await?.is_none() || !tx.count_issued(batch.tenant_id, batch.id, count, cx.now).await? {
         return Err(BulkIssueError::Ended);

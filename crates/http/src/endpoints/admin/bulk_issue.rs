@@ -1,8 +1,9 @@
 //! Issuing many codes, with their texts sent as CSV while they are written.
 //!
-//! Two sides share a channel of one part. The producer, a task of its own, has one part more written: it writes the next once the channel is empty,
-//! and sends the last meanwhile. A reader that is slow holds these in memory, and neither a transaction nor a connection. The answer's body takes the parts; when the client goes away
-//! actix drops it, the producer finds the channel closed, and ends the issue with what it holds by then.
+//! Two sides share a channel of one part. The producer, a task of its own, has one part more written: it writes the next once the channel is
+//! empty, and sends the last meanwhile. A reader that is slow holds these in memory, and neither a transaction nor a connection. The answer's
+//! body takes the parts; when the client goes away actix drops it, the producer finds the channel closed, and ends the issue with what it
+//! holds by then.
 
 use std::time::{Duration, Instant};
 
