@@ -77,6 +77,21 @@ on_both_databases! {
         assert_eq!(complaints(&world).await, []);
     }
 
+    /// In development a server makes its ring; not beside a database whose codes it wouldn't know.
+    async fn no_key_ring_is_made_beside_a_database_that_knows_its_keys(world: World) {
+        drop(world.server().await);
+        let ours = fs::read_to_string(world.keys_file()).unwrap();
+        fs::remove_file(world.keys_file()).unwrap();
+        let start = refusal(world.builder()).await;
+        let link = run(&world, "bootstrap-link").await;
+        for said in [start, link.logs] {
+            assert!(said.contains("is missing") && said.contains("it knows k1") && said.contains("TENANTRY__KEYS__FILE"), "{said}");
+        }
+        assert!(!world.keys_file().exists());
+        put(&world, &ours);
+        drop(world.server().await);
+    }
+
     /// The way on for whoever has lost the ring for good.
     async fn a_new_key_ring_is_accepted_by_hand_and_the_doctor_says_what_is_lost(world: World) {
         let server = world.server().await;

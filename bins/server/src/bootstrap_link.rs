@@ -2,6 +2,7 @@
 
 use tenantry_auth::{AuthPolicy, BootstrapLinkError, KeyRing, NewBootstrapLink, create_bootstrap_link};
 use tenantry_domain::{BootstrapPurpose, Chain, Clock, Context, StoreError, SystemClock, SystemEntropy, ports::Store};
+use tenantry_persistence::DatabaseStore;
 use tracing::warn;
 
 use crate::{
@@ -51,17 +52,26 @@ pub async fn for_start<S: Store>(store: &S, cx: &Context<'_>, keys: &KeyRing, po
 
 /// A link on the configured database, for whoever sits at the server.
 pub async fn make(config: &Config, recover: bool) -> Result<(String, NewBootstrapLink), LinkError> {
-    let keys = keys::load(&config.keys_file, config.environment, &SystemEntropy)?;
+    let found = keys::find(&config.keys_file, config.environment)?;
     let store = database::open(&config.database).await?;
-    let purpose = if recover { BootstrapPurpose::Recovery } else { BootstrapPurpose::FirstOperator };
-    let cx = Context::system(SystemClock.now(), &SystemEntropy);
-    let made = match database_keys::admit(config, &store, &cx, &keys).await {
-        Ok(()) => Ok(create_bootstrap_link(&store, &cx, &keys, &config.policy, purpose).await),
-        Err(foreign) => Err(foreign),
-    };
+    let made = make_on(config, &store, found, recover).await;
     store.close().await;
-    match made? {
-        Ok(link) => Ok((address(&config.http.public_url(reachable(config.http.bind)), &link), link)),
+    let made = made?;
+    Ok((address(&config.http.public_url(reachable(config.http.bind)), &made), made))
+}
+
+async fn make_on(
+    config: &Config,
+    store: &DatabaseStore,
+    found: Option<KeyRing>,
+    recover: bool,
+) -> Result<NewBootstrapLink, LinkError> {
+    let keys = database_keys::found_or_made(config, found, store, &SystemEntropy).await?;
+    let cx = Context::system(SystemClock.now(), &SystemEntropy);
+    database_keys::admit(config, store, &cx, &keys).await?;
+    let purpose = if recover { BootstrapPurpose::Recovery } else { BootstrapPurpose::FirstOperator };
+    match create_bootstrap_link(store, &cx, &keys, &config.policy, purpose).await {
+        Ok(link) => Ok(link),
         Err(BootstrapLinkError::OperatorExists) => Err(LinkError::OperatorExists),
         Err(BootstrapLinkError::Store(failure)) => Err(failure.into()),
     }

@@ -7,19 +7,26 @@ use std::{
 
 use tenantry_auth::KeyRing;
 use tenantry_domain::{
-    AdmitKeyRingError, Chain, Context, ForeignKeyRing, KeyId, SigningKey, StoreError, accept_key_ring, admit_key_ring,
+    AdmitKeyRingError, Chain, Context, Entropy, ForeignKeyRing, KeyId, SigningKey, StoreError, accept_key_ring, admit_key_ring,
     compare_key_ring,
     ports::{SigningKeyReads as _, Store as _},
 };
 use tenantry_persistence::{DatabaseStore, Options};
 
-use crate::config::{Config, Key};
+use crate::{
+    config::{Config, Key},
+    keys::{self, KeysError},
+};
 
 /// Why nothing is done with this database by this key ring.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseKeysError {
     #[error("{}. {}", detail(path, reason), advice())]
     Foreign { path: PathBuf, reason: ForeignKeyRing },
+    #[error("the key ring {} is missing, and this database's codes and tokens were made with one: it knows {known}. {}", path.display(), advice())]
+    Missing { path: PathBuf, known: String },
+    #[error(transparent)]
+    Ring(#[from] KeysError),
     #[error("can't see which keys the database knows")]
     Store(#[from] StoreError),
     #[error("can't see which keys the database knows: {0}")]
@@ -47,6 +54,27 @@ pub fn advice() -> String {
          is lost",
         Key::KEYS_FILE.env_name()
     )
+}
+
+/// The ring that was [found](keys::find), or a new one beside a database that knows no key: beside any other it would be of no use.
+pub async fn found_or_made(
+    config: &Config,
+    found: Option<KeyRing>,
+    store: &DatabaseStore,
+    entropy: &dyn Entropy,
+) -> Result<KeyRing, DatabaseKeysError> {
+    if let Some(ring) = found {
+        return Ok(ring);
+    }
+    let known = store.reader().signing_keys().await?;
+    if known.is_empty() {
+        return Ok(keys::make(&config.keys_file, config.environment, entropy)?);
+    }
+    // Another server that started at the same time makes the ring before its database knows the key.
+    keys::find(&config.keys_file, config.environment)?.ok_or_else(|| {
+        let known = known.iter().map(|key| key.id.as_str()).collect::<Vec<_>>().join(", ");
+        DatabaseKeysError::Missing { path: config.keys_file.clone(), known }
+    })
 }
 
 /// Sees that the ring is the database's, which meets those of its keys that are new. One round trip where none is.

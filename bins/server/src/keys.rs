@@ -41,12 +41,12 @@ pub enum KeysError {
     Name(#[from] InvalidValue),
 }
 
-/// Reads the key ring; in development makes it first where there is none.
-pub fn load(path: &Path, environment: Environment, entropy: &dyn Entropy) -> Result<KeyRing, KeysError> {
-    if environment == Environment::Development && !path.exists() {
-        make(path, entropy)?;
+/// Reads the key ring. `None` where there is none and one may be made: in development.
+pub fn find(path: &Path, environment: Environment) -> Result<Option<KeyRing>, KeysError> {
+    match check(path, environment) {
+        Err(KeysError::Missing { .. }) if environment == Environment::Development => Ok(None),
+        found => found.map(Some),
     }
-    check(path, environment)
 }
 
 /// Reads the key ring, and refuses one that isn't safe enough for the environment.
@@ -117,14 +117,15 @@ fn draft_in(folder: &Path, entropy: &dyn Entropy) -> PathBuf {
     folder.join(format!(".keys-{:016x}", u64::from_le_bytes(random)))
 }
 
-fn make(path: &Path, entropy: &dyn Entropy) -> Result<(), KeysError> {
+/// Makes a key ring where there is none, and reads the one that is there then.
+pub fn make(path: &Path, environment: Environment, entropy: &dyn Entropy) -> Result<KeyRing, KeysError> {
     let line = KeyRing::generate_line(&KeyId::parse("k1")?, entropy);
     let made =
         create(path, line.as_bytes(), entropy).map_err(|source| KeysError::Unwritable { path: path.to_owned(), source })?;
     if made {
         info!(path = %path.display(), "made the key ring");
     }
-    Ok(())
+    check(path, environment)
 }
 
 /// Creates a file, complete and lasting or not at all; `false` when another process was first, whose file stays.
@@ -158,6 +159,11 @@ mod tests {
         tempfile::tempdir().unwrap()
     }
 
+    /// What a server does that starts on a new database.
+    fn load(path: &Path, environment: Environment, entropy: &dyn Entropy) -> Result<KeyRing, KeysError> {
+        find(path, environment)?.map_or_else(|| make(path, environment, entropy), Ok)
+    }
+
     #[test]
     fn the_first_start_makes_a_ring_that_its_owner_alone_can_read_and_the_second_keeps_it() {
         let folder = folder();
@@ -181,8 +187,7 @@ mod tests {
         let digests: Vec<_> = std::thread::scope(|scope| {
             let server = || {
                 start.wait();
-                make(&path, &SystemEntropy).unwrap();
-                check(&path, Environment::Production).unwrap().token_digest(&token)
+                make(&path, Environment::Production, &SystemEntropy).unwrap().token_digest(&token)
             };
             let servers: Vec<_> = (0..SERVERS).map(|_| scope.spawn(server)).collect();
             servers.into_iter().map(|server| server.join().unwrap()).collect()

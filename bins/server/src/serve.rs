@@ -84,13 +84,14 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), ServeError> {
         None => None,
     };
     let metrics = Metrics::new(clock.now());
-    let keys = keys::load(&config.keys_file, config.environment, entropy.as_ref())?;
-    let operators = OperatorKeys::new(&config, &keys, entropy.as_ref());
+    let found = keys::find(&config.keys_file, config.environment)?;
     let store = tokio::select! {
         opened = database::open(&config.database) => opened?,
         // Another process's migration can be waited for, and not be waited for any longer.
         () = signals.next() => return Ok(()),
     };
+    let keys = database_keys::found_or_made(&config, found, &store, entropy.as_ref()).await?;
+    let operators = OperatorKeys::new(&config, &keys, entropy.as_ref());
     database_keys::admit(&config, &store, &Context::system(clock.now(), entropy.as_ref()), &keys).await?;
     let keys = Arc::new(older_codes::read_by(keys, &config, &store, clock.as_ref()).await);
     let demo_code = match with_demo {
