@@ -24,7 +24,7 @@ pub struct BulkIssue {
 }
 
 /// Codes that are made between two looks at the store.
-const CODES_BETWEEN: u32 = 250;
+const CODES_BETWEEN: usize = 250;
 
 impl BulkIssue {
     /// The batch.
@@ -142,17 +142,16 @@ pub async fn issue_next_codes<S: Store>(
     if count == 0 {
         return Ok(Vec::new());
     }
-    let mut part = ahead.take().unwrap_or_else(|| MadeCodes::begin(cx, count));
-    part.make(cx, hasher, order, batch, count);
+    let mut part = ahead.take().unwrap_or_else(|| MadeCodes::begin(count));
+    part.make(cx, hasher, order, batch, usize::MAX);
     let mut tx = store.begin().await?;
     if tx.hold_tenant(batch.tenant_id).await?.is_none() || !tx.count_issued(batch.tenant_id, batch.id, count, cx.now).await? {
         return Err(BulkIssueError::Ended);
     }
-    let of_next = (left - count).min(CODES_AT_ONCE);
-    let mut next = MadeCodes::begin(cx, of_next);
+    let mut next = MadeCodes::begin((left - count).min(CODES_AT_ONCE));
     let make_some = || {
         next.make(cx, hasher, order, batch, CODES_BETWEEN);
-        next.len() < of_next
+        !next.is_complete()
     };
     meanwhile(tx.insert_codes(&batch.issue(), &part.records), make_some).await?;
     tx.commit().await?;

@@ -1,11 +1,11 @@
-use std::cmp::Reverse;
+use std::mem;
 
 use time::Duration;
 use tracing::info;
 
 use crate::{
-    Action, AuditEvent, Batch, BatchId, BatchSource, BatchState, CodeHasher, CodeId, Context, Happening, Id, Label, NewCode,
-    PlainCode, StoreError, Target, TenantId, Timestamp, event::announce, ports::*,
+    Action, AuditEvent, Batch, BatchId, BatchSource, BatchState, CodeHasher, CodeId, Context, Happening, Id, KeyedCodeDigest,
+    Label, NewCode, PlainCode, StoreError, Target, TenantId, Timestamp, event::announce, ports::*,
 };
 
 /// The most codes of one order: 1,000,000.
@@ -132,9 +132,8 @@ pub async fn generate_codes<S: Store>(
     let mut codes = Vec::new();
     let mut left = order.count;
     while left > 0 {
-        let count = left.min(CODES_AT_ONCE);
-        let mut made = MadeCodes::begin(cx, count);
-        made.make(cx, hasher, &order, &batch, count);
+        let mut made = MadeCodes::begin(left.min(CODES_AT_ONCE));
+        made.make(cx, hasher, &order, &batch, usize::MAX);
         tx.insert_codes(&batch.issue(), &made.records).await?;
         left = left.saturating_sub(CODES_AT_ONCE);
         codes.extend(made.issued);
@@ -181,36 +180,55 @@ impl CodeOrder {
     }
 }
 
-/// Codes that are made and not stored: their texts, and what the store keeps of them.
+/// A part of the codes of a batch, made and not stored: their texts, and what the store keeps of them.
 #[derive(Debug, Default)]
 pub(super) struct MadeCodes {
-    /// The identifiers of those that are still to be made, the last one first.
-    ids: Vec<CodeId>,
+    wanted: usize,
+    /// Those that have no identifier yet.
+    drawn: Vec<(PlainCode, KeyedCodeDigest)>,
     pub(super) issued: Vec<IssuedCode>,
     pub(super) records: Vec<NewCode>,
 }
 
 impl MadeCodes {
-    /// Draws the identifiers of so many. They are of one moment, and so in no order by themselves: in theirs, each goes behind the one before in a
-    /// store's indexes, which takes less than to look for its place, and leaves them smaller.
-    pub(super) fn begin(cx: &Context<'_>, count: u32) -> Self {
-        let mut ids: Vec<_> = (0..count).map(|_| Id::generate(cx.now, cx.entropy)).collect();
-        ids.sort_unstable_by_key(|&id| Reverse(id));
-        Self { ids, ..Self::default() }
+    /// A part of so many codes, of which none is made.
+    pub(super) fn begin(count: u32) -> Self {
+        Self { wanted: count.try_into().unwrap_or(usize::MAX), ..Self::default() }
     }
 
-    /// How many are made.
-    pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.records.len()).unwrap_or(u32::MAX)
+    /// Whether all of them are made.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.records.len() == self.wanted
     }
 
-    /// Makes so many of a batch, or as many as were [begun](Self::begin).
-    pub(super) fn make(&mut self, cx: &Context<'_>, hasher: &dyn CodeHasher, order: &CodeOrder, batch: &Batch, count: u32) {
-        for _ in 0..count {
-            let Some(id) = self.ids.pop() else { return };
+    /// Makes so many more, or as many as are missing. They are there once all are made.
+    pub(super) fn make(&mut self, cx: &Context<'_>, hasher: &dyn CodeHasher, order: &CodeOrder, batch: &Batch, count: usize) {
+        if self.is_complete() {
+            return;
+        }
+        let missing = self.wanted - self.drawn.len();
+        self.drawn.reserve_exact(missing);
+        self.drawn.extend((0..count.min(missing)).map(|_| {
             let code = PlainCode::generate(cx.entropy);
             let keyed = hasher.digest(&code);
-            let record = NewCode {
+            (code, keyed)
+        }));
+        if self.drawn.len() == self.wanted {
+            self.identify(cx, order, batch);
+        }
+    }
+
+    /// Gives them their identifiers. Of one moment, these are in no order by themselves, and neither are the digests. In the order of both, each
+    /// row goes behind the one before in a store's indexes: that reads and writes fewer pages than to look for its place.
+    fn identify(&mut self, cx: &Context<'_>, order: &CodeOrder, batch: &Batch) {
+        let mut drawn = mem::take(&mut self.drawn);
+        drawn.sort_unstable_by_key(|(_, keyed)| *keyed.digest.as_bytes());
+        let mut ids: Vec<CodeId> = drawn.iter().map(|_| Id::generate(cx.now, cx.entropy)).collect();
+        ids.sort_unstable();
+        self.records.reserve_exact(drawn.len());
+        self.issued.reserve_exact(drawn.len());
+        for (id, (code, keyed)) in ids.into_iter().zip(drawn) {
+            self.records.push(NewCode {
                 id,
                 digest: keyed.digest,
                 key_id: keyed.key_id,
@@ -218,9 +236,8 @@ impl MadeCodes {
                 label: batch.label.clone(),
                 max_uses: order.max_uses,
                 expires_at: batch.expires_at,
-            };
+            });
             self.issued.push(IssuedCode { id, code });
-            self.records.push(record);
         }
     }
 }

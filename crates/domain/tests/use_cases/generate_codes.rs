@@ -1,6 +1,7 @@
 use tenantry_domain::{
-    ActivateError, ActivateProject, ActivateWith, CodeOrder, GenerateCodesError, Id, LONGEST_TTL, Label, MAX_CODES, MAX_USES,
-    Refusal, activate_project, begin_bulk_issue, generate_codes, issue_next_codes, memory::PlainHasher, ports::*,
+    ActivateError, ActivateProject, ActivateWith, CodeHasher as _, CodeOrder, GenerateCodesError, Id, IssuedCode, LONGEST_TTL,
+    Label, MAX_CODES, MAX_USES, Refusal, activate_project, begin_bulk_issue, generate_codes, issue_next_codes,
+    memory::PlainHasher, ports::*,
 };
 use time::Duration;
 
@@ -108,19 +109,24 @@ fn a_code_activates_until_it_expires_and_not_from_then_on() {
 
 /// In an index, codes that are stored together go one behind the other.
 #[test]
-fn codes_are_made_in_the_order_of_their_identifiers() {
+fn codes_are_made_in_the_order_of_identifiers_and_digests() {
     block_on(async {
         let portal = Portal::new();
         let (tenant, _) = portal.tenant("acme").await;
         let issued = portal.codes(tenant, CodeOrder { count: 1_000, ..CodeOrder::default() }).await;
-        assert!(issued.codes.is_sorted_by_key(|code| code.id));
+        assert_in_order(&issued.codes);
 
         let order = CodeOrder { count: 12_000, ..CodeOrder::default() };
         let mut issue = begin_bulk_issue(&portal.store, &portal.cx(noon()), tenant, order).await.unwrap();
         for expected in [5_000, 5_000, 2_000, 0] {
             let part = issue_next_codes(&portal.store, &portal.cx(noon()), &PlainHasher, &mut issue).await.unwrap();
             assert_eq!(part.len(), expected);
-            assert!(part.is_sorted_by_key(|code| code.id));
+            assert_in_order(&part);
         }
     });
+}
+
+fn assert_in_order(codes: &[IssuedCode]) {
+    assert!(codes.is_sorted_by_key(|code| code.id));
+    assert!(codes.is_sorted_by_key(|code| *PlainHasher.digest(&code.code).digest.as_bytes()));
 }
