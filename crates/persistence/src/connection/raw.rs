@@ -105,6 +105,14 @@ impl Raw {
         }
     }
 
+    /// Changes a setting of the connection. SQLite does so when it reads the statement, which therefore is read anew each time.
+    pub(crate) async fn set(&mut self, setting: &'static str) -> sqlx::Result<()> {
+        match self {
+            Self::Postgres(connection) => connection.execute(sqlx::raw_sql(setting)).await.map(|_| ()),
+            Self::Sqlite(connection) => connection.execute(sqlx::raw_sql(setting)).await.map(|_| ()),
+        }
+    }
+
     /// Asks the database whether it is there. What an interrupted statement has left is read first.
     pub(crate) async fn ping(&mut self) -> sqlx::Result<()> {
         match self {

@@ -3,6 +3,10 @@
 //! A commit costs a write to the disk that lasts, which is most of what a small transaction takes. So a turn ends with a savepoint, and
 //! what commits is a group: the turns that waited when the first of them ended, one behind the other, each seeing those before it. Nobody
 //! is told that his turn is committed before the group is, and where that fails, all are told.
+//!
+//! So that a turn can be undone, SQLite keeps a copy of each page that it changes. A script changes a few dozen, and its copies are kept in
+//! memory: in a file, as SQLite has it from sixteen pages on, they cost as much as the rest of an activation. What another turn will
+//! change nobody knows: it may delete a tenant with a million codes, and its copies stay in a file.
 
 use std::{
     mem,
@@ -35,10 +39,29 @@ pub(crate) struct Writer {
 struct Desk {
     source: Source,
     raw: Option<Raw>,
+    copies: Copies,
     group: Option<Group>,
     /// How many groups there were.
     groups: u64,
     closed: bool,
+}
+
+/// Where the copies of changed pages are, by which a turn of a group can be undone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Copies {
+    /// In a file, apart from the first few: for turns of any size, and what a connection begins with.
+    InFile,
+    /// In memory: for turns that are known to be small.
+    InMemory,
+}
+
+impl Copies {
+    const fn setting(self) -> &'static str {
+        match self {
+            Self::InFile => "PRAGMA temp_store = DEFAULT",
+            Self::InMemory => "PRAGMA temp_store = MEMORY",
+        }
+    }
 }
 
 /// A transaction of several turns, which is under way.
@@ -54,7 +77,8 @@ type Committed = Result<(), Arc<sqlx::Error>>;
 impl Writer {
     /// A writer, whose connection is opened at its first turn. Call it inside the runtime that is to look after its groups.
     pub(crate) fn new(options: SqliteConnectOptions, patience: Duration) -> Self {
-        let desk = Desk { source: Source::Sqlite(options), raw: None, group: None, groups: 0, closed: false };
+        let source = Source::Sqlite(options);
+        let desk = Desk { source, raw: None, copies: Copies::InFile, group: None, groups: 0, closed: false };
         Self { desk: Arc::new(Mutex::new(desk)), patience, runtime: RuntimeHandle::current() }
     }
 
@@ -77,7 +101,7 @@ impl Writer {
     /// it is committed. The script goes to the driver's thread and back once, and keeps the others waiting for no longer.
     pub(crate) async fn script(&self, mut script: Statement) -> sqlx::Result<Option<QueryResult>> {
         let mut turn = self.turn().await?;
-        turn.desk_mut()?.begin_group().await?;
+        turn.desk_mut()?.begin_group(Copies::InMemory).await?;
         turn.stage = Stage::Ending;
         script.sql = format!("SAVEPOINT turn; {}; RELEASE turn", script.sql);
         let row = turn.raw()?.fetch_all(&script).await?.pop();
@@ -110,22 +134,30 @@ impl Writer {
 
 impl Desk {
     async fn begin_turn(&mut self) -> sqlx::Result<()> {
-        self.begin_group().await?.run("SAVEPOINT turn").await
+        self.begin_group(Copies::InFile).await?.run("SAVEPOINT turn").await
     }
 
-    /// Sees to it that a group is under way.
-    async fn begin_group(&mut self) -> sqlx::Result<&mut Raw> {
+    /// Sees to it that a group is under way whose copies are where the turn may have them: a small one joins any.
+    async fn begin_group(&mut self, copies: Copies) -> sqlx::Result<&mut Raw> {
         if self.closed {
             return Err(sqlx::Error::PoolClosed);
         }
-        if self.group.as_ref().and_then(|group| group.since).is_some_and(|since| since.elapsed() >= LONGEST) {
+        let is_old = self.group.as_ref().and_then(|group| group.since).is_some_and(|since| since.elapsed() >= LONGEST);
+        if is_old || (copies, self.copies) == (Copies::InFile, Copies::InMemory) {
             self.end_group().await;
         }
         let raw = match &mut self.raw {
             Some(raw) => raw,
-            none => none.insert(Raw::open(&self.source).await?),
+            none => {
+                self.copies = Copies::InFile;
+                none.insert(Raw::open(&self.source).await?)
+            }
         };
         if self.group.is_none() {
+            if self.copies != copies {
+                raw.set(copies.setting()).await?;
+                self.copies = copies;
+            }
             self.groups += 1;
             self.group = Some(Group { number: self.groups, ended: Vec::new(), since: None });
             // A deferred transaction asks for its turn to write at its first write, and fails where another process came between.

@@ -176,3 +176,59 @@ async fn a_script_that_fails_in_its_middle_leaves_nothing() {
     let begin = async { Raw::open(&Source::Sqlite(options(&bench.folder))).await.unwrap().run("BEGIN IMMEDIATE").await };
     begin.await.unwrap();
 }
+
+/// Those of a script and of a turn that has a script before and behind it.
+#[tokio::test]
+async fn copies_of_pages_are_in_memory_for_scripts_alone() {
+    const STORE: &str = "SELECT temp_store FROM pragma_temp_store";
+    let bench = Bench::new().await;
+    let script = async |name: &str| {
+        let text = format!("INSERT INTO things VALUES ('{name}', NULL); {STORE}");
+        let row = bench.writer.script(Statement::from_string(DbBackend::Sqlite, text)).await.unwrap();
+        row.unwrap().try_get_by_index::<i32>(0).unwrap()
+    };
+    let turn = async |name: &str| {
+        let mut tx = bench.writer.begin().await.unwrap();
+        add(&mut tx, name).await;
+        let row = tx.fetch_one(Statement::from_string(DbBackend::Sqlite, STORE)).await.unwrap();
+        tx.commit().await.unwrap();
+        row.unwrap().try_get_by_index::<i32>(0).unwrap()
+    };
+    assert_eq!((script("first").await, turn("alone").await, script("last").await), (2, 0, 2));
+
+    // At once: scripts join a turn, and a turn no scripts.
+    let before = bench.groups().await;
+    let waiting = join_all((0..30).map(async |number| match number % 10 {
+        5 => (0, turn(&number.to_string()).await),
+        _ => (2, script(&number.to_string()).await),
+    }));
+    let kept = waiting.await;
+    assert!(kept.iter().all(|&(wanted, kept)| kept == wanted || wanted == 2), "{kept:?}");
+    assert!(bench.groups().await - before < 30);
+    assert_eq!(bench.things().await, 33);
+}
+
+#[tokio::test]
+async fn a_script_of_many_pages_is_undone_by_its_copies() {
+    let bench = Bench::new().await;
+    let mut tx = bench.writer.begin().await.unwrap();
+    let names =
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000) SELECT 'thing ' || n, NULL FROM n";
+    run(&mut tx, &format!("INSERT INTO things {names}")).await.unwrap();
+    tx.commit().await.unwrap();
+    let scripts = (0..8).map(async |number| {
+        // Those that are even change every page, and then add what is there.
+        let (changed, added) = if number % 2 == 0 { ("true".to_owned(), 1) } else { (format!("name = 'thing {number}'"), 6000) };
+        let text = format!(
+            "UPDATE things SET like_thing = 'thing {number}' WHERE {changed};
+            INSERT INTO things VALUES ('thing {}', NULL); SELECT 1",
+            added + number
+        );
+        bench.writer.script(Statement::from_string(DbBackend::Sqlite, text)).await.is_ok()
+    });
+    assert_eq!(join_all(scripts).await, [false, true, false, true, false, true, false, true]);
+    assert_eq!(bench.things().await, 5_004);
+    let liked = Statement::from_string(DbBackend::Sqlite, "SELECT count(*) FROM things WHERE like_thing IS NOT NULL");
+    let mut reader = Raw::open(&Source::Sqlite(options(&bench.folder))).await.unwrap();
+    assert_eq!(reader.fetch_one(&liked).await.unwrap().unwrap().try_get_by_index::<i64>(0).unwrap(), 4);
+}
