@@ -1,58 +1,20 @@
 //! Requests that may be sent again: what is known of one by its key.
 
-use std::fmt;
-
-use crate::{Id, SealedPayload, Timestamp, id::Kind};
+use crate::{Id, SealedPayload, Timestamp, bytes, id::Kind};
 
 /// A keyed digest of who sends a request, and by which key of its own, so that a store holds neither.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct IdempotencyKey([u8; 32]);
 
-impl IdempotencyKey {
-    /// Takes the digest.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 32 bytes, as a store writes them.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for IdempotencyKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("IdempotencyKey(..)")
-    }
-}
+bytes::opaque!(IdempotencyKey, "Takes the digest.");
 
 /// A keyed digest of all that a request asks for: two requests with the same fingerprint are the same request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct Fingerprint([u8; 32]);
 
-impl Fingerprint {
-    /// Takes the digest.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 32 bytes, as a store writes them.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Fingerprint(..)")
-    }
-}
+bytes::opaque!(Fingerprint, "Takes the digest.");
 
 /// A claim of an idempotency key, by one request that wants it for itself, so that it is carried out once.
 #[derive(Clone, Debug, PartialEq, Eq)]

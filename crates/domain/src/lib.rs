@@ -159,6 +159,7 @@ mod audit;
 mod audit_filter;
 mod bootstrap;
 mod branding;
+mod bytes;
 mod certificate;
 mod chain;
 mod clock;

@@ -1,10 +1,8 @@
 //! Rate limits that hold across servers and restarts, because a store counts them.
 
-use std::fmt;
-
 use time::Duration;
 
-use crate::{Actor, Timestamp};
+use crate::{Actor, Timestamp, bytes};
 
 /// How often something may happen: `burst` times at once, then once each `interval`.
 ///
@@ -54,25 +52,7 @@ impl Rate {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BucketKey([u8; 32]);
 
-impl BucketKey {
-    /// Takes the digest of what is counted.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 32 bytes, as a store writes them.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for BucketKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BucketKey(..)")
-    }
-}
+bytes::opaque!(BucketKey, "Takes the digest of what is counted.");
 
 impl BucketKey {
     /// What an actor's refusals are counted in: an operator's in all its sessions together. It holds what the audit trail says of the actor,

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use subtle::ConstantTimeEq;
 use time::Duration;
 
-use crate::{Id, KeyId, OperatorId, Target, TenantId, Timestamp, id::Kind};
+use crate::{Id, KeyId, OperatorId, Target, TenantId, Timestamp, bytes, id::Kind};
 
 /// A one-time password that was asked for: a challenge, which the password answers.
 ///
@@ -183,29 +182,4 @@ pub struct OtpBudget {
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct OtpMac([u8; 32]);
 
-impl OtpMac {
-    /// Takes the 32 bytes that were made or read.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 32 bytes, as a store writes them.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl PartialEq for OtpMac {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-impl Eq for OtpMac {}
-
-impl fmt::Debug for OtpMac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OtpMac(..)")
-    }
-}
+bytes::opaque_and_secret!(OtpMac, "Takes the 32 bytes that were made or read.");

@@ -1,10 +1,8 @@
 //! Sessions: a tenant that is signed in.
 
-use std::{fmt, mem, net::IpAddr};
+use std::{mem, net::IpAddr};
 
-use subtle::ConstantTimeEq;
-
-use crate::{Id, TenantId, Timestamp, id::Kind, ports::SessionTouch};
+use crate::{Id, TenantId, Timestamp, bytes, id::Kind, ports::SessionTouch};
 
 /// A tenant's session as a store keeps it: without its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,29 +61,4 @@ impl Session {
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct TokenDigest([u8; 32]);
 
-impl TokenDigest {
-    /// Takes the 32 bytes that were made or read.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 32 bytes, as a store writes them.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl PartialEq for TokenDigest {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-impl Eq for TokenDigest {}
-
-impl fmt::Debug for TokenDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenDigest(..)")
-    }
-}
+bytes::opaque_and_secret!(TokenDigest, "Takes the 32 bytes that were made or read.");

@@ -1,8 +1,6 @@
 //! What a store knows of the keys that its digests were made with: which they are, and nothing of what they hold.
 
-use std::fmt;
-
-use crate::{KeyId, Timestamp};
+use crate::{KeyId, Timestamp, bytes};
 
 /// Tells one key of a key ring from every other, whatever it is called.
 ///
@@ -11,25 +9,7 @@ use crate::{KeyId, Timestamp};
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct KeyFingerprint([u8; 32]);
 
-impl KeyFingerprint {
-    /// Takes the 32 bytes that a key ring made or a store read.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 32 bytes, as a store writes them.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for KeyFingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyFingerprint(..)")
-    }
-}
+bytes::opaque!(KeyFingerprint, "Takes the 32 bytes that a key ring made or a store read.");
 
 /// A key that a store has met, by the name that it has in the key ring.
 ///

@@ -2,9 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use subtle::ConstantTimeEq;
-
-use crate::{CodeText, InvalidValue, LegacyCode, PlainCode};
+use crate::{CodeText, InvalidValue, LegacyCode, PlainCode, bytes};
 
 /// A keyed digest of an activation code's text.
 ///
@@ -13,32 +11,7 @@ use crate::{CodeText, InvalidValue, LegacyCode, PlainCode};
 #[cfg_attr(feature = "rows", derive(serde::Serialize, serde::Deserialize))]
 pub struct CodeDigest([u8; 32]);
 
-impl CodeDigest {
-    /// Takes the 32 bytes that a [`CodeHasher`] made or a store read.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 32 bytes, as a store writes them.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl PartialEq for CodeDigest {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-impl Eq for CodeDigest {}
-
-impl fmt::Debug for CodeDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CodeDigest(..)")
-    }
-}
+bytes::opaque_and_secret!(CodeDigest, "Takes the 32 bytes that a [`CodeHasher`] made or a store read.");
 
 /// The name of a key in a key ring, stored beside what the key made.
 ///
