@@ -1,6 +1,9 @@
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
-use futures_util::{FutureExt as _, future::join_all};
+use futures_util::{
+    FutureExt as _,
+    future::{self, join_all},
+};
 use sea_orm::{DbBackend, Statement};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use tempfile::TempDir;
@@ -231,4 +234,63 @@ async fn a_script_of_many_pages_is_undone_by_its_copies() {
     let liked = Statement::from_string(DbBackend::Sqlite, "SELECT count(*) FROM things WHERE like_thing IS NOT NULL");
     let mut reader = Raw::open(&Source::Sqlite(options(&bench.folder))).await.unwrap();
     assert_eq!(reader.fetch_one(&liked).await.unwrap().unwrap().try_get_by_index::<i64>(0).unwrap(), 4);
+}
+
+fn adding(name: &str) -> Statement {
+    Statement::from_string(DbBackend::Sqlite, format!("INSERT INTO things VALUES ('{name}', NULL); SELECT 1"))
+}
+
+#[tokio::test]
+async fn scripts_that_keep_coming_let_a_turn_between_them() {
+    let bench = Bench::new().await;
+    let (more, turns) = (Cell::new(true), Cell::new(0));
+    let scripts = (0..400).map(async |number| {
+        let mut count = 0;
+        while more.get() {
+            assert!(bench.writer.script(adding(&format!("{number}, {count}"))).await.unwrap().is_some());
+            count += 1;
+        }
+        count
+    });
+    let turn = async {
+        for number in 0..5 {
+            let mut tx = bench.writer.begin().await.unwrap();
+            add(&mut tx, &format!("turn {number}")).await;
+            tx.commit().await.unwrap();
+            turns.set(number + 1);
+        }
+        more.set(false);
+    };
+    let both = future::join(join_all(scripts), turn);
+    let (added, ()) = time::timeout(Duration::from_secs(20), both).await.unwrap_or_else(|_| panic!("{} turns", turns.get()));
+    assert_eq!(bench.things().await, added.iter().sum::<i64>() + 5);
+}
+
+#[tokio::test]
+async fn a_script_that_waits_too_long_or_whose_client_went_away_is_not_run() {
+    let bench = Bench::new().await;
+    let writer = Writer::new(options(&bench.folder), Duration::from_millis(50));
+    let mut tx = writer.begin().await.unwrap();
+    let late = writer.script(adding("late")).await;
+    assert!(matches!(late, Err(sqlx::Error::PoolTimedOut)), "{late:?}");
+    assert!((&mut Box::pin(writer.script(adding("gone")))).now_or_never().is_none());
+    add(&mut tx, "turn").await;
+    tx.commit().await.unwrap();
+    assert!(writer.script(adding("last")).await.unwrap().is_some());
+    assert_eq!(bench.things().await, 2, "the turn's and the last one's");
+}
+
+#[tokio::test]
+async fn a_script_that_another_process_kept_waiting_too_long_leaves_the_next_one_alone() {
+    let bench = Bench::new().await;
+    let writer = Writer::new(options(&bench.folder).busy_timeout(Duration::from_millis(20)), Duration::from_secs(5));
+    assert!(writer.script(adding("before")).await.is_ok());
+    let mut other = Raw::open(&Source::Sqlite(options(&bench.folder))).await.unwrap();
+    other.run("BEGIN IMMEDIATE").await.unwrap();
+    for name in ["first", "second"] {
+        assert!(writer.script(adding(name)).await.is_err());
+    }
+    other.run("ROLLBACK").await.unwrap();
+    assert!(writer.script(adding("after")).await.unwrap().is_some());
+    assert_eq!(bench.things().await, 2);
 }
