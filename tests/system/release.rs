@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
+use sqlx::{Connection as _, SqliteConnection};
 use tenantry_tests::{
     binaries,
     shipping_tools::{judged, said},
@@ -74,4 +75,13 @@ fn completed_by_bash(scripts: &Path) {
         let answered: Vec<_> = answered.lines().collect();
         assert!(expected.split(' ').all(|word| answered.contains(&word)), "{program} {before} {cur}: {answered:?}");
     }
+}
+
+/// By the workspace's flags (decision 0039). The tests have the SQLite that the server has.
+#[tokio::test]
+async fn sqlite_is_built_without_locks_that_all_connections_share() {
+    let mut sqlite = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    let options: Vec<String> = sqlx::query_scalar("PRAGMA compile_options").fetch_all(&mut sqlite).await.unwrap();
+    assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
+    assert!(!options.iter().any(|option| option == "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
 }
