@@ -5,8 +5,8 @@
 //! is told that his turn is committed before the group is, and where that fails, all are told.
 //!
 //! So that a turn can be undone, SQLite keeps a copy of each page that it changes. A script changes a few dozen, and its copies are kept in
-//! memory: in a file, as SQLite has it from sixteen pages on, they cost as much as the rest of an activation. What another turn will
-//! change nobody knows: it may delete a tenant with a million codes, and its copies stay in a file.
+//! memory: in a file, as SQLite has it from sixteen pages on, they are a quarter of an activation. What another turn will change nobody
+//! knows: it may delete a tenant with a million codes, and its copies stay in a file.
 
 use std::{
     mem,
