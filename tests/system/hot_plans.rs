@@ -201,7 +201,9 @@ async fn no_hot_path_walks_a_table_that_grows_or_is_planned_each_time() {
             log.lines().take(40).collect::<Vec<_>>().join("\n")
         );
     }
-    let often: Vec<_> = runs(&log).into_iter().filter(|(_, run)| run.times > PLANNED).collect();
+    // Statements whose first line is empty, as background work has some, are not told apart by it.
+    let often = runs(&log).into_iter().filter(|((_, statement), run)| run.times > PLANNED && !statement.is_empty());
+    let often: Vec<_> = often.collect();
     for known in ["WITH asked AS", "WITH entitled AS", "SELECT 0, s.id", "INSERT INTO \"outbox\""] {
         assert!(often.iter().any(|((_, statement), _)| statement.starts_with(known)), "{known} didn't run often on a connection");
     }
