@@ -79,9 +79,10 @@ fn completed_by_bash(scripts: &Path) {
 
 /// By the workspace's flags (decision 0039). The tests have the SQLite that the server has.
 #[tokio::test]
-async fn sqlite_is_built_without_locks_that_all_connections_share() {
+async fn sqlite_is_built_by_the_workspaces_flags() {
     let mut sqlite = SqliteConnection::connect("sqlite::memory:").await.unwrap();
     let options: Vec<String> = sqlx::query_scalar("PRAGMA compile_options").fetch_all(&mut sqlite).await.unwrap();
     assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
     assert!(!options.iter().any(|option| option == "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+    assert!(options.iter().any(|option| option == "DEFAULT_PCACHE_INITSZ=1"), "{options:?}");
 }

@@ -99,12 +99,16 @@ pub async fn measure(world: &World, options: &Options, learned: Option<Templates
     let bench = Bench { world, server: &server, address: address_of(&server), copy, usage, rows, options };
     bench.check_page().await;
     let mut pairs = Vec::new();
-    for (operation, template) in &templates {
+    for (operation, template) in templates.iter().filter(|(operation, _)| options.measures(world.kind(), operation.name())) {
         eprintln!("{:?}: {}", world.kind(), operation.name());
         pairs.push(bench.compare(*operation, template).await);
     }
-    eprintln!("{:?}: {} codes at once", world.kind(), options.bulk);
-    let bulk = bench.compare_bulk().await;
+    let bulk = if options.measures(world.kind(), "codes issued at once") {
+        eprintln!("{:?}: {} codes at once", world.kind(), options.bulk);
+        bench.compare_bulk().await
+    } else {
+        Bulk::default()
+    };
     server.terminate().await;
     (Measured { kind: world.kind(), pairs, bulk, idle, idle_own }, templates)
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use tenantry_tests::DatabaseKind;
 
 /// Measures the server's hot paths beside the same statements by pgbench and the bare SQLite driver.
 #[derive(Parser)]
@@ -41,6 +42,9 @@ pub struct Options {
     /// Measures growth instead, at these sizes, such as 10000,1000000: codes, projects and sessions of each; a hundredth of it tenants.
     #[arg(long, value_delimiter = ',')]
     pub growth: Vec<usize>,
+    /// Measures only what has this in its line of the table, such as `--only sqlite --only activation`; for a look with a profiler.
+    #[arg(long, value_name = "WORD", conflicts_with_all = ["markdown", "readme", "growth"])]
+    pub only: Vec<String>,
     /// Everything once and small, to see that it works.
     #[arg(long)]
     pub quick: bool,
@@ -80,6 +84,12 @@ impl Options {
             };
         }
         options
+    }
+
+    /// Whether this is to be measured.
+    pub fn measures(&self, database: DatabaseKind, name: &str) -> bool {
+        let line = format!("{database:?} {name}").to_lowercase();
+        self.only.iter().all(|word| line.contains(&word.to_lowercase()))
     }
 
     /// A file that was named, from the repository's root.

@@ -1,9 +1,10 @@
 use std::io;
 
+use futures_util::TryStreamExt as _;
 use sea_orm::{DbBackend, QueryResult, Statement};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Executor as _,
     postgres::{PgConnectOptions, PgConnection},
     sqlite::{SqliteConnectOptions, SqliteConnection},
 };
@@ -59,6 +60,23 @@ macro_rules! on_either {
     }};
 }
 
+/// Adds a script to others, whose values are before its own: `$1` is what comes behind them.
+fn push_script(sql: &mut String, script: &str, values: usize) {
+    if !sql.is_empty() {
+        sql.push(';');
+    }
+    let mut parts = script.split('$');
+    sql.extend(parts.next());
+    for part in parts {
+        let (place, rest) = part.split_at(part.bytes().take_while(u8::is_ascii_digit).count());
+        sql.push('$');
+        if let Ok(place) = place.parse::<usize>() {
+            sql.push_str(&(place + values).to_string());
+        }
+        sql.push_str(rest);
+    }
+}
+
 impl Raw {
     pub(crate) async fn open(source: &Source) -> sqlx::Result<Self> {
         match source {
@@ -85,6 +103,39 @@ impl Raw {
         on_either!(self, statement, |query, connection| Ok(query.execute(&mut **connection).await?.rows_affected()))
     }
 
+    /// Runs scripts of the same text on SQLite, one behind the other, and answers the last row of each. Each row of a script's values is bound
+    /// behind those of the one before.
+    pub(crate) async fn run_scripts(&mut self, scripts: &[&Statement]) -> sqlx::Result<Vec<Option<QueryResult>>> {
+        let Self::Sqlite(connection) = self else {
+            return Err(sqlx::Error::Protocol("only SQLite runs scripts".to_owned()));
+        };
+        let (mut sql, mut values) = (String::new(), Vec::new());
+        for script in scripts {
+            tracing::trace!(sql = script.sql);
+            push_script(&mut sql, &script.sql, values.len());
+            values.extend(script.values.iter().flat_map(|values| values.0.iter().cloned()));
+        }
+        let query = sqlx::query_with::<sqlx::Sqlite, _>(AssertSqlSafe(sql), SqlxValues(sea_orm::Values(values)));
+        let mut answers = (&mut **connection).fetch_many(query);
+        // What ended, and each row with how many statements had ended before it.
+        let (mut ended, mut rows) = (0, Vec::new());
+        while let Some(answer) = answers.try_next().await? {
+            match answer {
+                Either::Left(_) => ended += 1,
+                Either::Right(row) => rows.push((ended, row)),
+            }
+        }
+        let statements = (ended / scripts.len().max(1)).max(1);
+        let mut answered = Vec::new();
+        answered.resize_with(scripts.len(), || None);
+        for (ended, row) in rows {
+            if let Some(answered) = answered.get_mut(ended / statements) {
+                *answered = Some(QueryResult::from(row));
+            }
+        }
+        Ok(answered)
+    }
+
     /// Sends rows to PostgreSQL by its COPY, which reads some while the next are made.
     pub(crate) async fn copy_in(&mut self, copy: &'static str, rows: impl Iterator<Item = Vec<u8>>) -> sqlx::Result<u64> {
         let Self::Postgres(connection) = self else {
@@ -105,14 +156,6 @@ impl Raw {
         }
     }
 
-    /// Changes a setting of the connection. SQLite does so when it reads the statement, which therefore is read anew each time.
-    pub(crate) async fn set(&mut self, setting: &'static str) -> sqlx::Result<()> {
-        match self {
-            Self::Postgres(connection) => connection.execute(sqlx::raw_sql(setting)).await.map(|_| ()),
-            Self::Sqlite(connection) => connection.execute(sqlx::raw_sql(setting)).await.map(|_| ()),
-        }
-    }
-
     /// Asks the database whether it is there. What an interrupted statement has left is read first.
     pub(crate) async fn ping(&mut self) -> sqlx::Result<()> {
         match self {
@@ -128,5 +171,19 @@ impl Raw {
             Self::Postgres(connection) => connection.close().await.ok(),
             Self::Sqlite(connection) => connection.close().await.ok(),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_a_script_come_behind_those_of_the_scripts_before() {
+        let mut sql = String::new();
+        push_script(&mut sql, "SELECT $1, $12 || '$' || $", 0);
+        push_script(&mut sql, "$1", 12);
+        push_script(&mut sql, "UPDATE a SET b = $2; SELECT 'é' || $10", 100);
+        assert_eq!(sql, "SELECT $1, $12 || '$' || $;$13;UPDATE a SET b = $102; SELECT 'é' || $110");
     }
 }

@@ -4,9 +4,10 @@
 //! what commits is a group: the turns that waited when the first of them ended, one behind the other, each seeing those before it. Nobody
 //! is told that his turn is committed before the group is, and where that fails, all are told.
 //!
-//! So that a turn can be undone, SQLite keeps a copy of each page that it changes. A script changes a few dozen, and its copies are kept in
-//! memory: in a file, as SQLite has it from sixteen pages on, they are a quarter of an activation. What another turn will change nobody
-//! knows: it may delete a tenant with a million codes, and its copies stay in a file.
+//! A turn may be of any size. What is known to be small, and known as a whole, is a script, and scripts have transactions of their own.
+
+mod folding;
+mod scripts;
 
 use std::{
     mem,
@@ -14,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{DbBackend, QueryResult, Statement};
+use sea_orm::DbBackend;
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio::{
     runtime::Handle as RuntimeHandle,
@@ -22,14 +23,20 @@ use tokio::{
     time,
 };
 
+use self::{folding::Folder, scripts::Scripts};
 use super::{OpenTransaction, Raw, Source, transaction::Lease};
 
 /// A group that is as old as this takes no more turns: who ended the first one has waited long enough.
 const LONGEST: Duration = Duration::from_millis(10);
 
+/// A deferred transaction asks for its turn to write at its first write, and fails where another process came between.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
 /// Gives turns to write, one after the other.
 #[derive(Clone)]
 pub(crate) struct Writer {
+    scripts: Arc<Scripts>,
+    folder: Arc<Folder>,
     // Fair: who comes first is served first, which is what bounds a group.
     desk: Arc<Mutex<Desk>>,
     patience: Duration,
@@ -39,29 +46,10 @@ pub(crate) struct Writer {
 struct Desk {
     source: Source,
     raw: Option<Raw>,
-    copies: Copies,
     group: Option<Group>,
     /// How many groups there were.
     groups: u64,
     closed: bool,
-}
-
-/// Where the copies of changed pages are, by which a turn of a group can be undone.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Copies {
-    /// In a file, apart from the first few: for turns of any size, and what a connection begins with.
-    InFile,
-    /// In memory: for turns that are known to be small.
-    InMemory,
-}
-
-impl Copies {
-    const fn setting(self) -> &'static str {
-        match self {
-            Self::InFile => "PRAGMA temp_store = DEFAULT",
-            Self::InMemory => "PRAGMA temp_store = MEMORY",
-        }
-    }
 }
 
 /// A transaction of several turns, which is under way.
@@ -78,8 +66,9 @@ impl Writer {
     /// A writer, whose connection is opened at its first turn. Call it inside the runtime that is to look after its groups.
     pub(crate) fn new(options: SqliteConnectOptions, patience: Duration) -> Self {
         let source = Source::Sqlite(options);
-        let desk = Desk { source, raw: None, copies: Copies::InFile, group: None, groups: 0, closed: false };
-        Self { desk: Arc::new(Mutex::new(desk)), patience, runtime: RuntimeHandle::current() }
+        let folder = Arc::new(Folder::new(source.clone()));
+        let desk = Desk { source, raw: None, group: None, groups: 0, closed: false };
+        Self { scripts: Arc::default(), folder, desk: Arc::new(Mutex::new(desk)), patience, runtime: RuntimeHandle::current() }
     }
 
     /// Waits for a turn.
@@ -97,22 +86,6 @@ impl Writer {
         Ok(OpenTransaction::outermost(DbBackend::Sqlite, Lease::Turn(turn)))
     }
 
-    /// A turn that is one script, whose row says that it wrote all that it was to write; without a row it has written nothing. Answers the row once
-    /// it is committed. The script goes to the driver's thread and back once, and keeps the others waiting for no longer.
-    pub(crate) async fn script(&self, mut script: Statement) -> sqlx::Result<Option<QueryResult>> {
-        let mut turn = self.turn().await?;
-        turn.desk_mut()?.begin_group(Copies::InMemory).await?;
-        turn.stage = Stage::Ending;
-        script.sql = format!("SAVEPOINT turn; {}; RELEASE turn", script.sql);
-        let row = turn.raw()?.fetch_all(&script).await?.pop();
-        let Some(row) = row else {
-            turn.end_without_a_trace().await;
-            return Ok(None);
-        };
-        turn.ended().await?;
-        Ok(Some(row))
-    }
-
     /// Whether the writer's connection is open, and whether nobody uses it.
     pub(crate) fn figures(&self) -> [bool; 2] {
         match self.desk.try_lock() {
@@ -123,6 +96,7 @@ impl Writer {
 
     /// Ends the group that is under way, and closes the connection.
     pub(crate) async fn close(&self) {
+        self.folder.close().await;
         let mut desk = self.desk.lock().await;
         desk.end_group().await;
         desk.closed = true;
@@ -133,37 +107,29 @@ impl Writer {
 }
 
 impl Desk {
+    /// Begins a turn of the group that is under way, or of a new one.
     async fn begin_turn(&mut self) -> sqlx::Result<()> {
-        self.begin_group(Copies::InFile).await?.run("SAVEPOINT turn").await
+        if self.group.as_ref().and_then(|group| group.since).is_some_and(|since| since.elapsed() >= LONGEST) {
+            self.end_group().await;
+        }
+        if self.group.is_none() {
+            self.open().await?;
+            self.groups += 1;
+            self.group = Some(Group { number: self.groups, ended: Vec::new(), since: None });
+            self.open().await?.run(BEGIN).await?;
+        }
+        self.open().await?.run("SAVEPOINT turn").await
     }
 
-    /// Sees to it that a group is under way whose copies are where the turn may have them: a small one joins any.
-    async fn begin_group(&mut self, copies: Copies) -> sqlx::Result<&mut Raw> {
+    /// The connection, which is opened if it isn't.
+    async fn open(&mut self) -> sqlx::Result<&mut Raw> {
         if self.closed {
             return Err(sqlx::Error::PoolClosed);
         }
-        let is_old = self.group.as_ref().and_then(|group| group.since).is_some_and(|since| since.elapsed() >= LONGEST);
-        if is_old || (copies, self.copies) == (Copies::InFile, Copies::InMemory) {
-            self.end_group().await;
+        match &mut self.raw {
+            Some(raw) => Ok(raw),
+            none => Ok(none.insert(Raw::open(&self.source).await?)),
         }
-        let raw = match &mut self.raw {
-            Some(raw) => raw,
-            none => {
-                self.copies = Copies::InFile;
-                none.insert(Raw::open(&self.source).await?)
-            }
-        };
-        if self.group.is_none() {
-            if self.copies != copies {
-                raw.set(copies.setting()).await?;
-                self.copies = copies;
-            }
-            self.groups += 1;
-            self.group = Some(Group { number: self.groups, ended: Vec::new(), since: None });
-            // A deferred transaction asks for its turn to write at its first write, and fails where another process came between.
-            raw.run("BEGIN IMMEDIATE").await?;
-        }
-        Ok(raw)
     }
 
     /// Commits the group that is under way, and tells those who wait for it.
@@ -229,16 +195,6 @@ impl Turn {
         self.ended().await
     }
 
-    /// Leaves a turn in which nothing was written.
-    async fn end_without_a_trace(mut self) {
-        if let Ok(desk) = self.desk_mut()
-            && desk.group.as_ref().is_some_and(|group| group.since.is_none())
-        {
-            desk.end_group().await;
-        }
-        self.stage = Stage::Ended;
-    }
-
     /// Waits until the group of a turn that has ended is committed.
     async fn ended(mut self) -> sqlx::Result<()> {
         let committed = self.end()?;
@@ -259,12 +215,13 @@ impl Turn {
         group.since.get_or_insert_with(Instant::now);
         self.stage = Stage::Ended;
         if first {
-            let desk = Arc::clone(&self.writer.desk);
+            let writer = self.writer.clone();
             self.writer.runtime.spawn(async move {
-                let mut desk = desk.lock_owned().await;
+                let mut desk = writer.desk.lock().await;
                 if desk.group.as_ref().is_some_and(|group| group.number == number) {
                     desk.end_group().await;
                 }
+                writer.fold_soon();
             });
         }
         Ok(committed)

@@ -180,39 +180,93 @@ async fn a_script_that_fails_in_its_middle_leaves_nothing() {
     begin.await.unwrap();
 }
 
-/// Those of a script and of a turn that has a script before and behind it.
-#[tokio::test]
-async fn copies_of_pages_are_in_memory_for_scripts_alone() {
-    const STORE: &str = "SELECT temp_store FROM pragma_temp_store";
-    let bench = Bench::new().await;
-    let script = async |name: &str| {
-        let text = format!("INSERT INTO things VALUES ('{name}', NULL); {STORE}");
-        let row = bench.writer.script(Statement::from_string(DbBackend::Sqlite, text)).await.unwrap();
-        row.unwrap().try_get_by_index::<i32>(0).unwrap()
-    };
-    let turn = async |name: &str| {
-        let mut tx = bench.writer.begin().await.unwrap();
-        add(&mut tx, name).await;
-        let row = tx.fetch_one(Statement::from_string(DbBackend::Sqlite, STORE)).await.unwrap();
-        tx.commit().await.unwrap();
-        row.unwrap().try_get_by_index::<i32>(0).unwrap()
-    };
-    assert_eq!((script("first").await, turn("alone").await, script("last").await), (2, 0, 2));
-
-    // At once: scripts join a turn, and a turn no scripts.
-    let before = bench.groups().await;
-    let waiting = join_all((0..30).map(async |number| match number % 10 {
-        5 => (0, turn(&number.to_string()).await),
-        _ => (2, script(&number.to_string()).await),
-    }));
-    let kept = waiting.await;
-    assert!(kept.iter().all(|&(wanted, kept)| kept == wanted || wanted == 2), "{kept:?}");
-    assert!(bench.groups().await - before < 30);
-    assert_eq!(bench.things().await, 33);
+/// Adds a thing if it may, and answers its name; nothing else of it differs between two such scripts.
+fn named(name: &str, may: bool) -> Statement {
+    let text = "INSERT INTO things SELECT $2, NULL WHERE $1; SELECT name, $1 FROM things WHERE changes() = 1 AND name = $2";
+    Statement::from_sql_and_values(DbBackend::Sqlite, text, [may.into(), name.into()])
 }
 
 #[tokio::test]
-async fn a_script_of_many_pages_is_undone_by_its_copies() {
+async fn scripts_that_wait_are_one_transaction_and_each_has_its_own_answer() {
+    let bench = Bench::new().await;
+    for count in [1, 2, 7, 15, 32, 64] {
+        let before = bench.groups().await;
+        let all = (0..count).map(async |number| {
+            let (name, may) = (format!("{number} of {count}"), number % 5 != 1);
+            // Two texts, so that they are brought into another order.
+            let mut script = named(&name, may);
+            if number % 3 == 0 {
+                script.sql.push_str(" LIMIT 1");
+            }
+            let row = bench.writer.script(script).await.unwrap();
+            assert_eq!(row.map(|row| row.try_get_by_index::<String>(0).unwrap()), may.then_some(name));
+        });
+        join_all(all).await;
+        assert_eq!(bench.groups().await - before, if count == 64 { 2 } else { 1 }, "{count} scripts");
+    }
+    assert_eq!(bench.things().await, 1 + 1 + 5 + 12 + 25 + 51);
+}
+
+#[tokio::test]
+async fn a_script_that_fails_takes_no_other_with_it() {
+    let bench = Bench::new().await;
+    let all = (0..20).map(async |number: i32| {
+        // The sixth and the seventeenth have names that are given out before.
+        let name = if number % 11 == 6 { "2".to_owned() } else { number.to_string() };
+        bench.writer.script(named(&name, true)).await
+    });
+    for (number, answer) in (0..).zip(join_all(all).await) {
+        if number % 11 == 6 {
+            let failure = answer.err().map(|failure| failure.to_string());
+            assert!(failure.as_ref().is_some_and(|failure| failure.contains("UNIQUE")), "{failure:?}");
+        } else {
+            assert!(answer.unwrap().is_some(), "{number}");
+        }
+    }
+    assert_eq!(bench.things().await, 18);
+}
+
+#[tokio::test]
+async fn scripts_commit_the_turns_before_them() {
+    let bench = Bench::new().await;
+    let mut turn = bench.writer.begin().await.unwrap();
+    add(&mut turn, "turn").await;
+    let script = bench.writer.script(named("script", true));
+    let (committed, row) = future::join(turn.commit(), script).await;
+    committed.unwrap();
+    assert!(row.unwrap().is_some());
+    assert_eq!(bench.things().await, 2);
+    let all = (0..30).map(async |number| {
+        let name = number.to_string();
+        if number % 10 == 5 {
+            let mut tx = bench.writer.begin().await.unwrap();
+            add(&mut tx, &name).await;
+            tx.commit().await.unwrap();
+        } else {
+            assert!(bench.writer.script(named(&name, true)).await.unwrap().is_some());
+        }
+    });
+    join_all(all).await;
+    assert_eq!(bench.things().await, 32);
+}
+
+#[test]
+fn scripts_of_a_runtime_that_is_gone_are_told_so() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let bench = first.block_on(Bench::new());
+    let mut waiting = Box::pin(bench.writer.script(named("waits", true)));
+    assert!(first.block_on(async { (&mut waiting).now_or_never() }).is_none());
+    drop(first);
+    runtime().block_on(async {
+        for told in [waiting.await, bench.writer.script(named("comes too late", true)).await] {
+            assert!(matches!(told, Err(sqlx::Error::WorkerCrashed)), "{told:?}");
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_script_of_many_pages_is_undone() {
     let bench = Bench::new().await;
     let mut tx = bench.writer.begin().await.unwrap();
     let names =
@@ -293,4 +347,82 @@ async fn a_script_that_another_process_kept_waiting_too_long_leaves_the_next_one
     other.run("ROLLBACK").await.unwrap();
     assert!(writer.script(adding("after")).await.unwrap().is_some());
     assert_eq!(bench.things().await, 2);
+}
+
+/// A writer that leaves its log to who folds it.
+async fn writer_with_a_long_log(bench: &Bench) -> Writer {
+    let options = options(&bench.folder).pragma("wal_autocheckpoint", "0");
+    let writer = Writer::new(options, Duration::from_secs(5));
+    let mut tx = writer.begin().await.unwrap();
+    run(&mut tx, "CREATE TABLE pages (number integer PRIMARY KEY, content blob)").await.unwrap();
+    tx.commit().await.unwrap();
+    writer
+}
+
+/// Writes 4 MB.
+fn many_pages() -> Statement {
+    let text = "INSERT INTO pages (content) WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000)
+        SELECT randomblob(4000) FROM n; SELECT 1";
+    Statement::from_string(DbBackend::Sqlite, text)
+}
+
+fn size(bench: &Bench, file: &str) -> u64 {
+    bench.folder.path().join(file).metadata().unwrap().len()
+}
+
+#[tokio::test]
+async fn the_log_is_folded_into_the_file_though_nobody_writes_any_more() {
+    let bench = Bench::new().await;
+    let writer = writer_with_a_long_log(&bench).await;
+    // Each writes 16 MB, and less than 8 aren't worth it.
+    for by_scripts in [true, false] {
+        let before = size(&bench, "a.db");
+        for _ in 0..4 {
+            if by_scripts {
+                writer.script(many_pages()).await.unwrap();
+            } else {
+                let mut tx = writer.begin().await.unwrap();
+                run(&mut tx, &many_pages().sql.replace("; SELECT 1", "")).await.unwrap();
+                tx.commit().await.unwrap();
+            }
+        }
+        let folded = async {
+            while size(&bench, "a.db") < before + 8_000_000 {
+                time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        time::timeout(Duration::from_secs(20), folded).await.expect("the file has what was written");
+    }
+    writer.close().await;
+    assert!(matches!(writer.script(adding("late")).await, Err(sqlx::Error::PoolClosed)));
+    writer.fold_soon();
+    time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(bench.things().await, 0);
+}
+
+#[tokio::test]
+async fn the_log_stays_short_while_others_keep_writing() {
+    let bench = Bench::new().await;
+    let writer = writer_with_a_long_log(&bench).await;
+    let done = Cell::new(false);
+    let much = async {
+        for _ in 0..40 {
+            writer.script(many_pages()).await.unwrap();
+            // However slow the disk is: what is written now is folded before the next.
+            time::sleep(Duration::from_millis(60)).await;
+            drop(writer.folder.connection.lock().await);
+        }
+        done.set(true);
+    };
+    let little = async {
+        for number in 0.. {
+            writer.script(adding(&number.to_string())).await.unwrap();
+            if done.get() {
+                break;
+            }
+        }
+    };
+    future::join(much, little).await;
+    let log = size(&bench, "a.db-wal");
+    assert!(log < 60_000_000, "160 MB were written, and the log has {log} bytes");
 }
