@@ -20,8 +20,8 @@ use crate::{
 /// Readers share the processors with everything else; more of them only wait there.
 const SQLITE_READERS: usize = 4;
 
-/// Pages of SQLite's log, 64 MB, at which the writer folds it into the file by itself. It is folded beside the writer long before.
-const SQLITE_LOG: &str = "16000";
+/// Pages of SQLite's log, 128 MB, at which the writer folds it into the file by itself. It is folded beside the writer long before.
+const SQLITE_LOG: &str = "32000";
 
 /// How long another process may keep SQLite's writer waiting.
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
