@@ -103,8 +103,8 @@ impl Raw {
         on_either!(self, statement, |query, connection| Ok(query.execute(&mut **connection).await?.rows_affected()))
     }
 
-    /// Runs scripts of the same text on SQLite, one behind the other, and answers the last row of each. Each row of a script's values is bound
-    /// behind those of the one before.
+    /// Runs scripts of the same text on SQLite, one behind the other, and answers the last row of each. A script's values are bound behind those of
+    /// the one before.
     pub(crate) async fn run_scripts(&mut self, scripts: &[&Statement]) -> sqlx::Result<Vec<Option<QueryResult>>> {
         let Self::Sqlite(connection) = self else {
             return Err(sqlx::Error::Protocol("only SQLite runs scripts".to_owned()));

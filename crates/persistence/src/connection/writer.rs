@@ -47,7 +47,7 @@ struct Desk {
     source: Source,
     raw: Option<Raw>,
     group: Option<Group>,
-    /// How many groups there were.
+    /// How many transactions there were, of turns and of scripts.
     groups: u64,
     closed: bool,
 }

@@ -94,8 +94,9 @@ impl Writer {
                 writer.folder.expected.store(false, Ordering::Release);
                 match writer.fold(&mut connection).await {
                     Ok(()) | Err(sqlx::Error::PoolClosed) => {}
-                    // The next commit brings the next one, and in the end the writer does it by itself.
+                    // The next commit brings the next try, on a new connection, and in the end the writer does it by itself.
                     Err(failure) => {
+                        *connection = Connection::Closed;
                         tracing::warn!(
                             error = &Cause::of_driver(&failure) as &dyn std::error::Error,
                             "SQLite's log can't be folded into its file"

@@ -177,23 +177,17 @@ impl Desk {
     async fn together(&mut self, scripts: &[Script]) -> Result<Vec<Option<QueryResult>>, Undone> {
         self.groups += 1;
         let raw = self.open().await.map_err(Undone::ByDatabase)?;
-        raw.run(BEGIN).await.map_err(Undone::ByDatabase)?;
-        match run_all(raw, scripts).await {
-            Ok(rows) => match raw.run("COMMIT").await {
-                Ok(()) => Ok(rows),
-                Err(failure) => {
-                    self.raw = None;
-                    Err(Undone::ByDatabase(failure))
-                }
-            },
-            Err(failure) => {
-                // SQLite undoes some transactions by itself: then there is none.
-                if raw.run("ROLLBACK").await.is_err() {
-                    self.raw = None;
-                }
-                Err(Undone::ByScript(failure))
-            }
+        let rows = transaction(raw, scripts).await;
+        let is_in_order = match &rows {
+            Ok(_) => true,
+            // SQLite undoes some transactions by itself: then there is none.
+            Err(Undone::ByScript(_)) => raw.run("ROLLBACK").await.is_ok(),
+            Err(Undone::ByDatabase(_)) => false,
+        };
+        if !is_in_order {
+            self.raw = None;
         }
+        rows
     }
 }
 
@@ -205,16 +199,19 @@ impl Undone {
     }
 }
 
-async fn run_all(raw: &mut Raw, scripts: &[Script]) -> sqlx::Result<Vec<Option<QueryResult>>> {
+/// A transaction of scripts, which is still under way where one of them failed.
+async fn transaction(raw: &mut Raw, scripts: &[Script]) -> Result<Vec<Option<QueryResult>>, Undone> {
+    raw.run(BEGIN).await.map_err(Undone::ByDatabase)?;
     let mut rows = Vec::with_capacity(scripts.len());
     for mut same in scripts.chunk_by(|one, other| one.statement.sql == other.statement.sql) {
         for count in AT_ONCE {
             while let Some((some, others)) = same.split_at_checked(count) {
                 let some: Vec<_> = some.iter().map(|script| &script.statement).collect();
-                rows.extend(raw.run_scripts(&some).await?);
+                rows.extend(raw.run_scripts(&some).await.map_err(Undone::ByScript)?);
                 same = others;
             }
         }
     }
+    raw.run("COMMIT").await.map_err(Undone::ByDatabase)?;
     Ok(rows)
 }
