@@ -12,7 +12,7 @@ use tokio::time;
 
 use crate::{
     ConnectError, Options, PoolFigures,
-    connection::{Gathering, OpenTransaction, Pool, Pooled, Source, Writer},
+    connection::{Gathering, OpenTransaction, Pool, Pooled, SQLITE_PAGE, Source, Writer},
     error::Cause,
     session_pages::SessionPages,
 };
@@ -21,7 +21,7 @@ use crate::{
 const SQLITE_READERS: usize = 4;
 
 /// Pages of SQLite's log, 128 MB, at which the writer folds it into the file by itself. It is folded beside the writer long before.
-const SQLITE_LOG: &str = "32000";
+const SQLITE_LOG: &str = "64000";
 
 /// How long another process may keep SQLite's writer waiting.
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
@@ -137,6 +137,8 @@ async fn sqlite(options: &Options) -> Result<Connections, ConnectError> {
     }
     let connection = connection
         .create_if_missing(true)
+        // Of a new file; any other keeps its own.
+        .page_size(SQLITE_PAGE)
         .journal_mode(SqliteJournalMode::Wal)
         // An acknowledged commit survives a power cut.
         .synchronous(SqliteSynchronous::Full)
@@ -190,6 +192,8 @@ fn session_settings(patience: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::connection::Connection as _;
+
     use super::*;
 
     async fn refusal(url: &str) -> ConnectError {
@@ -213,5 +217,27 @@ mod tests {
         }
         // Nobody listens on the discard port.
         assert!(matches!(refusal("postgres://me:s3cret@127.0.0.1:9/a").await, ConnectError::Unreachable { .. }));
+    }
+
+    #[tokio::test]
+    async fn a_new_file_has_small_pages_and_one_that_there_is_keeps_its_own() {
+        for (before, after) in [(None, i64::from(SQLITE_PAGE)), (Some(4_096), 4_096)] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("a.db");
+            if let Some(size) = before {
+                let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true).page_size(size);
+                let mut older = options.connect().await.unwrap();
+                sqlx::raw_sql("CREATE TABLE things (name text)").execute(&mut older).await.unwrap();
+                older.close().await.unwrap();
+            }
+            let connections = connect(&Options::new(format!("sqlite://{}", file.display()))).await.unwrap();
+            let ask = |text: &str| Statement::from_string(DbBackend::Sqlite, text);
+            let mut turn = connections.begin().await.unwrap();
+            turn.execute(ask("CREATE TABLE more (name text)")).await.unwrap();
+            turn.commit().await.unwrap();
+            let page = connections.reader().fetch_one(ask("PRAGMA page_size")).await.unwrap().unwrap();
+            assert_eq!(page.try_get_by_index::<i64>(0).unwrap(), after);
+            connections.close().await;
+        }
     }
 }

@@ -27,6 +27,9 @@ pub(crate) use self::{
     writer::Writer,
 };
 
+/// How large the pages of a new SQLite file are, in bytes (decision 0039).
+pub(crate) const SQLITE_PAGE: u32 = 2_048;
+
 /// What statements run on.
 pub trait Connection: Send {
     /// Which database it is.

@@ -15,7 +15,7 @@ use tokio::{sync::Mutex, time};
 
 use super::Writer;
 use crate::{
-    connection::{Raw, Source},
+    connection::{Raw, SQLITE_PAGE, Source},
     error::Cause,
 };
 
@@ -24,10 +24,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Pages of the log, 32 MB, that are worth to be folded. Issuing many codes writes the same pages again and again: the more are folded at once,
 /// the fewer are written twice.
-const WORTH: u32 = 8_000;
-
-/// How large a page of SQLite's is.
-const PAGE: u64 = 4_096;
+const WORTH: u32 = 16_000;
 
 /// Who folds the log.
 pub(super) struct Folder {
@@ -67,7 +64,7 @@ impl Folder {
         let Source::Sqlite(options) = &self.source else { return false };
         let mut log = options.get_filename().as_os_str().to_owned();
         log.push("-wal");
-        fs::metadata(log).is_ok_and(|log| log.len() >= u64::from(WORTH) * PAGE)
+        fs::metadata(log).is_ok_and(|log| log.len() >= u64::from(WORTH) * u64::from(SQLITE_PAGE))
     }
 
     /// Folds what of the log this mode of SQLite's folds, and says how it stands then.

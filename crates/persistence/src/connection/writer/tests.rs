@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use tempfile::TempDir;
 
 use super::*;
-use crate::connection::Connection as _;
+use crate::connection::{Connection as _, SQLITE_PAGE};
 
 struct Bench {
     folder: TempDir,
@@ -41,7 +41,8 @@ impl Bench {
 
 fn options(folder: &TempDir) -> SqliteConnectOptions {
     let file = folder.path().join("a.db");
-    SqliteConnectOptions::new().filename(file).create_if_missing(true).journal_mode(SqliteJournalMode::Wal).foreign_keys(true)
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true).page_size(SQLITE_PAGE);
+    options.journal_mode(SqliteJournalMode::Wal).foreign_keys(true)
 }
 
 async fn run(tx: &mut OpenTransaction, text: &str) -> sqlx::Result<u64> {
