@@ -23,6 +23,9 @@ use crate::MigrateError;
 /// How long a PostgreSQL may take to answer, and another process to let a SQLite file go.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How large the pages of a new SQLite file are, in bytes, as the persistence crate has it (decision 0039).
+const PAGE: u32 = 2_048;
+
 /// A database, by its address.
 pub(crate) enum Target {
     Sqlite { options: SqliteConnectOptions, file: PathBuf },
@@ -81,6 +84,7 @@ async fn sqlite(options: SqliteConnectOptions, file: PathBuf, create: bool) -> R
     // Foreign keys are off, as SQLite asks for where tables are rebuilt; `run` checks all references before it commits.
     let options = options
         .create_if_missing(create)
+        .page_size(PAGE)
         .foreign_keys(false)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)

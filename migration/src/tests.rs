@@ -146,6 +146,17 @@ async fn of_four_migrators_at_once_one_migrates_and_all_succeed() {
 }
 
 #[tokio::test]
+async fn a_new_file_has_small_pages_though_its_status_was_asked_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = address(&folder);
+    // As a server does: it makes an empty file, and looks what is missing.
+    std::fs::write(folder.path().join("tenantry.db"), "").unwrap();
+    status(&url).await.unwrap();
+    up(&url).await.unwrap();
+    assert_eq!(column::<i64>(&url, "PRAGMA page_size").await, [2_048]);
+}
+
+#[tokio::test]
 async fn steps_of_a_newer_version_are_tolerated_where_nothing_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let url = address(&folder);
