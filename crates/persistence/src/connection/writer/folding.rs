@@ -23,7 +23,7 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Pages of the log, 32 MB, that are worth to be folded. Issuing many codes writes the same pages again and again: the more are folded at once,
-/// the fewer are written twice.
+/// the fewer are written twice. In a file whose pages are larger it is as much more.
 const WORTH: u32 = 16_000;
 
 /// Who folds the log.
