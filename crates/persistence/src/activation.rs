@@ -17,7 +17,6 @@ use crate::{
         projects::{self, ProjectRow},
     },
     error::{commit_failure, is_division_by_zero},
-    handle::read_row,
     limits::latest,
     timestamp::DbTime,
 };
@@ -36,7 +35,7 @@ impl DatabaseStore {
         let statement = statement(self.backend(), activation);
         let row = self.connections().at_once(statement).await;
         match row {
-            Ok(row) => row.map(|row| read_row::<ProjectRow>(&row)).transpose(),
+            Ok(row) => row.map(|row| row.value::<ProjectRow>()).transpose(),
             // The month was counted, and then the subscription had changed.
             Err(failure) if is_division_by_zero(&failure) => Ok(None),
             Err(failure) => Err(commit_failure("activation", &failure)),

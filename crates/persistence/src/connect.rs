@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use sea_orm::{DbBackend, QueryResult, Statement};
+use sea_orm::{DbBackend, Statement};
 use sqlx::{
     ConnectOptions as _, Connection as _,
     postgres::{PgConnectOptions, PgConnection},
@@ -12,8 +12,9 @@ use tokio::time;
 
 use crate::{
     ConnectError, Options, PoolFigures,
-    connection::{Gathering, OpenTransaction, Pool, Pooled, SQLITE_PAGE, Source, Writer},
+    connection::{DirectReaders, DirectSource, Gathering, OpenTransaction, Pool, Pooled, SQLITE_PAGE, Source, Writer},
     error::Cause,
+    row::Written,
     session_pages::SessionPages,
 };
 
@@ -30,7 +31,7 @@ const SQLITE_BUSY: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(crate) enum Connections {
     /// Several that read, and one that writes.
-    Sqlite { readers: Pool, writer: Writer },
+    Sqlite { readers: Pool, direct: Arc<DirectReaders>, writer: Writer },
     /// Several for everything.
     Postgres { pool: Pool, session_pages: Arc<Gathering<SessionPages>> },
 }
@@ -51,12 +52,12 @@ impl Connections {
     }
 
     pub(crate) fn reader(&self) -> Pooled {
-        let session_pages = match self {
-            // Its readers are threads of this process: there is no wire to be spared.
-            Self::Sqlite { .. } => None,
-            Self::Postgres { session_pages, .. } => Some(Arc::clone(session_pages)),
+        let (session_pages, direct) = match self {
+            // There is no wire to be spared.
+            Self::Sqlite { direct, .. } => (None, Some(Arc::clone(direct))),
+            Self::Postgres { session_pages, .. } => (Some(Arc::clone(session_pages)), None),
         };
-        Pooled { pool: self.for_reads().clone(), session_pages }
+        Pooled { pool: self.for_reads().clone(), session_pages, direct }
     }
 
     /// Begins a transaction that may write.
@@ -69,10 +70,10 @@ impl Connections {
 
     /// The row of a statement that writes everything or nothing, on SQLite of a script of such: once it is committed, and where there is none,
     /// nothing was written.
-    pub(crate) async fn at_once(&self, statement: Statement) -> sqlx::Result<Option<QueryResult>> {
+    pub(crate) async fn at_once(&self, statement: Statement) -> sqlx::Result<Option<Written>> {
         match self {
-            Self::Sqlite { writer, .. } => writer.script(statement).await,
-            Self::Postgres { pool, .. } => pool.write(&statement).await,
+            Self::Sqlite { writer, .. } => Ok(writer.script(statement).await?.map(Written::Direct)),
+            Self::Postgres { pool, .. } => Ok(pool.write(&statement).await?.map(Written::Driver)),
         }
     }
 
@@ -92,7 +93,7 @@ impl Connections {
             PoolFigures { pool: name, most, open, idle }
         };
         match self {
-            Self::Sqlite { readers, writer } => {
+            Self::Sqlite { readers, writer, .. } => {
                 let [open, idle] = writer.figures().map(u32::from);
                 vec![of("reader", readers), PoolFigures { pool: "writer", most: 1, open, idle }]
             }
@@ -103,7 +104,8 @@ impl Connections {
     pub(crate) async fn close(&self) {
         self.for_reads().close().await;
         // SQLite folds its write-ahead log into the file when the writer goes last.
-        if let Self::Sqlite { writer, .. } = self {
+        if let Self::Sqlite { direct, writer, .. } = self {
+            direct.close();
             writer.close().await;
         }
     }
@@ -151,10 +153,15 @@ async fn sqlite(options: &Options) -> Result<Connections, ConnectError> {
     let probe = SqliteConnection::connect_with(&connection).await.map_err(refused)?;
     probe.close().await.map_err(refused)?;
 
+    let direct = DirectSource::new(&connection, SQLITE_BUSY);
     let readers = Source::Sqlite(connection.clone().pragma("query_only", "ON"));
+    let readers = Pool::new(readers, SQLITE_READERS, options.acquire_timeout);
+    let turns = connection.pragma("wal_autocheckpoint", SQLITE_LOG);
+    let scripts = direct.clone().set("wal_autocheckpoint", SQLITE_LOG);
     Ok(Connections::Sqlite {
-        readers: Pool::new(readers, SQLITE_READERS, options.acquire_timeout),
-        writer: Writer::new(connection.pragma("wal_autocheckpoint", SQLITE_LOG), options.acquire_timeout),
+        readers,
+        direct: Arc::new(DirectReaders::new(direct)),
+        writer: Writer::new(turns, scripts, options.acquire_timeout),
     })
 }
 

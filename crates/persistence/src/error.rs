@@ -2,6 +2,10 @@
 
 use std::borrow::Cow;
 
+use rusqlite::ffi::{
+    SQLITE_CONSTRAINT_CHECK, SQLITE_CONSTRAINT_FOREIGNKEY, SQLITE_CONSTRAINT_NOTNULL, SQLITE_CONSTRAINT_PRIMARYKEY,
+    SQLITE_CONSTRAINT_UNIQUE,
+};
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::{
     error::{DatabaseError, ErrorKind},
@@ -33,6 +37,59 @@ impl Cause {
         let message = if quotes_values { "a value doesn't fit its type" } else { failure.message() };
         Self(format!("{message} (code {code})"))
     }
+}
+
+/// A failure of SQLite that the direct driver tells, as the other one would.
+#[derive(Debug, thiserror::Error)]
+#[error("(code: {code}) {message}")]
+struct DirectFailure {
+    /// SQLite's extended code.
+    code: i32,
+    message: String,
+}
+
+impl DatabaseError for DirectFailure {
+    fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn code(&self) -> Option<Cow<'_, str>> {
+        Some(self.code.to_string().into())
+    }
+
+    fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+        self
+    }
+
+    fn kind(&self) -> ErrorKind {
+        match self.code {
+            SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY => ErrorKind::UniqueViolation,
+            SQLITE_CONSTRAINT_FOREIGNKEY => ErrorKind::ForeignKeyViolation,
+            SQLITE_CONSTRAINT_NOTNULL => ErrorKind::NotNullViolation,
+            SQLITE_CONSTRAINT_CHECK => ErrorKind::CheckViolation,
+            _ => ErrorKind::Other,
+        }
+    }
+}
+
+/// A failure of the direct driver in the other one's terms.
+pub(crate) fn of_direct(failure: rusqlite::Error) -> sqlx::Error {
+    let (code, message) = match failure {
+        rusqlite::Error::SqliteFailure(failure, message) => {
+            (failure.extended_code, message.unwrap_or_else(|| failure.to_string()))
+        }
+        // What it says of a value's type names the column and no value.
+        other => return sqlx::Error::Decode(other.to_string().into()),
+    };
+    sqlx::Error::Database(Box::new(DirectFailure { code, message }))
 }
 
 /// Whether a failure is the breach of a unique index.
@@ -147,7 +204,7 @@ fn of_database(failure: &(dyn DatabaseError + 'static), cause: Box<Cause>) -> St
 }
 
 fn is_sqlite(failure: &(dyn DatabaseError + 'static)) -> bool {
-    failure.try_downcast_ref::<SqliteError>().is_some()
+    failure.try_downcast_ref::<SqliteError>().is_some() || failure.try_downcast_ref::<DirectFailure>().is_some()
 }
 
 #[cfg(test)]

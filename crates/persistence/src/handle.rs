@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     connection::{Connection, OpenTransaction},
     error::{driver_failure, unreadable},
-    row::Row,
+    row::{HotRow, Row, value_of},
 };
 
 /// What the ports are implemented on: a pool, for the reader, or a transaction.
@@ -65,6 +65,22 @@ impl<C: Connection> Handle<C> {
         let rows = self.connection.fetch_all(statement).await;
         let rows = self.note(R::WHAT, rows)?;
         rows.iter().map(read_row::<R>).collect()
+    }
+
+    /// The first row of a question that every request asks.
+    pub(crate) async fn find_hot<R: HotRow>(&mut self, statement: Statement) -> Result<Option<R::Value>, StoreError> {
+        match self.connection.direct().and_then(|direct| direct.ask::<R>(&statement)) {
+            Some(rows) => rows.into_iter().next().map(|row| value_of(Ok(row))).transpose(),
+            None => self.find::<R>(statement).await,
+        }
+    }
+
+    /// All rows of one, which are a page at the most.
+    pub(crate) async fn list_hot<R: HotRow>(&mut self, statement: Statement) -> Result<Vec<R::Value>, StoreError> {
+        match self.connection.direct().and_then(|direct| direct.ask::<R>(&statement)) {
+            Some(rows) => rows.into_iter().map(|row| value_of(Ok(row))).collect(),
+            None => self.list::<R>(statement).await,
+        }
     }
 
     /// One page of a query, newest first; counting the whole of it is a statement more, where it isn't all on the page.
@@ -175,6 +191,5 @@ pub(crate) fn returning<E: EntityTrait>(
 
 /// The value that a row stands for.
 pub(crate) fn read_row<R: Row>(row: &QueryResult) -> Result<R::Value, StoreError> {
-    let row = R::from_query_result(row, "").map_err(|failure| unreadable(R::WHAT, &failure))?;
-    row.into_value().map_err(|source| StoreError::Corrupt { what: R::WHAT, source })
+    value_of(R::from_query_result(row, ""))
 }

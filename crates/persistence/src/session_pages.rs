@@ -11,7 +11,7 @@ use crate::{
     connection::{Ask, Connection, Pool, Pooled},
     entities::projects::{self, ProjectRow},
     handle::places,
-    row::{Corruption, InOrder, Row},
+    row::{Columns, Corruption, HotRow, InOrder, Row},
     sessions::{FROM_SESSIONS, SESSION_AND_TENANT, SessionAndTenant},
 };
 
@@ -113,8 +113,14 @@ enum Found {
 
 impl FromQueryResult for Part {
     fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, DbErr> {
-        let place = usize::try_from(row.try_get_by_index::<i32>(0)?).unwrap_or(usize::MAX);
-        let digest: Option<Vec<u8>> = row.try_get_by_index(1 + DIGEST)?;
+        Self::read(row)
+    }
+}
+
+impl HotRow for Part {
+    fn read(row: &impl Columns) -> Result<Self, DbErr> {
+        let place = usize::try_from(row.get::<i32>(0)?).unwrap_or(usize::MAX);
+        let digest: Option<Vec<u8>> = row.get(1 + DIGEST)?;
         let of = match digest {
             Some(_) => Ok(SessionAndTenant::in_order(&mut InOrder::at(row, 1..))?),
             None => Err(ProjectRow::in_order(&mut InOrder::at(row, PROJECT.into_iter().map(|place| 1 + place)))?),
@@ -166,7 +172,7 @@ impl<C: Connection> Handle<C> {
         page: PageRequest<Project>,
     ) -> Result<Option<SessionPage>, StoreError> {
         let (query, values) = one(digests, page);
-        let parts = self.list::<Part>(self.sql(&query, values)).await?;
+        let parts = self.list_hot::<Part>(self.sql(&query, values)).await?;
         Ok(answers(parts, 1, page.limit).pop().flatten())
     }
 }
@@ -181,7 +187,7 @@ impl Ask for SessionPages {
 
     async fn ask_together(&self, questions: &[Question]) -> Option<Vec<Option<SessionPage>>> {
         let limit = questions.first()?.limit;
-        let mut reader = Handle::new(Pooled { pool: self.pool.clone(), session_pages: None });
+        let mut reader = Handle::new(Pooled { pool: self.pool.clone(), session_pages: None, direct: None });
         if let [only] = questions {
             let page = PageRequest { after: None, limit, count: false };
             return reader.session_page(&only.digests, page).await.ok().map(|page| vec![page]);

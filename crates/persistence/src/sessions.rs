@@ -8,7 +8,7 @@ use crate::{
         tenants,
     },
     handle::places,
-    row::{Corruption, InOrder, Row},
+    row::{Columns, Corruption, HotRow, InOrder, Row},
     session_pages::Question,
     timestamp::DbTime,
 };
@@ -54,13 +54,23 @@ pub(crate) const SESSION_AND_TENANT: [&str; 20] = [
 pub(crate) struct SessionAndTenant(Model, tenants::Model);
 
 impl SessionAndTenant {
-    pub(crate) fn in_order(columns: &mut InOrder<'_, impl Iterator<Item = usize>>) -> Result<Self, DbErr> {
+    pub(crate) fn in_order<C, I>(columns: &mut InOrder<'_, C, I>) -> Result<Self, DbErr>
+    where
+        C: Columns,
+        I: Iterator<Item = usize>,
+    {
         Ok(Self(Model::in_order(columns)?, tenants::Model::in_order(columns)?))
     }
 }
 
 impl FromQueryResult for SessionAndTenant {
     fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, DbErr> {
+        Self::read(row)
+    }
+}
+
+impl HotRow for SessionAndTenant {
+    fn read(row: &impl Columns) -> Result<Self, DbErr> {
         Self::in_order(&mut InOrder::of(row))
     }
 }
@@ -81,7 +91,7 @@ impl<C: Connection> SessionReads for Handle<C> {
         }
         let query = format!("{} ({})", *BY_DIGESTS, places(digests.len()));
         let values = digests.iter().map(|digest| digest.as_bytes().to_vec().into());
-        self.find::<SessionAndTenant>(self.sql(&query, values)).await
+        self.find_hot::<SessionAndTenant>(self.sql(&query, values)).await
     }
 
     async fn session_and_projects(

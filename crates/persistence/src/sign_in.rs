@@ -1,13 +1,12 @@
 //! The end of a tenant's sign-in in one round trip: what the use case does step by step, where nothing stands against it.
 
-use sea_orm::{DbBackend, IdenStatic as _, Iterable as _, Statement, Value};
+use sea_orm::{DbBackend, IdenStatic as _, Statement, Value};
 use tenantry_domain::{StoreError, Tenant, ports::SignIn};
 
 use crate::{
     DatabaseStore,
     entities::{audit_events, sessions, tenants},
     error::commit_failure,
-    handle::read_row,
     timestamp::DbTime,
 };
 
@@ -26,7 +25,7 @@ impl DatabaseStore {
         };
         let row = self.connections().at_once(Statement::from_sql_and_values(self.backend(), sql, values)).await;
         let row = row.map_err(|failure| commit_failure("sign-in", &failure))?;
-        row.map(|row| read_row::<tenants::Model>(&row)).transpose()
+        row.map(|row| row.value::<tenants::Model>()).transpose()
     }
 }
 
@@ -37,8 +36,9 @@ fn columns<C: sea_orm::Iterable + sea_orm::IdenStatic>(first: usize) -> (String,
     (columns.join(", "), places.join(", "), first + columns.len())
 }
 
+/// What is read of the tenant, in the order of the row.
 fn tenant_columns() -> String {
-    tenants::Column::iter().map(|column| column.as_str().to_owned()).collect::<Vec<_>>().join(", ")
+    tenants::READ.into_iter().map(|column| column.as_str().to_owned()).collect::<Vec<_>>().join(", ")
 }
 
 /// One statement, whose parts run in this order, each where the one before came to something. The account is locked before the challenge is

@@ -1,6 +1,7 @@
 //! Timestamps as the databases keep them.
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, SecondsFormat, Utc};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use sea_orm::{
     ColIdx, QueryResult, TryGetError, TryGetable, Value,
     sea_query::{ArrayType, ColumnType, Nullable, ValueType, ValueTypeErr},
@@ -25,6 +26,27 @@ impl TryGetable for DbTime {
             None => DateTime::try_get_by(row, index).map(Self),
         }
     }
+}
+
+impl FromSql for DbTime {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let text = value.as_str()?;
+        written_by_the_driver(text).or_else(|| written_by_others(text)).map(Self).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+/// A moment in the other forms that the driver of SQLite reads, which is in UTC where it says nothing else.
+fn written_by_others(text: &str) -> Option<DateTime<Utc>> {
+    let (day, time) = text.split_at_checked(10)?;
+    let day = NaiveDate::parse_from_str(day, "%F").ok()?;
+    let time = time.strip_prefix(['T', ' '])?;
+    let (time, zone) = time.split_at(time.find(['Z', '+', '-']).unwrap_or(time.len()));
+    let time = ["%T%.f", "%R"].iter().find_map(|form| NaiveTime::parse_from_str(time.trim_ascii_end(), form).ok())?;
+    let ahead = match zone {
+        "" | "Z" => FixedOffset::east_opt(0)?,
+        zone => zone.parse().ok()?,
+    };
+    Some(day.and_time(time).and_local_timezone(ahead).single()?.to_utc())
 }
 
 /// `2026-03-01T12:00:00+00:00`, with a blank in place of the `T` or with decimals, as SQLite's driver writes moments; `None` for all else.
@@ -92,6 +114,12 @@ impl DbTime {
     }
 }
 
+impl From<DateTime<Utc>> for DbTime {
+    fn from(moment: DateTime<Utc>) -> Self {
+        Self(moment)
+    }
+}
+
 impl From<Timestamp> for DbTime {
     fn from(moment: Timestamp) -> Self {
         // A `Timestamp` is within the years that chrono knows.
@@ -144,6 +172,14 @@ mod tests {
             ("2026-03-01T12:00:00Z", Some(start)),
             ("2026-03-01 12:00:00", Some(start)),
             ("2026-03-01T12:00:00.123456789+00:00", Some(start + 123_456)),
+            ("2026-03-01 12:00", Some(start)),
+            ("2026-03-01T12:00Z", Some(start)),
+            ("2026-03-01 08:30-03:30", Some(start)),
+            ("2026-03-01 12:00:00.5Z", Some(start + 500_000)),
+            ("2026-03-01T12:00:00.000001", Some(start + 1)),
+            ("2026-03-01", None),
+            ("2026-03-01 12", None),
+            ("2026-03-01 12:00:00 UTC", None),
             ("2026-02-30T12:00:00+00:00", None),
             ("2026-03-01T25:00:00+00:00", None),
             ("2026-03-01T1\u{e9}:0:00+00:00", None),
@@ -153,6 +189,8 @@ mod tests {
             let row = db.fetch_one(Statement::from_string(DbBackend::Sqlite, by_time)).await.unwrap().unwrap();
             let read = row.try_get::<DbTime>("", "moment").ok().map(|moment| Timestamp::from(moment).unix_micros());
             assert_eq!(read, micros, "{text}");
+            let read = DbTime::column_result(ValueRef::Text(text.as_bytes())).ok();
+            assert_eq!(read.map(|moment| Timestamp::from(moment).unix_micros()), micros, "{text}, by the direct driver");
         }
         db.execute(Statement::from_string(DbBackend::Sqlite, "UPDATE times SET moment = NULL")).await.unwrap();
         let row = db.fetch_one(Statement::from_string(DbBackend::Sqlite, by_time)).await.unwrap().unwrap();

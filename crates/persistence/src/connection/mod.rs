@@ -4,6 +4,7 @@
 //! statement. Here a connection that was used as it should be goes back as it is; one whose user went away in the middle is put in order
 //! first.
 
+mod direct;
 mod gather;
 mod pool;
 mod raw;
@@ -16,15 +17,16 @@ use sea_orm::{DbBackend, QueryResult, Statement};
 
 use crate::session_pages::SessionPages;
 
+pub(crate) use self::{
+    direct::{Direct, DirectReaders, DirectSource, StoredRow},
+    pool::Pool,
+    raw::{Raw, Source},
+    writer::Writer,
+};
 pub use self::{
     gather::{Ask, Gathering},
     pool::Pooled,
     transaction::OpenTransaction,
-};
-pub(crate) use self::{
-    pool::Pool,
-    raw::{Raw, Source},
-    writer::Writer,
 };
 
 /// How large the pages of a new SQLite file are, in bytes (decision 0039).
@@ -47,6 +49,12 @@ pub trait Connection: Send {
     /// Where sessions with their first page of projects are asked for together, if that is worth while. It is the crate's own affair.
     #[doc(hidden)]
     fn session_pages(&self) -> Option<&Arc<Gathering<SessionPages>>> {
+        None
+    }
+
+    /// Where SQLite answers short questions on the thread that asks. It is the crate's own affair.
+    #[doc(hidden)]
+    fn direct(&self) -> Option<&DirectReaders> {
         None
     }
 }

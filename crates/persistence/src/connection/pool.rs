@@ -10,7 +10,7 @@ use tokio::{
     time,
 };
 
-use super::{Connection, Gathering, OpenTransaction, Raw, Source, transaction::Lease};
+use super::{Connection, DirectReaders, Gathering, OpenTransaction, Raw, Source, transaction::Lease};
 use crate::{error::is_lost, session_pages::SessionPages};
 
 /// After this long a connection is pinged before it is used, so that a restart of the server in a quiet hour costs nobody a
@@ -342,6 +342,7 @@ impl Drop for Lent {
 pub struct Pooled {
     pub(crate) pool: Pool,
     pub(crate) session_pages: Option<Arc<Gathering<SessionPages>>>,
+    pub(crate) direct: Option<Arc<DirectReaders>>,
 }
 
 macro_rules! ask {
@@ -383,6 +384,11 @@ impl Connection for Pooled {
     #[doc(hidden)]
     fn session_pages(&self) -> Option<&Arc<Gathering<SessionPages>>> {
         self.session_pages.as_ref()
+    }
+
+    #[doc(hidden)]
+    fn direct(&self) -> Option<&DirectReaders> {
+        self.direct.as_deref()
     }
 }
 

@@ -1,10 +1,9 @@
 use std::io;
 
-use futures_util::TryStreamExt as _;
 use sea_orm::{DbBackend, QueryResult, Statement};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Executor as _,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _,
     postgres::{PgConnectOptions, PgConnection},
     sqlite::{SqliteConnectOptions, SqliteConnection},
 };
@@ -60,23 +59,6 @@ macro_rules! on_either {
     }};
 }
 
-/// Adds a script to others, whose values are before its own: `$1` is what comes behind them.
-fn push_script(sql: &mut String, script: &str, values: usize) {
-    if !sql.is_empty() {
-        sql.push(';');
-    }
-    let mut parts = script.split('$');
-    sql.extend(parts.next());
-    for part in parts {
-        let (place, rest) = part.split_at(part.bytes().take_while(u8::is_ascii_digit).count());
-        sql.push('$');
-        if let Ok(place) = place.parse::<usize>() {
-            sql.push_str(&(place + values).to_string());
-        }
-        sql.push_str(rest);
-    }
-}
-
 impl Raw {
     pub(crate) async fn open(source: &Source) -> sqlx::Result<Self> {
         match source {
@@ -101,39 +83,6 @@ impl Raw {
 
     pub(crate) async fn execute(&mut self, statement: &Statement) -> sqlx::Result<u64> {
         on_either!(self, statement, |query, connection| Ok(query.execute(&mut **connection).await?.rows_affected()))
-    }
-
-    /// Runs scripts of the same text on SQLite, one behind the other, and answers the last row of each. A script's values are bound behind those of
-    /// the one before.
-    pub(crate) async fn run_scripts(&mut self, scripts: &[&Statement]) -> sqlx::Result<Vec<Option<QueryResult>>> {
-        let Self::Sqlite(connection) = self else {
-            return Err(sqlx::Error::Protocol("only SQLite runs scripts".to_owned()));
-        };
-        let (mut sql, mut values) = (String::new(), Vec::new());
-        for script in scripts {
-            tracing::trace!(sql = script.sql);
-            push_script(&mut sql, &script.sql, values.len());
-            values.extend(script.values.iter().flat_map(|values| values.0.iter().cloned()));
-        }
-        let query = sqlx::query_with::<sqlx::Sqlite, _>(AssertSqlSafe(sql), SqlxValues(sea_orm::Values(values)));
-        let mut answers = (&mut **connection).fetch_many(query);
-        // What ended, and each row with how many statements had ended before it.
-        let (mut ended, mut rows) = (0, Vec::new());
-        while let Some(answer) = answers.try_next().await? {
-            match answer {
-                Either::Left(_) => ended += 1,
-                Either::Right(row) => rows.push((ended, row)),
-            }
-        }
-        let statements = (ended / scripts.len().max(1)).max(1);
-        let mut answered = Vec::new();
-        answered.resize_with(scripts.len(), || None);
-        for (ended, row) in rows {
-            if let Some(answered) = answered.get_mut(ended / statements) {
-                *answered = Some(QueryResult::from(row));
-            }
-        }
-        Ok(answered)
     }
 
     /// Sends rows to PostgreSQL by its COPY, which reads some while the next are made.
@@ -171,19 +120,5 @@ impl Raw {
             Self::Postgres(connection) => connection.close().await.ok(),
             Self::Sqlite(connection) => connection.close().await.ok(),
         };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_of_a_script_come_behind_those_of_the_scripts_before() {
-        let mut sql = String::new();
-        push_script(&mut sql, "SELECT $1, $12 || '$' || $", 0);
-        push_script(&mut sql, "$1", 12);
-        push_script(&mut sql, "UPDATE a SET b = $2; SELECT 'é' || $10", 100);
-        assert_eq!(sql, "SELECT $1, $12 || '$' || $;$13;UPDATE a SET b = $102; SELECT 'é' || $110");
     }
 }

@@ -11,7 +11,10 @@ mod scripts;
 
 use std::{
     mem,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -24,7 +27,8 @@ use tokio::{
 };
 
 use self::{folding::Folder, scripts::Scripts};
-use super::{OpenTransaction, Raw, Source, transaction::Lease};
+use super::{Direct, DirectSource, OpenTransaction, Raw, Source, transaction::Lease};
+use crate::error::of_direct;
 
 /// A group that is as old as this takes no more turns: who ended the first one has waited long enough.
 const LONGEST: Duration = Duration::from_millis(10);
@@ -39,13 +43,19 @@ pub(crate) struct Writer {
     folder: Arc<Folder>,
     // Fair: who comes first is served first, which is what bounds a group.
     desk: Arc<Mutex<Desk>>,
+    /// How many wait for the desk.
+    queue: Arc<AtomicUsize>,
     patience: Duration,
     runtime: RuntimeHandle,
 }
 
 struct Desk {
     source: Source,
+    /// What turns are written by.
     raw: Option<Raw>,
+    direct_source: DirectSource,
+    /// What scripts are written by.
+    direct: Option<Direct>,
     group: Option<Group>,
     /// How many transactions there were, of turns and of scripts.
     groups: u64,
@@ -64,16 +74,24 @@ type Committed = Result<(), Arc<sqlx::Error>>;
 
 impl Writer {
     /// A writer, whose connection is opened at its first turn. Call it inside the runtime that is to look after its groups.
-    pub(crate) fn new(options: SqliteConnectOptions, patience: Duration) -> Self {
+    pub(crate) fn new(options: SqliteConnectOptions, direct_source: DirectSource, patience: Duration) -> Self {
         let source = Source::Sqlite(options);
         let folder = Arc::new(Folder::new(source.clone()));
-        let desk = Desk { source, raw: None, group: None, groups: 0, closed: false };
-        Self { scripts: Arc::default(), folder, desk: Arc::new(Mutex::new(desk)), patience, runtime: RuntimeHandle::current() }
+        let desk = Desk { source, raw: None, direct_source, direct: None, group: None, groups: 0, closed: false };
+        let desk = Arc::new(Mutex::new(desk));
+        Self { scripts: Arc::default(), folder, desk, queue: Arc::default(), patience, runtime: RuntimeHandle::current() }
+    }
+
+    /// Waits for the desk.
+    async fn desk(&self) -> OwnedMutexGuard<Desk> {
+        self.queue.fetch_add(1, Ordering::Relaxed);
+        let _left = Left(&self.queue);
+        Arc::clone(&self.desk).lock_owned().await
     }
 
     /// Waits for a turn.
     async fn turn(&self) -> sqlx::Result<Turn> {
-        let desk = time::timeout(self.patience, Arc::clone(&self.desk).lock_owned()).await;
+        let desk = time::timeout(self.patience, self.desk()).await;
         let desk = desk.map_err(|_| sqlx::Error::PoolTimedOut)?;
         Ok(Turn { desk: Some(desk), writer: self.clone(), stage: Stage::Beginning })
     }
@@ -89,7 +107,7 @@ impl Writer {
     /// Whether the writer's connection is open, and whether nobody uses it.
     pub(crate) fn figures(&self) -> [bool; 2] {
         match self.desk.try_lock() {
-            Ok(desk) => [desk.raw.is_some(), desk.raw.is_some()],
+            Ok(desk) => [desk.raw.is_some() || desk.direct.is_some(); 2],
             Err(_) => [true, false],
         }
     }
@@ -97,12 +115,22 @@ impl Writer {
     /// Ends the group that is under way, and closes the connection.
     pub(crate) async fn close(&self) {
         self.folder.close().await;
-        let mut desk = self.desk.lock().await;
+        let mut desk = self.desk().await;
         desk.end_group().await;
         desk.closed = true;
+        desk.direct = None;
         if let Some(raw) = desk.raw.take() {
             raw.close().await;
         }
+    }
+}
+
+/// Who leaves the queue for the desk, with it or without.
+struct Left<'q>(&'q AtomicUsize);
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -129,6 +157,17 @@ impl Desk {
         match &mut self.raw {
             Some(raw) => Ok(raw),
             none => Ok(none.insert(Raw::open(&self.source).await?)),
+        }
+    }
+
+    /// The connection for scripts, which is opened if it isn't.
+    fn direct(&mut self) -> sqlx::Result<&Direct> {
+        if self.closed {
+            return Err(sqlx::Error::PoolClosed);
+        }
+        match &mut self.direct {
+            Some(direct) => Ok(direct),
+            none => Ok(none.insert(self.direct_source.open().map_err(of_direct)?)),
         }
     }
 
@@ -217,7 +256,7 @@ impl Turn {
         if first {
             let writer = self.writer.clone();
             self.writer.runtime.spawn(async move {
-                let mut desk = writer.desk.lock().await;
+                let mut desk = writer.desk().await;
                 if desk.group.as_ref().is_some_and(|group| group.number == number) {
                     desk.end_group().await;
                 }

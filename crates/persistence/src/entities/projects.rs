@@ -1,9 +1,8 @@
 //! Projects live in a table that is older than Tenantry: it is called `llm_project_config`, and a slug is its `project_id`.
 
-use sea_orm::FromQueryResult;
 use sea_orm::{
-    ActiveModelBehavior, ActiveValue::Set, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
-    PrimaryKeyTrait,
+    ActiveModelBehavior, ActiveValue::Set, DbErr, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
+    FromQueryResult, PrimaryKeyTrait,
 };
 use tenantry_domain::{
     ClientName, Description, Id, Priority, Project, ProjectDetails, ProjectStatus, Slug, SubscriptionState,
@@ -12,7 +11,7 @@ use tenantry_domain::{
 use uuid::Uuid;
 
 use crate::{
-    row::{Corruption, Row, in_order, moment},
+    row::{Columns, Corruption, HotRow, InOrder, Row, in_order, moment},
     timestamp::DbTime,
 };
 
@@ -85,6 +84,12 @@ in_order!(ProjectRow:
     id, project_id, tenant_id, activation_code_id, client_name, description, objectives, priority, project_status, started_at, completed_at,
     created_by, created_at, updated_at
 );
+
+impl HotRow for ProjectRow {
+    fn read(row: &impl Columns) -> Result<Self, DbErr> {
+        Self::in_order(&mut InOrder::of(row))
+    }
+}
 
 /// A project, its tenant and its tenant's subscription.
 #[derive(Clone, Debug, FromQueryResult)]

@@ -6,7 +6,7 @@ use tenantry_domain::{Branding, DomainName, Email, HexColor, Holdings, HttpsUrl,
 use uuid::Uuid;
 
 use crate::{
-    row::{Corruption, InOrder, Row, moment},
+    row::{Columns, Corruption, HotRow, InOrder, Row, moment},
     timestamp::DbTime,
 };
 
@@ -64,7 +64,11 @@ impl From<&Tenant> for ActiveModel {
 
 impl Model {
     /// From all columns but what a search looks through.
-    pub(crate) fn in_order(columns: &mut InOrder<'_, impl Iterator<Item = usize>>) -> Result<Self, DbErr> {
+    pub(crate) fn in_order<C, I>(columns: &mut InOrder<'_, C, I>) -> Result<Self, DbErr>
+    where
+        C: Columns,
+        I: Iterator<Item = usize>,
+    {
         Ok(Self {
             id: columns.next()?,
             slug: columns.next()?,
@@ -100,6 +104,26 @@ impl Row for Model {
             created_at: self.created_at.into(),
             updated_at: self.updated_at.into(),
         })
+    }
+}
+
+/// The columns of [`Model::in_order`].
+pub(crate) const READ: [Column; 10] = [
+    Column::Id,
+    Column::Slug,
+    Column::Name,
+    Column::ContactEmail,
+    Column::LogoUrl,
+    Column::PrimaryColor,
+    Column::Domain,
+    Column::SuspendedAt,
+    Column::CreatedAt,
+    Column::UpdatedAt,
+];
+
+impl HotRow for Model {
+    fn read(row: &impl Columns) -> Result<Self, DbErr> {
+        Self::in_order(&mut InOrder::of(row))
     }
 }
 

@@ -17,7 +17,7 @@ fn pool(folder: &TempDir, most: usize) -> Pool {
 
 async fn count(pool: &Pool) -> i64 {
     let count = Statement::from_string(DbBackend::Sqlite, "SELECT count(*) FROM things");
-    let row = Pooled { pool: pool.clone(), session_pages: None }.fetch_one(count).await.unwrap().unwrap();
+    let row = Pooled { pool: pool.clone(), session_pages: None, direct: None }.fetch_one(count).await.unwrap().unwrap();
     row.try_get_by_index(0).unwrap()
 }
 

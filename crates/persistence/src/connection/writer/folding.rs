@@ -113,7 +113,7 @@ impl Writer {
             return Ok(());
         }
         self.folder.checkpoint(connection, "PASSIVE").await?;
-        let _nobody_writes = self.desk.lock().await;
+        let _nobody_writes = self.desk().await;
         self.folder.checkpoint(connection, "PASSIVE").await?;
         Ok(())
     }

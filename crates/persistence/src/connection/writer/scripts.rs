@@ -1,30 +1,31 @@
 //! Scripts that wait are run as one transaction, one behind the other.
 //!
-//! Several scripts of the same text go to the driver's thread at once: between two of them nobody has to be woken. Such a transaction needs no
-//! savepoints, by which SQLite would copy each page that it changes. Where a script fails, all are undone, and each is run by itself.
+//! A thread has the desk meanwhile, and a connection that needs no other: from one script to the next, and from one transaction to the next, nobody has
+//! to be woken. Such a transaction needs no savepoints, by which SQLite would copy each page that it changes. Where a script fails, all are undone,
+//! and each is run by itself.
 
 use std::{
     collections::VecDeque,
     iter, mem,
     pin::pin,
     slice,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
 };
 
-use sea_orm::{QueryResult, Statement};
+use sea_orm::Statement;
 use tokio::{
     sync::{OwnedMutexGuard, oneshot},
     time::{self, Instant},
 };
 
 use super::{BEGIN, Desk, Writer, told};
-use crate::connection::Raw;
+use crate::{
+    connection::{Direct, StoredRow},
+    error::of_direct,
+};
 
 /// How many scripts one transaction takes at the most. Who comes behind them waits for as long as they take, some ten milliseconds.
 const MOST: usize = 32;
-
-/// How many scripts go to the driver's thread at once. As many texts it keeps prepared of each script, so there are few.
-const AT_ONCE: [usize; 4] = [8, 4, 2, 1];
 
 /// The scripts that wait.
 #[derive(Default)]
@@ -43,7 +44,7 @@ pub(super) struct Script {
     statement: Statement,
     /// Until when it is content to wait for its turn.
     until: Instant,
-    tell: oneshot::Sender<sqlx::Result<Option<QueryResult>>>,
+    tell: oneshot::Sender<sqlx::Result<Option<StoredRow>>>,
 }
 
 impl Scripts {
@@ -81,13 +82,13 @@ impl Scripts {
 }
 
 impl Script {
-    fn tell(self, outcome: sqlx::Result<Option<QueryResult>>) {
+    fn tell(self, outcome: sqlx::Result<Option<StoredRow>>) {
         // Who went away isn't told.
         self.tell.send(outcome).ok();
     }
 }
 
-/// Who runs the scripts.
+/// Who runs the scripts that wait, as long as there are any.
 struct Clerk {
     writer: Writer,
     /// There was nothing left to do.
@@ -95,27 +96,63 @@ struct Clerk {
 }
 
 impl Clerk {
-    async fn work(mut self) {
-        while let Some(mut desk) = self.turn().await {
-            let scripts = self.writer.scripts.take();
-            if scripts.is_empty() {
-                break;
-            }
-            desk.run_scripts(scripts).await;
-            self.writer.fold_soon();
+    /// Begins at once where nobody is at the desk.
+    fn begin(self) {
+        let desk = Arc::clone(&self.writer.desk).try_lock_owned().ok();
+        match desk.filter(|desk| desk.group.is_none()) {
+            Some(desk) => self.run(desk),
+            None => self.wait(),
         }
-        self.is_done = true;
     }
 
-    /// Waits for the next turn, as long as there are scripts that do.
+    /// Begins when it is their turn.
+    fn wait(self) {
+        let runtime = self.writer.runtime.clone();
+        runtime.spawn(async move {
+            match self.turn().await {
+                Some(mut desk) => {
+                    desk.end_group().await;
+                    self.run(desk);
+                }
+                None => self.end(),
+            }
+        });
+    }
+
+    /// Waits for the desk, as long as there are scripts that do.
     async fn turn(&self) -> Option<OwnedMutexGuard<Desk>> {
-        let mut desk = pin!(Arc::clone(&self.writer.desk).lock_owned());
+        let mut desk = pin!(self.writer.desk());
         while let Some(until) = self.writer.scripts.send_away() {
             if let Ok(desk) = time::timeout_at(until, &mut desk).await {
                 return Some(desk);
             }
         }
         None
+    }
+
+    fn run(self, desk: OwnedMutexGuard<Desk>) {
+        let runtime = self.writer.runtime.clone();
+        runtime.spawn_blocking(move || self.work(desk));
+    }
+
+    /// Runs what waits. Whoever waits for the desk has it between two transactions.
+    fn work(self, mut desk: OwnedMutexGuard<Desk>) {
+        loop {
+            let scripts = self.writer.scripts.take();
+            if scripts.is_empty() {
+                return self.end();
+            }
+            desk.run_scripts(scripts);
+            self.writer.fold_soon();
+            if self.writer.queue.load(Ordering::Relaxed) > 0 {
+                drop(desk);
+                return self.wait();
+            }
+        }
+    }
+
+    fn end(mut self) {
+        self.is_done = true;
     }
 }
 
@@ -131,11 +168,11 @@ impl Drop for Clerk {
 impl Writer {
     /// Runs a script, whose row says that it wrote all that it was to write; without a row it has written nothing. Answers the row once it is
     /// committed.
-    pub(crate) async fn script(&self, statement: Statement) -> sqlx::Result<Option<QueryResult>> {
+    pub(crate) async fn script(&self, statement: Statement) -> sqlx::Result<Option<StoredRow>> {
         let (tell, told) = oneshot::channel();
         let is_served = self.scripts.add(Script { statement, until: Instant::now() + self.patience, tell });
         if !is_served {
-            self.runtime.spawn(Clerk { writer: self.clone(), is_done: false }.work());
+            Clerk { writer: self.clone(), is_done: false }.begin();
         }
         told.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
@@ -150,15 +187,12 @@ enum Undone {
 }
 
 impl Desk {
-    async fn run_scripts(&mut self, mut scripts: Vec<Script>) {
-        self.end_group().await;
-        // Those of the same text beside each other.
-        scripts.sort_by(|one, other| one.statement.sql.cmp(&other.statement.sql));
-        match self.together(&scripts).await {
+    fn run_scripts(&mut self, mut scripts: Vec<Script>) {
+        match self.together(&scripts) {
             Ok(rows) => iter::zip(scripts, rows).for_each(|(script, row)| script.tell(Ok(row))),
             Err(Undone::ByScript(_)) if scripts.len() > 1 => {
                 for script in scripts {
-                    let outcome = self.together(slice::from_ref(&script)).await;
+                    let outcome = self.together(slice::from_ref(&script));
                     script.tell(outcome.map(|mut rows| rows.pop().flatten()).map_err(Undone::into_failure));
                 }
             }
@@ -174,18 +208,17 @@ impl Desk {
     }
 
     /// The rows of scripts, all of which are committed. Where that fails, none is.
-    async fn together(&mut self, scripts: &[Script]) -> Result<Vec<Option<QueryResult>>, Undone> {
+    fn together(&mut self, scripts: &[Script]) -> Result<Vec<Option<StoredRow>>, Undone> {
         self.groups += 1;
-        let raw = self.open().await.map_err(Undone::ByDatabase)?;
-        let rows = transaction(raw, scripts).await;
+        let direct = self.direct().map_err(Undone::ByDatabase)?;
+        let rows = transaction(direct, scripts);
         let is_in_order = match &rows {
             Ok(_) => true,
-            // SQLite undoes some transactions by itself: then there is none.
-            Err(Undone::ByScript(_)) => raw.run("ROLLBACK").await.is_ok(),
+            Err(Undone::ByScript(_)) => direct.undo().is_ok(),
             Err(Undone::ByDatabase(_)) => false,
         };
         if !is_in_order {
-            self.raw = None;
+            self.direct = None;
         }
         rows
     }
@@ -200,18 +233,11 @@ impl Undone {
 }
 
 /// A transaction of scripts, which is still under way where one of them failed.
-async fn transaction(raw: &mut Raw, scripts: &[Script]) -> Result<Vec<Option<QueryResult>>, Undone> {
-    raw.run(BEGIN).await.map_err(Undone::ByDatabase)?;
-    let mut rows = Vec::with_capacity(scripts.len());
-    for mut same in scripts.chunk_by(|one, other| one.statement.sql == other.statement.sql) {
-        for count in AT_ONCE {
-            while let Some((some, others)) = same.split_at_checked(count) {
-                let some: Vec<_> = some.iter().map(|script| &script.statement).collect();
-                rows.extend(raw.run_scripts(&some).await.map_err(Undone::ByScript)?);
-                same = others;
-            }
-        }
-    }
-    raw.run("COMMIT").await.map_err(Undone::ByDatabase)?;
+fn transaction(direct: &Direct, scripts: &[Script]) -> Result<Vec<Option<StoredRow>>, Undone> {
+    let by_database = |failure| Undone::ByDatabase(of_direct(failure));
+    direct.run(BEGIN).map_err(by_database)?;
+    let rows = scripts.iter().map(|script| direct.run_script(&script.statement)).collect::<rusqlite::Result<_>>();
+    let rows = rows.map_err(|failure| Undone::ByScript(of_direct(failure)))?;
+    direct.run("COMMIT").map_err(by_database)?;
     Ok(rows)
 }

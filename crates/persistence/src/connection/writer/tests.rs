@@ -19,7 +19,7 @@ struct Bench {
 impl Bench {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let writer = Writer::new(options(&folder), Duration::from_secs(5));
+        let writer = writer(options(&folder), Duration::from_secs(5));
         let bench = Self { folder, writer };
         let mut tx = bench.writer.begin().await.unwrap();
         run(&mut tx, "CREATE TABLE things (name text PRIMARY KEY, like_thing text REFERENCES things (name))").await.unwrap();
@@ -43,6 +43,13 @@ fn options(folder: &TempDir) -> SqliteConnectOptions {
     let file = folder.path().join("a.db");
     let options = SqliteConnectOptions::new().filename(file).create_if_missing(true).page_size(SQLITE_PAGE);
     options.journal_mode(SqliteJournalMode::Wal).foreign_keys(true)
+}
+
+/// A writer that folds nothing by itself, and that another process keeps waiting for a moment at the most.
+fn writer(options: SqliteConnectOptions, patience: Duration) -> Writer {
+    let busy = Duration::from_millis(20);
+    let direct = DirectSource::new(&options, busy).set("wal_autocheckpoint", "0");
+    Writer::new(options.busy_timeout(busy).pragma("wal_autocheckpoint", "0"), direct, patience)
 }
 
 async fn run(tx: &mut OpenTransaction, text: &str) -> sqlx::Result<u64> {

@@ -6,8 +6,7 @@ use super::*;
 
 /// A writer that leaves its log to who folds it.
 async fn writer_with_a_long_log(bench: &Bench) -> Writer {
-    let options = options(&bench.folder).pragma("wal_autocheckpoint", "0");
-    let writer = Writer::new(options, Duration::from_secs(5));
+    let writer = writer(options(&bench.folder), Duration::from_secs(5));
     let mut tx = writer.begin().await.unwrap();
     run(&mut tx, "CREATE TABLE pages (number integer PRIMARY KEY, content blob)").await.unwrap();
     tx.commit().await.unwrap();

@@ -3,6 +3,7 @@ use std::cell::Cell;
 use futures_util::future;
 
 use super::*;
+use crate::row::Columns as _;
 
 #[tokio::test]
 async fn a_script_that_fails_in_its_middle_leaves_nothing() {
@@ -39,6 +40,7 @@ async fn scripts_that_wait_are_one_transaction_and_each_has_its_own_answer() {
     let bench = Bench::new().await;
     for count in [1, 2, 7, 15, 32, 64] {
         let before = bench.groups().await;
+        let desk = Arc::clone(&bench.writer.desk).lock_owned().await;
         let all = (0..count).map(async |number| {
             let (name, may) = (format!("{number} of {count}"), number % 5 != 1);
             // Two texts, so that they are brought into another order.
@@ -47,9 +49,9 @@ async fn scripts_that_wait_are_one_transaction_and_each_has_its_own_answer() {
                 script.sql.push_str(" LIMIT 1");
             }
             let row = bench.writer.script(script).await.unwrap();
-            assert_eq!(row.map(|row| row.try_get_by_index::<String>(0).unwrap()), may.then_some(name));
+            assert_eq!(row.map(|row| row.get::<String>(0).unwrap()), may.then_some(name));
         });
-        join_all(all).await;
+        future::join(join_all(all), async { drop(desk) }).await;
         assert_eq!(bench.groups().await - before, if count == 64 { 2 } else { 1 }, "{count} scripts");
     }
     assert_eq!(bench.things().await, 1 + 1 + 5 + 12 + 25 + 51);
@@ -103,9 +105,11 @@ fn scripts_of_a_runtime_that_is_gone_are_told_so() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first = runtime();
     let bench = first.block_on(Bench::new());
+    let turn = first.block_on(bench.writer.begin()).unwrap();
     let mut waiting = Box::pin(bench.writer.script(named("waits", true)));
     assert!(first.block_on(async { (&mut waiting).now_or_never() }).is_none());
     drop(first);
+    drop(turn);
     runtime().block_on(async {
         for told in [waiting.await, bench.writer.script(named("comes too late", true)).await] {
             assert!(matches!(told, Err(sqlx::Error::WorkerCrashed)), "{told:?}");
@@ -167,7 +171,7 @@ async fn scripts_that_keep_coming_let_a_turn_between_them() {
 #[tokio::test]
 async fn a_script_that_waits_too_long_or_whose_client_went_away_is_not_run() {
     let bench = Bench::new().await;
-    let writer = Writer::new(options(&bench.folder), Duration::from_millis(50));
+    let writer = writer(options(&bench.folder), Duration::from_millis(50));
     let mut tx = writer.begin().await.unwrap();
     let late = writer.script(adding("late")).await;
     assert!(matches!(late, Err(sqlx::Error::PoolTimedOut)), "{late:?}");
@@ -181,7 +185,7 @@ async fn a_script_that_waits_too_long_or_whose_client_went_away_is_not_run() {
 #[tokio::test]
 async fn a_script_that_another_process_kept_waiting_too_long_leaves_the_next_one_alone() {
     let bench = Bench::new().await;
-    let writer = Writer::new(options(&bench.folder).busy_timeout(Duration::from_millis(20)), Duration::from_secs(5));
+    let writer = writer(options(&bench.folder), Duration::from_secs(5));
     assert!(writer.script(adding("before")).await.is_ok());
     let mut other = Raw::open(&Source::Sqlite(options(&bench.folder))).await.unwrap();
     other.run("BEGIN IMMEDIATE").await.unwrap();
