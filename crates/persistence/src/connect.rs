@@ -153,11 +153,12 @@ async fn sqlite(options: &Options) -> Result<Connections, ConnectError> {
     let probe = SqliteConnection::connect_with(&connection).await.map_err(refused)?;
     probe.close().await.map_err(refused)?;
 
-    let direct = DirectSource::new(&connection, SQLITE_BUSY);
+    // Who asks on his own thread doesn't wait there for another process.
+    let direct = DirectSource::new(&connection, Duration::ZERO);
+    let scripts = DirectSource::new(&connection, SQLITE_BUSY).set("wal_autocheckpoint", SQLITE_LOG);
     let readers = Source::Sqlite(connection.clone().pragma("query_only", "ON"));
     let readers = Pool::new(readers, SQLITE_READERS, options.acquire_timeout);
     let turns = connection.pragma("wal_autocheckpoint", SQLITE_LOG);
-    let scripts = direct.clone().set("wal_autocheckpoint", SQLITE_LOG);
     Ok(Connections::Sqlite {
         readers,
         direct: Arc::new(DirectReaders::new(direct)),
