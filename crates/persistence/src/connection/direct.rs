@@ -19,7 +19,7 @@ use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
 
 use crate::{row::HotRow, timestamp::DbTime};
 
-/// How many statements a connection keeps prepared: those of the hot paths are some forty.
+/// How many statements a connection keeps prepared. Scripts have some fifteen between them, questions one for each length of a page that is asked for.
 const PREPARED: usize = 64;
 
 /// How a connection is opened.
@@ -349,6 +349,24 @@ mod tests {
         assert_eq!(handle.find_hot::<Thing>(none()).await.unwrap(), None);
         pool.close().await;
         assert!(handle.find_hot::<Thing>(none()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_commit_lasts_and_foreign_keys_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_raw, options) = raw(&folder).await;
+        let direct = DirectSource::new(&options, Duration::from_millis(7)).set("wal_autocheckpoint", "64000").open().unwrap();
+        for (setting, value) in [
+            // FULL: the log is on the disk before a commit ends.
+            ("synchronous", Stored::Integer(2)),
+            ("foreign_keys", Stored::Integer(1)),
+            ("journal_mode", Stored::Text("wal".to_owned())),
+            ("busy_timeout", Stored::Integer(7)),
+            ("wal_autocheckpoint", Stored::Integer(64_000)),
+        ] {
+            let row = direct.run_script(&statement(&format!("PRAGMA {setting}"), [])).unwrap();
+            assert_eq!(row, Some(vec![value]), "{setting}");
+        }
     }
 
     #[tokio::test]
