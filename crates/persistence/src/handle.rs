@@ -190,6 +190,6 @@ pub(crate) fn returning<E: EntityTrait>(
 }
 
 /// The value that a row stands for.
-pub(crate) fn read_row<R: Row>(row: &QueryResult) -> Result<R::Value, StoreError> {
+fn read_row<R: Row>(row: &QueryResult) -> Result<R::Value, StoreError> {
     value_of(R::from_query_result(row, ""))
 }

@@ -6,7 +6,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -185,14 +185,19 @@ impl DirectReaders {
             tracing::debug!(what = R::WHAT, error = failure as &dyn std::error::Error, "SQLite couldn't be asked directly");
         });
         let rows = rows.ok()?;
-        if let Shelf::Open(idle) = &mut *self.shelf.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Shelf::Open(idle) = &mut *self.shelf() {
             idle.push(direct);
         }
         Some(rows)
     }
 
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        // Nothing that is done with it can stop halfway.
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take(&self) -> Option<Direct> {
-        let idle = match &mut *self.shelf.lock().unwrap_or_else(PoisonError::into_inner) {
+        let idle = match &mut *self.shelf() {
             Shelf::Open(idle) => idle.pop(),
             Shelf::Closed => return None,
         };
@@ -201,7 +206,7 @@ impl DirectReaders {
 
     /// Closes all of them.
     pub(crate) fn close(&self) {
-        *self.shelf.lock().unwrap_or_else(PoisonError::into_inner) = Shelf::Closed;
+        *self.shelf() = Shelf::Closed;
     }
 }
 
