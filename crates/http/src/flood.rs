@@ -12,6 +12,7 @@ use std::{
     time::Instant,
 };
 
+use bytemuck::zeroed_slice_box;
 use tenantry_auth::{AuthError, KeyRing};
 use tenantry_domain::{BucketKey, Rate};
 use time::Duration;
@@ -78,7 +79,7 @@ impl Guard {
 const ROWS: usize = 4;
 const COLUMNS: usize = 1 << 14;
 
-/// The cells: 512 KiB. Moments are microseconds since it was made.
+/// The cells: 512 KiB at the most, as the system gives pages when they are written. Moments are microseconds since it was made.
 struct Sketch {
     cells: Box<[AtomicU64]>,
     made: Instant,
@@ -91,7 +92,7 @@ impl Sketch {
     fn new(rate: Rate) -> Self {
         let interval = u64::try_from(rate.interval.whole_microseconds()).unwrap_or(1).max(1);
         let ahead = interval.saturating_mul(u64::from(rate.burst.saturating_sub(1)));
-        Self { cells: (0..ROWS * COLUMNS).map(|_| AtomicU64::new(0)).collect(), made: Instant::now(), interval, ahead }
+        Self { cells: zeroed_slice_box(ROWS * COLUMNS), made: Instant::now(), interval, ahead }
     }
 
     fn now(&self) -> u64 {

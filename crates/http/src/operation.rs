@@ -1,6 +1,7 @@
 //! One operation of the API: what serves it, who may call it, and what the document says of it.
 //!
-//! The same value is registered with actix and read by `openapi`, so that what is served and what is documented can't differ.
+//! The same value is registered with actix and read by `openapi`, so that what is served and what is documented can't differ. A server
+//! registers it alone: what is said of an operation is in a program only where the feature `openapi` is.
 
 use std::collections::BTreeSet;
 
@@ -45,11 +46,10 @@ pub(crate) struct Operation {
     pub route: Route,
     pub access: Access,
     pub occasion: Option<Occasion>,
-    /// What it is said to be, in the order in which it is said. Carried out by who makes the document, and not by every worker that serves.
-    said: Vec<Saying>,
+    /// What it is said to be, in the order in which it is said.
+    #[cfg(any(test, feature = "openapi"))]
+    said: Vec<Box<dyn FnOnce(&mut Doc)>>,
 }
-
-type Saying = Box<dyn FnOnce(&mut Doc)>;
 
 /// What the document says of an operation.
 #[derive(Default)]
@@ -86,12 +86,20 @@ pub(crate) fn delete(path: &'static str, route: Route) -> Operation {
 impl Operation {
     /// Until an operation says otherwise, it is for a scope that is only an owner's: forgetting to say so opens nothing.
     fn new(method: Method, path: &'static str, route: Route) -> Self {
-        let operation =
-            Self { method, path, route, access: Access::Operator(Scope::OperatorsWrite), occasion: None, said: Vec::new() };
+        let operation = Self {
+            method,
+            path,
+            route,
+            access: Access::Operator(Scope::OperatorsWrite),
+            occasion: None,
+            #[cfg(any(test, feature = "openapi"))]
+            said: Vec::new(),
+        };
         operation.refuses(&[ErrorCode::BadRequest, ErrorCode::ValidationFailed, ErrorCode::Internal, ErrorCode::Unavailable])
     }
 
     /// What the document says of it.
+    #[cfg(any(test, feature = "openapi"))]
     pub fn doc(&mut self) -> Doc {
         let mut doc = Doc::default();
         for say in self.said.drain(..) {
@@ -100,8 +108,14 @@ impl Operation {
         doc
     }
 
+    #[cfg(any(test, feature = "openapi"))]
     fn say(mut self, say: impl FnOnce(&mut Doc) + 'static) -> Self {
         self.said.push(Box::new(say));
+        self
+    }
+
+    #[cfg(not(any(test, feature = "openapi")))]
+    fn say(self, _: impl FnOnce(&mut Doc) + 'static) -> Self {
         self
     }
 

@@ -23,6 +23,7 @@ use crate::{
 };
 
 /// Operations that belong together.
+#[cfg_attr(not(any(test, feature = "openapi")), expect(dead_code, reason = "only the document says what they are called"))]
 pub(crate) struct Section {
     pub name: &'static str,
     pub says: &'static str,

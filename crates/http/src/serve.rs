@@ -8,7 +8,6 @@ use tenantry_domain::{Rate, ports::Store};
 use tokio::sync::Semaphore;
 
 use crate::{
-    endpoints::docs::Document,
     envelope::{Envelope, envelope},
     flood::Floods,
     long_work::LongPlaces,
@@ -78,12 +77,10 @@ pub fn serve<S: Store>(state: AppState<S>, settings: HttpSettings, listener: Tcp
     let state = web::Data::new(state);
     let long_places = web::Data::new(LongPlaces::default());
     let floods = web::Data::new(Floods::new(settings.flood));
-    let document = web::Data::new(Document::new::<S>());
     let app = move || {
         let shared = Arc::clone(&shared);
         App::new()
             .app_data(state.clone())
-            .app_data(document.clone())
             .app_data(floods.clone())
             .app_data(long_places.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))

@@ -7,12 +7,11 @@ use actix_web::{
     http::{StatusCode, header},
     web::{self, Bytes, Data, Path, ServiceConfig},
 };
-use tenantry_domain::ports::Store;
 use utoipa_swagger_ui::{Config, Url};
 
 use super::Answer;
 use crate::{
-    openapi::openapi,
+    OPENAPI,
     operation::{Operation, get},
     problem::Problem,
 };
@@ -20,17 +19,6 @@ use crate::{
 /// What Swagger UI needs: its own scripts and styles, the styles that it writes into its page, and the document.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// The document as it is sent, made once for all workers.
-#[derive(Clone)]
-pub(crate) struct Document(Bytes);
-
-impl Document {
-    /// Makes it.
-    pub fn new<S: Store>() -> Self {
-        Self(openapi::<S>().into())
-    }
-}
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
@@ -49,8 +37,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(web::resource("/docs/{file:.*}").app_data(Data::new(settings)).route(web::get().to(page)));
 }
 
-async fn document(document: Data<Document>) -> HttpResponse {
-    HttpResponse::Ok().content_type(header::ContentType::json()).body(document.0.clone())
+async fn document() -> HttpResponse {
+    HttpResponse::Ok().content_type(header::ContentType::json()).body(Bytes::from_static(OPENAPI.as_bytes()))
 }
 
 async fn page(file: Path<String>, settings: Data<Arc<Config<'static>>>) -> Answer {
