@@ -21,6 +21,10 @@ use crate::{
 /// Readers share the processors with everything else; more of them only wait there.
 const SQLITE_READERS: usize = 4;
 
+/// What a connection to SQLite that reads keeps of the file, in KiB, which SQLite tells from pages by the sign. The system keeps it too; the 2,000 KiB
+/// that a connection keeps by itself answered no quicker, and there are four of them and one more for each thread that answers.
+const SQLITE_READ: &str = "-512";
+
 /// Pages of SQLite's log, 128 MB, at which the writer folds it into the file by itself. It is folded beside the writer long before.
 const SQLITE_LOG: &str = "64000";
 
@@ -154,9 +158,9 @@ async fn sqlite(options: &Options) -> Result<Connections, ConnectError> {
     probe.close().await.map_err(refused)?;
 
     // Who asks on his own thread doesn't wait there for another process.
-    let direct = DirectSource::new(&connection, Duration::ZERO);
+    let direct = DirectSource::new(&connection, Duration::ZERO).set("cache_size", SQLITE_READ);
     let scripts = DirectSource::new(&connection, SQLITE_BUSY).set("wal_autocheckpoint", SQLITE_LOG);
-    let readers = Source::Sqlite(connection.clone().pragma("query_only", "ON"));
+    let readers = Source::Sqlite(connection.clone().pragma("query_only", "ON").pragma("cache_size", SQLITE_READ));
     let readers = Pool::new(readers, SQLITE_READERS, options.acquire_timeout);
     let turns = connection.pragma("wal_autocheckpoint", SQLITE_LOG);
     Ok(Connections::Sqlite {
@@ -228,7 +232,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_file_has_small_pages_and_one_that_there_is_keeps_its_own() {
+    async fn a_new_file_has_small_pages_and_one_that_there_is_keeps_its_own_of_which_readers_hold_few() {
         for (before, after) in [(None, i64::from(SQLITE_PAGE)), (Some(4_096), 4_096)] {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join("a.db");
@@ -243,8 +247,10 @@ mod tests {
             let mut turn = connections.begin().await.unwrap();
             turn.execute(ask("CREATE TABLE more (name text)")).await.unwrap();
             turn.commit().await.unwrap();
-            let page = connections.reader().fetch_one(ask("PRAGMA page_size")).await.unwrap().unwrap();
-            assert_eq!(page.try_get_by_index::<i64>(0).unwrap(), after);
+            for (setting, value) in [("PRAGMA page_size", after), ("PRAGMA cache_size", -512)] {
+                let row = connections.reader().fetch_one(ask(setting)).await.unwrap().unwrap();
+                assert_eq!(row.try_get_by_index::<i64>(0).unwrap(), value);
+            }
             connections.close().await;
         }
     }
