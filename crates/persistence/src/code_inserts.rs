@@ -7,7 +7,8 @@ use tenantry_domain::{Label, NewCode, StoreError, ports::CodeIssue};
 
 use crate::{Handle, binary_copy::BinaryRows, connection::OpenTransaction, entities::codes::Model, row::Row, timestamp::DbTime};
 
-/// Codes of one statement: about a megabyte.
+/// Codes of one statement on SQLite: half a megabyte. Before a statement changes a page it keeps a copy, to be able to undo it: 500 codes a statement
+/// took a fourth longer.
 const ROWS: usize = 5_000;
 
 /// Codes that go to PostgreSQL at once.
@@ -28,24 +29,26 @@ const SQLITE: &str = "
 
 impl Handle<OpenTransaction> {
     pub(crate) async fn insert_many_codes(&mut self, issue: &CodeIssue, codes: &[NewCode]) -> Result<(), StoreError> {
+        if codes.is_empty() {
+            return Ok(());
+        }
+        if self.backend() == DbBackend::Postgres {
+            let copied = self.connection.copy_in(POSTGRES, binary_rows(issue, codes)).await;
+            return self.note(Model::WHAT, copied).map(|_| ());
+        }
         for codes in codes.chunks(ROWS) {
-            match self.backend() {
-                DbBackend::Postgres => {
-                    let copied = self.connection.copy_in(POSTGRES, binary_rows(issue, codes)).await;
-                    self.note(Model::WHAT, copied)?;
-                }
-                _ => {
-                    let insert = self.sqlite_insert(issue, codes)?;
-                    self.write(Model::WHAT, insert).await?;
-                }
-            }
+            let insert = self.sqlite_insert(issue, codes)?;
+            self.write(Model::WHAT, insert).await?;
         }
         Ok(())
     }
 
     fn sqlite_insert(&self, issue: &CodeIssue, codes: &[NewCode]) -> Result<Statement, StoreError> {
-        let keys: Vec<u8> =
-            codes.iter().flat_map(|code| [&code.id.uuid().into_bytes()[..], code.digest.as_bytes()].concat()).collect();
+        let mut keys = Vec::with_capacity(codes.len() * 48);
+        for code in codes {
+            keys.extend_from_slice(code.id.uuid().as_bytes());
+            keys.extend_from_slice(code.digest.as_bytes());
+        }
         let rest = codes.iter().map(|code| {
             let label = code.label.as_ref().map(Label::as_str);
             let expires_at = code.expires_at.map(|moment| DbTime::from(moment).text());

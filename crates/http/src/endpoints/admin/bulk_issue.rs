@@ -5,7 +5,10 @@
 //! body takes the parts; when the client goes away actix drops it, the producer finds the channel closed, and ends the issue with what it
 //! holds by then.
 
-use std::time::{Duration, Instant};
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
 
 use actix_web::{HttpResponse, http::header::LOCATION, rt, web::Bytes};
 use futures_util::{Stream, StreamExt as _, future, stream};
@@ -156,7 +159,7 @@ async fn issue_all<S: Store>(
             room.send(Part::End);
             return Ok(());
         }
-        let send = async { room.send(Part::Rows(rows(&written, label.as_ref(), expires_at, max_uses))) };
+        let send = async { room.send(Part::Rows(rows(&mem::take(&mut written), label.as_ref(), expires_at, max_uses))) };
         let (next, ()) = future::join(issue_next_codes(&state.store, &cx, state.keys.as_ref(), issue), send).await;
         written = next?;
     }
@@ -184,8 +187,9 @@ async fn room<'a>(
 
 /// Codes of one issue as rows.
 pub(crate) fn rows(codes: &[IssuedCode], label: Option<&Label>, expires_at: Option<Timestamp>, max_uses: u32) -> Bytes {
-    let mut rows = Rows::new();
     let (label, expires_at, max_uses) = (cell(label), cell(expires_at), max_uses.to_string());
+    // An identifier, a code, what is between them and quotes around the label.
+    let mut rows = Rows::with_room(codes.len() * (70 + label.len() + expires_at.len() + max_uses.len()));
     for issued in codes {
         let (id, code) = (issued.id.to_string(), issued.code.reveal());
         rows.push([&id, code.as_str(), &label, &expires_at, &max_uses]);
