@@ -3,6 +3,7 @@
 use std::iter;
 
 use sea_orm::{DbBackend, Statement};
+use serde::{Serialize, Serializer as _, ser::Error as _};
 use tenantry_domain::{Label, NewCode, StoreError, ports::CodeIssue};
 
 use crate::{Handle, binary_copy::BinaryRows, connection::OpenTransaction, entities::codes::Model, row::Row, timestamp::DbTime};
@@ -54,11 +55,18 @@ impl Handle<OpenTransaction> {
             let expires_at = code.expires_at.map(|moment| DbTime::from(moment).text());
             (code.key_id.as_str(), &code.hint, label, code.max_uses, expires_at)
         });
-        let rest = serde_json::to_string(&rest.collect::<Vec<_>>()).map_err(|failure| StoreError::Failed(Box::new(failure)))?;
+        let rest = json_list(rest).map_err(|failure| StoreError::Failed(Box::new(failure)))?;
         let created = DbTime::from(issue.created_at);
         let values = [issue.tenant_id.uuid().into(), issue.batch_id.uuid().into(), created.into(), keys.into(), rest.into()];
         Ok(self.sql(SQLITE, values))
     }
+}
+
+/// A list of what comes, of which each is let go when it is written.
+fn json_list(items: impl ExactSizeIterator<Item = impl Serialize>) -> Result<String, serde_json::Error> {
+    let mut list = Vec::with_capacity(items.len() * 48);
+    serde_json::Serializer::new(&mut list).collect_seq(items)?;
+    String::from_utf8(list).map_err(serde_json::Error::custom)
 }
 
 /// The codes as PostgreSQL's COPY takes them, some at a time.
