@@ -48,8 +48,11 @@ pub(crate) struct Operation {
     pub occasion: Option<Occasion>,
     /// What it is said to be, in the order in which it is said.
     #[cfg(any(test, feature = "openapi"))]
-    said: Vec<Box<dyn FnOnce(&mut Doc)>>,
+    said: Vec<Saying>,
 }
+
+#[cfg(any(test, feature = "openapi"))]
+type Saying = Box<dyn FnOnce(&mut Doc)>;
 
 /// What the document says of an operation.
 #[derive(Default)]
