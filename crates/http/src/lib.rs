@@ -1,8 +1,8 @@
 //! Tenantry's HTTP API.
 //!
-//! `routes` is the table of all operations, and `openapi` the document that is made of it where the feature `openapi` is, and otherwise lies
-//! beside the sources. An endpoint extracts, calls one use case, and answers; `errors` alone decides which status and code
-//! an error gets; `envelope` is what every request goes through: its id, its limits, the headers of its answer, its line in the log.
+//! `routes` is the table of all operations, and `openapi`, where the feature by that name is, makes the document of it; what is served is the one
+//! that lies beside the sources. An endpoint extracts, calls one use case, and answers; `errors` alone decides which status and code an error
+//! gets; `envelope` is what every request goes through: its id, its limits, the headers of its answer, its line in the log.
 //!
 //! `console` has the pages of the two consoles, which call the same use cases.
 //!
@@ -50,9 +50,9 @@ pub use {
 
 /// The API's document, OpenAPI 3.1, as every server has it at `/openapi.json`: JSON with a line for each value, ending in a line feed.
 ///
-/// What `openapi`, of the feature by that name, makes of the table; a test of this repository holds the two to each other. A server that made it
-/// at its start needed 6 MB and 10 ms for it.
+/// What `openapi`, of the feature by that name, makes of the table; a test of this repository holds the two to each other.
 pub const OPENAPI: &str = include_str!("../openapi.json");
+
 #[cfg(feature = "openapi")]
 pub use openapi::openapi;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::{
     HttpResponse,
     http::{StatusCode, header},
-    web::{self, Bytes, Data, Path, ServiceConfig},
+    web::{self, Data, Path, ServiceConfig},
 };
 use utoipa_swagger_ui::{Config, Url};
 
@@ -38,7 +38,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
 }
 
 async fn document() -> HttpResponse {
-    HttpResponse::Ok().content_type(header::ContentType::json()).body(Bytes::from_static(OPENAPI.as_bytes()))
+    HttpResponse::Ok().content_type(header::ContentType::json()).body(OPENAPI)
 }
 
 async fn page(file: Path<String>, settings: Data<Arc<Config<'static>>>) -> Answer {
