@@ -53,7 +53,7 @@ pub use {
 /// What `openapi`, of the feature by that name, makes of the table; a test of this repository holds the two to each other.
 pub const OPENAPI: &str = include_str!("../openapi.json");
 
-#[cfg(feature = "openapi")]
+#[cfg(any(test, feature = "openapi"))]
 pub use openapi::openapi;
 
 #[cfg(doctest)] // what the README shows is run
