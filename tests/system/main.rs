@@ -48,6 +48,7 @@ mod interleaved;
 mod keys;
 mod legacy;
 mod limits;
+mod linking;
 mod lost_connections;
 mod mail_faults;
 mod mail_tls;

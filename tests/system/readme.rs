@@ -68,7 +68,7 @@ on_both_databases! {
 #[tokio::test]
 async fn the_commands_of_the_first_screen_exist() {
     let first_screen = README.split("\n## ").next().unwrap();
-    assert!(first_screen.contains("cargo run --release --bin tenantry-server -- --demo"));
+    assert!(first_screen.contains("cargo run --release --package tenantry-server -- --demo"));
     assert!(first_screen.contains("scripts/test"));
     let demo = tenantry_tests::Server::builder().without("TENANTRY__BOOTSTRAP__API_KEY").args(["--demo"]).start().await;
     let said = demo.logs();

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tenantry_tests::{DatabaseKind, World, binaries};
+use tenantry_tests::{DatabaseKind, World};
 
 /// Linux counts a process's time in hundredths of a second.
 const TICKS: f64 = 100.0;
@@ -38,16 +38,15 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Of the server that runs with this world's key ring; the harness keeps it behind a shell.
+    /// Of the server that runs with this world's key ring: not the shell that the harness keeps it behind, which is the smaller of the two.
     pub async fn of(world: &World) -> Self {
-        let program = fs::canonicalize(binaries::server()).expect("the server's program");
         let keys = world.keys_file();
         let setting = [b"TENANTRY__KEYS__FILE=", keys.as_os_str().as_bytes()].concat();
         let is_it = |folder: &PathBuf| {
-            let runs_it = fs::read_link(folder.join("exe")).is_ok_and(|exe| exe == program);
             let environment = fs::read(folder.join("environ")).unwrap_or_default();
-            runs_it && environment.split(|&byte| byte == 0).any(|variable| variable == setting)
+            environment.split(|&byte| byte == 0).any(|variable| variable == setting)
         };
+        let server = processes().filter(is_it).max_by_key(|folder| status(folder, "VmRSS:"));
         let postmaster = match world.kind() {
             DatabaseKind::Sqlite => None,
             DatabaseKind::Postgres => {
@@ -55,7 +54,7 @@ impl Usage {
                 world.rows(asked).await[0]["pid"].as_u64().and_then(|pid| pid.try_into().ok())
             }
         };
-        Self { server: processes().find(is_it).expect("a server of this world runs"), postmaster }
+        Self { server: server.expect("a server of this world runs"), postmaster }
     }
 
     /// The server's memory now, in KiB.
@@ -92,10 +91,15 @@ impl Usage {
     }
 
     fn status(&self, name: &str) -> u64 {
-        let status = fs::read_to_string(self.server.join("status")).expect("the server runs");
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux tells it");
-        line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number of KiB")
+        status(&self.server, name).expect("the server runs, and Linux tells it")
     }
+}
+
+/// What `status` says of a process by this name, in KiB.
+fn status(process: &Path, name: &str) -> Option<u64> {
+    let status = fs::read_to_string(process.join("status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 struct Times {
