@@ -82,8 +82,10 @@ pub(crate) fn table<S: Store>() -> Vec<Section> {
 
 /// Registers every path.
 pub(crate) fn configure<S: Store>(config: &mut ServiceConfig) {
-    console::configure::<S>(config);
+    // In the order of how many ask, as a request is held against each entry before its own; but a link's page is in front of the API's operation.
+    console::bootstrap::configure::<S>(config);
     register(config, table::<S>().into_iter().flat_map(|section| section.operations).collect());
+    console::configure::<S>(config);
     docs::configure(config);
     config.default_service(web::to(|| ready(Err::<HttpResponse, _>(Problem::not_found()))));
 }
@@ -115,9 +117,11 @@ fn nodes(operations: Vec<(&'static str, Operation)>) -> Vec<Node> {
         let end = rest.get(1..).and_then(|behind| behind.find('/')).map_or(rest.len(), |end| end + 1);
         heads.entry(&rest[..end]).or_default().entry(rest).or_default().push(operation);
     }
+    // What is under a parameter is only looked for under the first one: two that are called differently stay in one list.
+    let parameters = heads.keys().filter(|head| head.contains('{')).count();
     let mut nodes_of_all = Vec::new();
     for (head, paths) in heads {
-        if head.is_empty() || head.contains('{') || paths.len() == 1 {
+        if head.is_empty() || paths.len() == 1 || (head.contains('{') && parameters > 1) {
             nodes_of_all.extend(paths.into_iter().map(|(rest, operations)| Node::Path(rest, operations)));
             continue;
         }

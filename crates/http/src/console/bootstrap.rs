@@ -28,12 +28,12 @@ use crate::{
 };
 
 /// Registers the link's page, in front of the API's operation of the same path.
-pub(super) fn configure<S: Store>(config: &mut ServiceConfig) {
+pub(crate) fn configure<S: Store>(config: &mut ServiceConfig) {
     let reads = guard::All(guard::Any(guard::Get()).or(guard::Head())).and(has(ACCEPT, "text/html"));
     let sends = guard::All(guard::Post()).and(has(CONTENT_TYPE, "application/x-www-form-urlencoded"));
     config
-        .service(web::resource("/bootstrap/{token}").guard(reads).to(show::<S>))
-        .service(web::resource("/bootstrap/{token}").guard(sends).to(make_owner::<S>));
+        .service(web::scope("/bootstrap").guard(reads).service(web::resource("/{token}").to(show::<S>)))
+        .service(web::scope("/bootstrap").guard(sends).service(web::resource("/{token}").to(make_owner::<S>)));
 }
 
 fn has(name: HeaderName, part: &'static str) -> impl Guard {

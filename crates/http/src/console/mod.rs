@@ -11,7 +11,7 @@
 mod admin;
 mod agent;
 mod assets;
-mod bootstrap;
+pub(crate) mod bootstrap;
 mod cookie;
 mod events;
 mod form;
@@ -49,17 +49,16 @@ pub(crate) fn pages<S: Store>() -> Vec<Operation> {
     [sign_in::pages::<S>(), tenant::pages::<S>(), admin::pages::<S>()].into_iter().flatten().collect()
 }
 
-/// Registers every page, and what pages load.
+/// Registers every page but the one-time link's, and what pages load.
 pub(crate) fn configure<S: Store>(config: &mut ServiceConfig) {
-    config
-        .service(web::redirect("/", Door::Tenant.home()))
-        .service(web::resource("/assets/{digest}/{name}").route(web::get().to(assets::file)));
-    bootstrap::configure::<S>(config);
     let mut pages = pages::<S>();
     let read: BTreeSet<_> = pages.iter().filter(|page| page.method == Method::GET).map(|page| page.path).collect();
     let sent: BTreeSet<_> = pages.iter().map(|page| page.path).filter(|path| !read.contains(path)).collect();
     pages.extend(sent.into_iter().map(|path| get(path, web::to(up)).public()));
     register(config, pages);
+    config
+        .service(web::redirect("/", Door::Tenant.home()))
+        .service(web::resource("/assets/{digest}/{name}").route(web::get().to(assets::file)));
 }
 
 /// Who comes back to where a form was sent, by hand or by its history, is taken to the page that has the form.
