@@ -1,6 +1,10 @@
 //! How a release of the server is laid out: `.cargo/cc`, as rustc calls it, with a small program in the server's place.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use tenantry_tests::shipping_tools::{root, said};
 
@@ -46,7 +50,7 @@ fn what_is_not_a_release_of_the_server_is_linked_as_ever() {
 }
 
 /// The program, linked by a copy of `.cargo/cc` beside this list, and run.
-fn linked(folder: &Path, name: &str, list: Option<&str>) -> std::path::PathBuf {
+fn linked(folder: &Path, name: &str, list: Option<&str>) -> PathBuf {
     let (linker, source, built) = (folder.join("cc"), folder.join("probe.rs"), folder.join(name));
     fs::copy(root().join(".cargo/cc"), &linker).unwrap();
     fs::remove_file(folder.join("functions.txt")).ok();
