@@ -37,6 +37,7 @@ mod m20261126_000034_remember_adopted_rows;
 mod m20261126_000035_lighten_tallies;
 mod m20261126_000036_know_signing_keys;
 mod m20261126_000037_tally_tenants;
+mod m20261127_000038_lighten_activations;
 mod run;
 mod sql;
 mod status;
@@ -82,6 +83,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000035_lighten_tallies::Migration),
             Box::new(m20261126_000036_know_signing_keys::Migration),
             Box::new(m20261126_000037_tally_tenants::Migration),
+            Box::new(m20261127_000038_lighten_activations::Migration),
         ]
     }
 }

@@ -48,25 +48,29 @@ const BEFORE: [&str; 3] = ["tally_changed_code", "tally_new_redemption", "tally_
 const AFTER: [&str; 5] =
     ["tally_changed_code", "tally_moved_code", "tally_new_redemption", "tally_new_return", "tally_changed_project"];
 
+pub(crate) const CHANGED_CODE: &str = "UPDATE ON activation_codes WHEN OLD.expires_at IS NEW.expires_at AND OLD.tenant_id = NEW.tenant_id
+                AND ((OLD.revoked_at IS NULL) <> (NEW.revoked_at IS NULL) OR (OLD.use_count >= OLD.max_uses) <> (NEW.use_count >= NEW.max_uses))";
+
+pub(crate) const CHANGED_PROJECT: &str = "UPDATE ON llm_project_config WHEN OLD.project_status <> NEW.project_status";
+
 fn after() -> Vec<String> {
     let day = DAY("NEW.redeemed_at");
     let returned = DAY("NEW.returned_at");
     let bodies = [
-        (
-            "UPDATE ON activation_codes WHEN OLD.expires_at IS NEW.expires_at AND OLD.tenant_id = NEW.tenant_id
-                AND ((OLD.revoked_at IS NULL) <> (NEW.revoked_at IS NULL) OR (OLD.use_count >= OLD.max_uses) <> (NEW.use_count >= NEW.max_uses))",
-            changed_code(),
-        ),
+        (CHANGED_CODE, changed_code()),
         (
             "UPDATE ON activation_codes WHEN OLD.expires_at IS NOT NEW.expires_at OR OLD.tenant_id <> NEW.tenant_id",
             take_code("OLD") + &add_code("NEW"),
         ),
-        ("INSERT ON redemptions", format!("INSERT INTO usage_days (day, activations, returns, refusals) VALUES ({day}, 1, 0, 0) {MORE_USE};")),
+        (
+            "INSERT ON redemptions",
+            format!("INSERT INTO usage_days (day, activations, returns, refusals) VALUES ({day}, 1, 0, 0) {MORE_USE};"),
+        ),
         (
             "INSERT ON redemptions WHEN NEW.returned_at IS NOT NULL",
             format!("INSERT INTO usage_days (day, activations, returns, refusals) VALUES ({returned}, 0, 1, 0) {MORE_USE};"),
         ),
-        ("UPDATE ON llm_project_config WHEN OLD.project_status <> NEW.project_status", changed_project()),
+        (CHANGED_PROJECT, changed_project()),
     ];
     AFTER
         .into_iter()
@@ -75,9 +79,14 @@ fn after() -> Vec<String> {
         .collect()
 }
 
-fn changed_code() -> String {
+/// How a changed code changes its tallies.
+pub(crate) fn code_changes() -> String {
     let more = |count: &str, of: fn(&str) -> String| format!("{count} = {count} + {} - {}", of("NEW"), of("OLD"));
-    let changes = [more("revoked", revoked), more("exhausted", exhausted)].join(", ");
+    [more("revoked", revoked), more("exhausted", exhausted)].join(", ")
+}
+
+pub(crate) fn changed_code() -> String {
+    let changes = code_changes();
     let expires_on = expires_on(DAY, "NEW.expires_at");
     format!(
         "UPDATE code_tallies SET {changes} WHERE tenant_id IN (NEW.tenant_id, {EVERYBODY}) AND expires_on = {expires_on};
@@ -85,7 +94,7 @@ fn changed_code() -> String {
     )
 }
 
-fn changed_project() -> String {
+pub(crate) fn changed_project() -> String {
     let count =
         |status: &str| format!("{status} = {status} + (NEW.project_status = '{status}') - (OLD.project_status = '{status}')");
     format!("UPDATE project_tallies SET {};", ["pending", "active", "paused", "completed"].map(count).join(", "))

@@ -3,6 +3,8 @@
 //! The conditions are those of the steps, in the same order, and the same rows are locked in the same order (decision 0008). Where any of
 //! them fails, nothing is written, and the use case finds out by its steps which one it was.
 
+use std::sync::LazyLock;
+
 use sea_orm::{DbBackend, IdenStatic as _, Iterable as _, Statement, Value};
 use tenantry_domain::{
     CodeId, Id, Limit, Project, StoreError,
@@ -69,11 +71,46 @@ fn statement(backend: DbBackend, activation: &Activation<'_>) -> Statement {
     ];
     let event = activation.event.clone().about_code(NO_CODE).with("activation_code_id", NO_CODE);
     values.extend(audit_events::values(&event));
-    let sql = match backend {
-        DbBackend::Postgres => postgres(activation),
-        _ => sqlite(activation),
-    };
+    let text = if backend == DbBackend::Postgres { &POSTGRES } else { &SQLITE }.of(activation);
+    // A list, even of two, is a table of its own to SQLite.
+    let states: Vec<_> = activation.states.iter().map(|state| format!("s.state = '{}'", state.as_str())).collect();
+    let sql = text.replace(STATES, &states.join(" OR "));
     Statement::from_sql_and_values(backend, sql, values)
+}
+
+/// What a code is looked up by.
+#[derive(Clone, Copy)]
+enum With {
+    Digest,
+    Id,
+    NextAvailable,
+}
+
+/// Where a text has the condition on the subscription's state.
+const STATES: &str = "{states}";
+
+/// A database's texts, which are written once.
+struct Texts {
+    digest: String,
+    id: String,
+    next_available: String,
+}
+
+static POSTGRES: LazyLock<Texts> = LazyLock::new(|| Texts::new(postgres));
+static SQLITE: LazyLock<Texts> = LazyLock::new(|| Texts::new(sqlite));
+
+impl Texts {
+    fn new(text: fn(With) -> String) -> Self {
+        Self { digest: text(With::Digest), id: text(With::Id), next_available: text(With::NextAvailable) }
+    }
+
+    fn of(&self, activation: &Activation<'_>) -> &str {
+        match activation.with {
+            ActivationBy::Digest(_) => &self.digest,
+            ActivationBy::Id(_) => &self.id,
+            ActivationBy::NextAvailable => &self.next_available,
+        }
+    }
 }
 
 /// Whether a code `c`, which is looked up by what no other has, is the tenant's. The tenant is named in a way that leads to no index:
@@ -96,16 +133,14 @@ fn next_available(lock: &str) -> String {
 }
 
 /// What the tenant is entitled to, if it may activate anything and nobody listens.
-fn entitled(activation: &Activation<'_>) -> String {
-    let states: Vec<_> = activation.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
+fn entitled() -> String {
     format!(
         "SELECT p.monthly_run_quota AS quota, s.updated_at AS version
         FROM tenants t JOIN subscriptions s ON s.tenant_id = t.id JOIN plans p ON p.id = s.plan_id
-        WHERE t.id = $1 AND t.suspended_at IS NULL AND s.state IN ({})
+        WHERE t.id = $1 AND t.suspended_at IS NULL AND ({STATES})
             AND NOT EXISTS (SELECT 1 FROM webhooks w WHERE w.tenant_id IS NULL AND w.disabled_at IS NULL)
             AND NOT EXISTS (SELECT 1 FROM webhooks w WHERE w.tenant_id = t.id AND w.disabled_at IS NULL)
-            AND NOT EXISTS (SELECT 1 FROM rate_buckets b WHERE b.bucket = $7 AND b.tat > $8)",
-        states.join(", ")
+            AND NOT EXISTS (SELECT 1 FROM rate_buckets b WHERE b.bucket = $7 AND b.tat > $8)"
     )
 }
 
@@ -130,18 +165,18 @@ fn project_columns(of: &str) -> String {
 /// One statement. A part that writes reads from the part before it, so that they run in this order, and each where the one before came to
 /// something. The month's count and the confirmed subscription come before what they allow: only where the latter fails is there something
 /// to undo, and a division by zero does so.
-fn postgres(activation: &Activation<'_>) -> String {
-    let entitled = entitled(activation);
-    let code = match activation.with {
-        ActivationBy::Digest(_) => {
+fn postgres(with: With) -> String {
+    let entitled = entitled();
+    let code = match with {
+        With::Digest => {
             format!(
                 "SELECT c.id FROM activation_codes c, project WHERE c.code_digest = $3 AND {OWN} AND {ACTIVE} FOR NO KEY UPDATE OF c"
             )
         }
-        ActivationBy::Id(_) => {
+        With::Id => {
             format!("SELECT c.id FROM activation_codes c, project WHERE c.id = $3 AND {OWN} AND {ACTIVE} FOR NO KEY UPDATE OF c")
         }
-        ActivationBy::NextAvailable => format!("SELECT {} AS id FROM project", next_available("FOR NO KEY UPDATE SKIP LOCKED")),
+        With::NextAvailable => format!("SELECT {} AS id FROM project", next_available("FOR NO KEY UPDATE SKIP LOCKED")),
     };
     let (columns, values) = trail("started.activation_code_id", "replace(started.activation_code_id::text, '-', '')");
     let (returned, answered) = (project_columns("l."), project_columns("started."));
@@ -187,18 +222,20 @@ fn postgres(activation: &Activation<'_>) -> String {
     )
 }
 
-/// Several statements, one behind the other; SQLite's writer has nobody beside it. The first decides, and each that follows writes where the
-/// one before wrote a row. Without a row in the end, all of it is undone.
-fn sqlite(activation: &Activation<'_>) -> String {
-    let entitled = entitled(activation);
-    let code = match activation.with {
-        ActivationBy::Digest(_) => {
+/// Several statements, one behind the other; SQLite's writer has nobody beside it. The first decides: where it writes nothing, none that
+/// follows is run, and where it does, each of them writes a row.
+fn sqlite(with: With) -> String {
+    let entitled = entitled();
+    let code = match with {
+        With::Digest => {
             format!("(SELECT c.id FROM activation_codes c WHERE c.code_digest = $3 AND {OWN} AND {ACTIVE})")
         }
-        ActivationBy::Id(_) => format!("(SELECT c.id FROM activation_codes c WHERE c.id = $3 AND {OWN} AND {ACTIVE})"),
-        ActivationBy::NextAvailable => next_available(""),
+        With::Id => format!("(SELECT c.id FROM activation_codes c WHERE c.id = $3 AND {OWN} AND {ACTIVE})"),
+        With::NextAvailable => next_available(""),
     };
-    let (columns, values) = trail("activation_code_id", "lower(hex(activation_code_id))");
+    // Rows are given as values: what is selected into a table with triggers is collected in a table of its own first.
+    let consumed = "(SELECT activation_code_id FROM llm_project_config WHERE id = $2)";
+    let (columns, values) = trail(consumed, &format!("lower(hex({consumed}))"));
     let answered = project_columns("");
     format!(
         "UPDATE llm_project_config
@@ -206,14 +243,11 @@ fn sqlite(activation: &Activation<'_>) -> String {
         WHERE id = $2 AND tenant_id = $1 AND project_status = 'pending' AND updated_at < $4 AND {code} IS NOT NULL
             AND EXISTS (SELECT 1 FROM ({entitled}) AS entitled WHERE quota > COALESCE(
                 (SELECT u.activations FROM usage_months u WHERE u.tenant_id = $1 AND u.year = $5 AND u.month = $6), 0));
-        UPDATE activation_codes SET use_count = use_count + 1, used_at = $4, updated_at = $4
-        WHERE changes() = 1 AND id = (SELECT activation_code_id FROM llm_project_config WHERE id = $2);
-        INSERT INTO usage_months (tenant_id, year, month, activations, updated_at)
-        SELECT $1, $5, $6, 1, $4 WHERE changes() = 1
+        UPDATE activation_codes SET use_count = use_count + 1, used_at = $4, updated_at = $4 WHERE id = {consumed};
+        INSERT INTO usage_months (tenant_id, year, month, activations, updated_at) VALUES ($1, $5, $6, 1, $4)
         ON CONFLICT (tenant_id, year, month) DO UPDATE SET activations = activations + 1, updated_at = excluded.updated_at;
-        INSERT INTO redemptions (id, tenant_id, activation_code_id, project_id, redeemed_at)
-        SELECT $9, $1, activation_code_id, id, $4 FROM llm_project_config WHERE changes() = 1 AND id = $2;
-        INSERT INTO audit_events ({columns}) SELECT {values} FROM llm_project_config WHERE changes() = 1 AND llm_project_config.id = $2;
-        SELECT {answered} FROM llm_project_config WHERE changes() = 1 AND id = $2"
+        INSERT INTO redemptions (id, tenant_id, activation_code_id, project_id, redeemed_at) VALUES ($9, $1, {consumed}, $2, $4);
+        INSERT INTO audit_events ({columns}) VALUES ({values});
+        SELECT {answered} FROM llm_project_config WHERE id = $2"
     )
 }

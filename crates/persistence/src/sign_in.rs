@@ -1,5 +1,7 @@
 //! The end of a tenant's sign-in in one round trip: what the use case does step by step, where nothing stands against it.
 
+use std::sync::LazyLock;
+
 use sea_orm::{DbBackend, IdenStatic as _, Statement, Value};
 use tenantry_domain::{StoreError, Tenant, ports::SignIn};
 
@@ -20,10 +22,10 @@ impl DatabaseStore {
         values.extend(sessions::values(sign_in.session));
         values.extend(audit_events::values(sign_in.event));
         let sql = match self.backend() {
-            DbBackend::Postgres => postgres(),
-            _ => sqlite(),
+            DbBackend::Postgres => &*POSTGRES,
+            _ => &*SQLITE,
         };
-        let row = self.connections().at_once(Statement::from_sql_and_values(self.backend(), sql, values)).await;
+        let row = self.connections().at_once(Statement::from_sql_and_values(self.backend(), sql.as_str(), values)).await;
         let row = row.map_err(|failure| commit_failure("sign-in", &failure))?;
         row.map(|row| row.value::<tenants::Model>()).transpose()
     }
@@ -40,6 +42,9 @@ fn columns<C: sea_orm::Iterable + sea_orm::IdenStatic>(first: usize) -> (String,
 fn tenant_columns() -> String {
     tenants::READ.into_iter().map(|column| column.as_str().to_owned()).collect::<Vec<_>>().join(", ")
 }
+
+static POSTGRES: LazyLock<String> = LazyLock::new(postgres);
+static SQLITE: LazyLock<String> = LazyLock::new(sqlite);
 
 /// One statement, whose parts run in this order, each where the one before came to something. The account is locked before the challenge is
 /// looked at, as in the steps.
@@ -62,7 +67,7 @@ fn postgres() -> String {
     )
 }
 
-/// Several statements, one behind the other, each writing where the one before did.
+/// Several statements, one behind the other. Where the first writes nothing, none that follows is run.
 fn sqlite() -> String {
     let (session, session_values, event_from) = columns::<sessions::Column>(SESSION_FROM);
     let (event, event_values, _) = columns::<audit_events::Column>(event_from);
@@ -70,9 +75,9 @@ fn sqlite() -> String {
         "UPDATE otp_challenges SET consumed_at = $3
         WHERE id = $2 AND tenant_id = $1 AND consumed_at IS NULL AND expires_at > $3
             AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = $1 AND t.suspended_at IS NULL);
-        INSERT INTO tenant_sessions ({session}) SELECT {session_values} WHERE changes() = 1;
-        INSERT INTO audit_events ({event}) SELECT {event_values} WHERE changes() = 1;
-        SELECT {} FROM tenants WHERE changes() = 1 AND id = $1",
+        INSERT INTO tenant_sessions ({session}) VALUES ({session_values});
+        INSERT INTO audit_events ({event}) VALUES ({event_values});
+        SELECT {} FROM tenants WHERE id = $1",
         tenant_columns()
     )
 }

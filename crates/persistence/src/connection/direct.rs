@@ -96,11 +96,15 @@ impl Direct {
         Ok(read)
     }
 
-    /// Runs a script, whose statements have semicolons between them and none in them, and answers its last row.
+    /// Runs a script, whose statements have semicolons between them and none in them, as long as each of them writes, and answers the row of the last
+    /// one. Where one writes nothing, none that follows is run, and there is no row.
     pub(crate) fn run_script(&self, script: &Statement) -> rusqlite::Result<Option<StoredRow>> {
         tracing::trace!(sql = script.sql);
         let mut last = None;
-        for sql in script.sql.split(';') {
+        for (number, sql) in script.sql.split(';').enumerate() {
+            if number > 0 && self.connection.changes() == 0 {
+                return Ok(None);
+            }
             let mut statement = self.connection.prepare_cached(sql.trim_ascii())?;
             bind(&mut statement, script)?;
             let columns = statement.column_count();
@@ -329,6 +333,27 @@ mod tests {
         let refused = direct.run_script(&statement("SELECT $1", [Value::Json(None)]));
         assert!(refused.unwrap_err().to_string().contains("no values of this type"));
         assert!(direct.run_script(&statement("SELECT $2", [1.into()])).is_err(), "there is no second value");
+    }
+
+    #[tokio::test]
+    async fn a_script_ends_where_a_statement_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_raw, options) = raw(&folder).await;
+        let direct = DirectSource::new(&options, Duration::ZERO).open().unwrap();
+        let add = "INSERT INTO things (name) VALUES ($1)";
+        let script = |between: &str| {
+            direct.run_script(&statement(&format!("{add}; {between}; {add}; SELECT count(*) FROM things"), ["a".into()]))
+        };
+        assert_eq!(script("UPDATE things SET size = 1").unwrap(), Some(vec![Stored::Integer(2)]));
+        for nothing in [
+            "UPDATE things SET size = 2 WHERE size = 3",
+            "INSERT INTO things (name) SELECT 'b' WHERE false",
+            "DELETE FROM things WHERE size = 3",
+        ] {
+            assert_eq!(script(nothing).unwrap(), None, "{nothing}");
+        }
+        let count = direct.run_script(&statement("SELECT count(*) FROM things", [])).unwrap();
+        assert_eq!(count, Some(vec![Stored::Integer(5)]), "two of the first script, and one of each that ended");
     }
 
     #[tokio::test]
