@@ -72,9 +72,8 @@ fn statement(backend: DbBackend, activation: &Activation<'_>) -> Statement {
     let event = activation.event.clone().about_code(NO_CODE).with("activation_code_id", NO_CODE);
     values.extend(audit_events::values(&event));
     let text = if backend == DbBackend::Postgres { &POSTGRES } else { &SQLITE }.of(activation);
-    // A list, even of two, is a table of its own to SQLite.
-    let states: Vec<_> = activation.states.iter().map(|state| format!("s.state = '{}'", state.as_str())).collect();
-    let sql = text.replace(STATES, &states.join(" OR "));
+    let states: Vec<_> = activation.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
+    let sql = text.replace(STATES, &states.join(", "));
     Statement::from_sql_and_values(backend, sql, values)
 }
 
@@ -86,7 +85,7 @@ enum With {
     NextAvailable,
 }
 
-/// Where a text has the condition on the subscription's state.
+/// Where a text has the states of a subscription that allow it.
 const STATES: &str = "{states}";
 
 /// A database's texts, which are written once.
@@ -137,7 +136,7 @@ fn entitled() -> String {
     format!(
         "SELECT p.monthly_run_quota AS quota, s.updated_at AS version
         FROM tenants t JOIN subscriptions s ON s.tenant_id = t.id JOIN plans p ON p.id = s.plan_id
-        WHERE t.id = $1 AND t.suspended_at IS NULL AND ({STATES})
+        WHERE t.id = $1 AND t.suspended_at IS NULL AND s.state IN ({STATES})
             AND NOT EXISTS (SELECT 1 FROM webhooks w WHERE w.tenant_id IS NULL AND w.disabled_at IS NULL)
             AND NOT EXISTS (SELECT 1 FROM webhooks w WHERE w.tenant_id = t.id AND w.disabled_at IS NULL)
             AND NOT EXISTS (SELECT 1 FROM rate_buckets b WHERE b.bucket = $7 AND b.tat > $8)"
