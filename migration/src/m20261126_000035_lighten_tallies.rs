@@ -35,7 +35,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-async fn replace(manager: &SchemaManager<'_>, former: &[&str], new: Vec<String>) -> Result<(), DbErr> {
+/// Makes triggers anew, on SQLite.
+pub(crate) async fn replace(manager: &SchemaManager<'_>, former: &[&str], new: Vec<String>) -> Result<(), DbErr> {
     if manager.get_connection().get_database_backend() != DbBackend::Sqlite {
         return Ok(());
     }
@@ -47,6 +48,11 @@ async fn replace(manager: &SchemaManager<'_>, former: &[&str], new: Vec<String>)
 const BEFORE: [&str; 3] = ["tally_changed_code", "tally_new_redemption", "tally_changed_project"];
 const AFTER: [&str; 5] =
     ["tally_changed_code", "tally_moved_code", "tally_new_redemption", "tally_new_return", "tally_changed_project"];
+
+/// A trigger of SQLite's.
+pub(crate) fn trigger(name: &str, event: &str, body: &str) -> String {
+    format!("CREATE TRIGGER {name} AFTER {event} BEGIN {body} END")
+}
 
 pub(crate) const CHANGED_CODE: &str = "UPDATE ON activation_codes WHEN OLD.expires_at IS NEW.expires_at AND OLD.tenant_id = NEW.tenant_id
                 AND ((OLD.revoked_at IS NULL) <> (NEW.revoked_at IS NULL) OR (OLD.use_count >= OLD.max_uses) <> (NEW.use_count >= NEW.max_uses))";
@@ -72,11 +78,7 @@ fn after() -> Vec<String> {
         ),
         (CHANGED_PROJECT, changed_project()),
     ];
-    AFTER
-        .into_iter()
-        .zip(bodies)
-        .map(|(name, (event, body))| format!("CREATE TRIGGER {name} AFTER {event} BEGIN {body} END"))
-        .collect()
+    AFTER.into_iter().zip(bodies).map(|(name, (event, body))| trigger(name, event, &body)).collect()
 }
 
 /// How a changed code changes its tallies.
@@ -94,8 +96,13 @@ pub(crate) fn changed_code() -> String {
     )
 }
 
-pub(crate) fn changed_project() -> String {
+/// How a changed project changes the tally of all.
+pub(crate) fn project_changes() -> String {
     let count =
         |status: &str| format!("{status} = {status} + (NEW.project_status = '{status}') - (OLD.project_status = '{status}')");
-    format!("UPDATE project_tallies SET {};", ["pending", "active", "paused", "completed"].map(count).join(", "))
+    ["pending", "active", "paused", "completed"].map(count).join(", ")
+}
+
+pub(crate) fn changed_project() -> String {
+    format!("UPDATE project_tallies SET {};", project_changes())
 }

@@ -15,7 +15,9 @@ use crate::{
         expires_on,
         sqlite::{DAY, EVERYBODY},
     },
-    m20261126_000035_lighten_tallies::{CHANGED_CODE, CHANGED_PROJECT, changed_code, changed_project, code_changes},
+    m20261126_000035_lighten_tallies::{
+        CHANGED_CODE, CHANGED_PROJECT, changed_code, changed_project, code_changes, project_changes, replace, trigger,
+    },
     sql,
 };
 
@@ -45,7 +47,8 @@ impl MigrationTrait for Migration {
                 WHERE activation_code_id IS NOT NULL",
         ];
         sql::run(manager, &indexes).await?;
-        triggers(manager, &by_whole_keys(), &by_one_key_of_all_projects()).await
+        let project = format!("UPDATE project_tallies SET {} WHERE slot = 0;", project_changes());
+        triggers(manager, &code_by_whole_keys(), &project).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -62,21 +65,15 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Makes the triggers of a changed code and a changed project anew, on SQLite.
+/// Makes the triggers of a changed code and a changed project anew.
 async fn triggers(manager: &SchemaManager<'_>, code: &str, project: &str) -> Result<(), DbErr> {
-    if manager.get_connection().get_database_backend() != DbBackend::Sqlite {
-        return Ok(());
-    }
-    let statements = [
-        "DROP TRIGGER tally_changed_code",
-        &format!("CREATE TRIGGER tally_changed_code AFTER {CHANGED_CODE} BEGIN {code} END"),
-        "DROP TRIGGER tally_changed_project",
-        &format!("CREATE TRIGGER tally_changed_project AFTER {CHANGED_PROJECT} BEGIN {project} END"),
-    ];
-    sql::run(manager, &statements).await
+    let names = ["tally_changed_code", "tally_changed_project"];
+    let [of_code, of_project] = names;
+    let new = vec![trigger(of_code, CHANGED_CODE, code), trigger(of_project, CHANGED_PROJECT, project)];
+    replace(manager, &names, new).await
 }
 
-fn by_whole_keys() -> String {
+fn code_by_whole_keys() -> String {
     let (changes, expires_on) = (code_changes(), expires_on(DAY, "NEW.expires_at"));
     let of = |tenant: &str| {
         format!("UPDATE code_tallies SET {changes} WHERE tenant_id = {tenant} AND expires_on = {expires_on} AND slot = 0;")
@@ -86,8 +83,4 @@ fn by_whole_keys() -> String {
         "{tenants}
         UPDATE code_expiry_tallies SET {changes} WHERE tenant_id = NEW.tenant_id AND expires_at = NEW.expires_at AND slot = 0;"
     )
-}
-
-fn by_one_key_of_all_projects() -> String {
-    changed_project().replace(';', " WHERE slot = 0;")
 }

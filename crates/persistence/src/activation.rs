@@ -77,32 +77,33 @@ fn statement(backend: DbBackend, activation: &Activation<'_>) -> Statement {
     Statement::from_sql_and_values(backend, sql, values)
 }
 
-/// What a code is looked up by.
-#[derive(Clone, Copy)]
-enum With {
-    Digest,
-    Id,
-    NextAvailable,
-}
-
 /// Where a text has the states of a subscription that allow it.
 const STATES: &str = "{states}";
 
-/// A database's texts, which are written once.
+/// A database's texts, which are written once, by what a code is looked up by.
 struct Texts {
     digest: String,
     id: String,
     next_available: String,
 }
 
-static POSTGRES: LazyLock<Texts> = LazyLock::new(|| Texts::new(postgres));
-static SQLITE: LazyLock<Texts> = LazyLock::new(|| Texts::new(sqlite));
+static POSTGRES: LazyLock<Texts> = LazyLock::new(|| {
+    let by = |column: &str| {
+        postgres(&format!(
+            "SELECT c.id FROM activation_codes c, project WHERE c.{column} = $3 AND {OWN} AND {ACTIVE} FOR NO KEY UPDATE OF c"
+        ))
+    };
+    let next = format!("SELECT {} AS id FROM project", next_available("FOR NO KEY UPDATE SKIP LOCKED"));
+    Texts { digest: by("code_digest"), id: by("id"), next_available: postgres(&next) }
+});
+
+static SQLITE: LazyLock<Texts> = LazyLock::new(|| {
+    let by =
+        |column: &str| sqlite(&format!("(SELECT c.id FROM activation_codes c WHERE c.{column} = $3 AND {OWN} AND {ACTIVE})"));
+    Texts { digest: by("code_digest"), id: by("id"), next_available: sqlite(&next_available("")) }
+});
 
 impl Texts {
-    fn new(text: fn(With) -> String) -> Self {
-        Self { digest: text(With::Digest), id: text(With::Id), next_available: text(With::NextAvailable) }
-    }
-
     fn of(&self, activation: &Activation<'_>) -> &str {
         match activation.with {
             ActivationBy::Digest(_) => &self.digest,
@@ -164,19 +165,8 @@ fn project_columns(of: &str) -> String {
 /// One statement. A part that writes reads from the part before it, so that they run in this order, and each where the one before came to
 /// something. The month's count and the confirmed subscription come before what they allow: only where the latter fails is there something
 /// to undo, and a division by zero does so.
-fn postgres(with: With) -> String {
+fn postgres(code: &str) -> String {
     let entitled = entitled();
-    let code = match with {
-        With::Digest => {
-            format!(
-                "SELECT c.id FROM activation_codes c, project WHERE c.code_digest = $3 AND {OWN} AND {ACTIVE} FOR NO KEY UPDATE OF c"
-            )
-        }
-        With::Id => {
-            format!("SELECT c.id FROM activation_codes c, project WHERE c.id = $3 AND {OWN} AND {ACTIVE} FOR NO KEY UPDATE OF c")
-        }
-        With::NextAvailable => format!("SELECT {} AS id FROM project", next_available("FOR NO KEY UPDATE SKIP LOCKED")),
-    };
     let (columns, values) = trail("started.activation_code_id", "replace(started.activation_code_id::text, '-', '')");
     let (returned, answered) = (project_columns("l."), project_columns("started."));
     format!(
@@ -223,15 +213,8 @@ fn postgres(with: With) -> String {
 
 /// Several statements, one behind the other; SQLite's writer has nobody beside it. The first decides: where it writes nothing, none that
 /// follows is run, and where it does, each of them writes a row.
-fn sqlite(with: With) -> String {
+fn sqlite(code: &str) -> String {
     let entitled = entitled();
-    let code = match with {
-        With::Digest => {
-            format!("(SELECT c.id FROM activation_codes c WHERE c.code_digest = $3 AND {OWN} AND {ACTIVE})")
-        }
-        With::Id => format!("(SELECT c.id FROM activation_codes c WHERE c.id = $3 AND {OWN} AND {ACTIVE})"),
-        With::NextAvailable => next_available(""),
-    };
     // Rows are given as values: what is selected into a table with triggers is collected in a table of its own first.
     let consumed = "(SELECT activation_code_id FROM llm_project_config WHERE id = $2)";
     let (columns, values) = trail(consumed, &format!("lower(hex({consumed}))"));
