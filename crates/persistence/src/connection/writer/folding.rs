@@ -62,7 +62,9 @@ impl Folder {
     /// Whether the log was ever long: its file doesn't shrink. Where it never was, no connection is needed.
     fn may_be_worth_it(&self) -> bool {
         let Source::Sqlite(options) = &self.source else { return false };
-        let mut log = options.get_filename().as_os_str().to_owned();
+        // Where the file's name is a link, its log lies beside what the link leads to.
+        let Ok(file) = fs::canonicalize(options.get_filename()) else { return false };
+        let mut log = file.into_os_string();
         log.push("-wal");
         fs::metadata(log).is_ok_and(|log| log.len() >= u64::from(WORTH) * u64::from(SQLITE_PAGE))
     }
