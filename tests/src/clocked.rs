@@ -7,7 +7,7 @@ use tenantry_domain::{
     BootstrapPurpose, Clock as _, Context, Delivery, KeyId, ManualClock, SystemEntropy, Timestamp,
     ports::{OutboxWrites as _, Store as _, Transaction as _},
 };
-use tenantry_http::{AppState, ConsoleSettings, Health, HttpSettings, Readiness, Unobserved, serve};
+use tenantry_http::{AppState, ConsoleSettings, Health, HttpSettings, Observer, Readiness, Unobserved, serve};
 use tenantry_persistence::{DatabaseStore, Options};
 use time::macros::datetime;
 use tokio::sync::oneshot;
@@ -36,6 +36,11 @@ impl Readiness for AlwaysReady {
 impl Clocked {
     /// Starts on a world's database, with the figures of sign-in as they are unless told otherwise, at noon on the first of March 2026.
     pub async fn start(world: &World) -> Self {
+        Self::observed(world, Arc::new(Unobserved)).await
+    }
+
+    /// The same, with somebody who is told of requests on the thread that answers them.
+    pub async fn observed(world: &World, observer: Arc<dyn Observer>) -> Self {
         let database = world.database_url().as_str();
         if let Some(file) = database.strip_prefix("sqlite://") {
             let folder = std::path::Path::new(file).parent().expect("a folder");
@@ -59,7 +64,7 @@ impl Clocked {
             webhooks_https_only: false,
             console: Arc::new(ConsoleSettings { brand: "Tenantry".to_owned(), secure_cookies: false, public_origin: None }),
             mail_waiting: Arc::new(|| {}),
-            observer: Arc::new(Unobserved),
+            observer,
         };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));

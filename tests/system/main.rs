@@ -4,6 +4,7 @@
 
 mod activation;
 mod adoption;
+mod allocations;
 mod api_keys;
 mod attacks;
 mod audit;
