@@ -22,7 +22,8 @@ fn a_release_holds_all_that_is_installed() {
     said(Command::new("scripts/release").arg("--programs").arg(&programs).arg(&made));
     let names: Vec<_> = fs::read_dir(&made).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let named = |start: &str, end: &str| names.iter().find(|name| name.starts_with(start) && name.ends_with(end)).unwrap();
-    let archive = made.join(named("tenantry-0", ".tar.gz"));
+    let apart = named("tenantry-0", "-debug.tar.gz");
+    let archive = made.join(apart.replace("-debug", ""));
     let listed = said(Command::new("tar").arg("tf").arg(&archive));
     for file in [
         "bin/tenantry-server",
@@ -54,6 +55,33 @@ fn a_release_holds_all_that_is_installed() {
     fs::write(&archive, "something else").unwrap();
     assert!(!check(&made).success());
     assert!(fs::read_to_string(made.join("NOTES.md")).unwrap().starts_with("### "));
+}
+
+/// As `scripts/release` does it to both programs.
+#[test]
+fn what_debuggers_read_is_apart_and_found_beside_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("tenantry-migrator");
+    fs::copy(binaries::migrator(), &program).unwrap();
+    let apart = || said(Command::new("scripts/debug-apart").arg(&program).arg(folder.path()));
+    let has = |section: &str| said(Command::new("readelf").args(["--wide", "--sections"]).arg(&program)).contains(section);
+    assert!(has(" .debug_line "));
+    let before = program.metadata().unwrap().len();
+    apart();
+    assert!(program.metadata().unwrap().len() < before);
+    assert!(!has(" .debug_line ") && has(" .gnu_debuglink "));
+    assert!(said(Command::new(&program).arg("--version")).starts_with("tenantry-migrator "));
+    let names = said(Command::new("nm").arg("--defined-only").arg(&program));
+    let own =
+        names.lines().find_map(|line| Some(line.split_once(" t ").filter(|(_, name)| name.contains("tenantry_migrator"))?.0));
+    let address = own.expect("functions keep their names").to_owned();
+    let line_of = || said(Command::new("addr2line").args(["--exe", program.to_str().unwrap(), &address]));
+    assert!(line_of().contains("bins/migrator/src/"), "{}", line_of());
+    fs::remove_file(folder.path().join("tenantry-migrator.debug")).unwrap();
+    assert!(line_of().starts_with("??"), "{}", line_of());
+    // There is nothing to be taken apart any more.
+    apart();
+    assert!(!folder.path().join("tenantry-migrator.debug").exists());
 }
 
 /// Asks bash itself, as it calls a script of completions: `cur` is what is typed of the last word.

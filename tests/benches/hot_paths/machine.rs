@@ -40,7 +40,7 @@ pub async fn head(options: &Options, sqlite: &World, postgres: &World) -> Head {
 fn release_profile() -> String {
     const MANIFEST: &str = include_str!("../../../Cargo.toml");
     let settings = MANIFEST.split_once("[profile.release]\n").map_or("", |(_, rest)| rest);
-    settings.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
+    settings.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join(", ")
 }
 
 async fn postgres_version(world: &World) -> String {

@@ -20,7 +20,7 @@ pub struct Report {
     pub templates: Templates,
     pub cold_start: Duration,
     pub cold_starts: usize,
-    /// In bytes, as it was built and stripped.
+    /// In bytes, as it was built, and as it is shipped.
     pub program: (u64, Option<u64>),
 }
 
@@ -129,7 +129,9 @@ impl Report {
             text += &format!("| on {} | {idle:.1} | {own:.1} | {most:.1} |\n", name(measured.kind));
         }
         let (built, stripped) = self.program;
-        let stripped = stripped.map(|size| format!(", {:.1} MB stripped", size as f64 / 1e6)).unwrap_or_default();
+        let stripped = stripped
+            .map(|size| format!(", {:.1} MB without what debuggers read, as it is shipped", size as f64 / 1e6))
+            .unwrap_or_default();
         text += &format!(
             "\nWhat is in a file is the program, which the system shares among servers, and drops where memory is short.\n\nFrom its start to the first 200 of `/health/ready`, on an existing SQLite file: {} ms, the median of {}. The program has {:.1} \
              MB{stripped}.\n",

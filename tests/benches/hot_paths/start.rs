@@ -14,12 +14,12 @@ use tenantry_tests::{World, binaries};
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The program's size in bytes as it was built, and without the names that a backtrace shows; the latter where there is a `strip`.
+/// The program's size in bytes as it was built, and without what debuggers read, as it is shipped; the latter where there is a `strip`.
 pub fn program_size() -> (u64, Option<u64>) {
     let size = |path: &std::path::Path| fs::metadata(path).map(|file| file.len());
     let folder = tempfile::tempdir().expect("a temporary folder");
     let stripped = folder.path().join("stripped");
-    let strip = Command::new("strip").arg("-o").arg(&stripped).arg(binaries::server()).status();
+    let strip = Command::new("strip").args(["--strip-debug", "-o"]).arg(&stripped).arg(binaries::server()).status();
     let stripped = strip.ok().filter(std::process::ExitStatus::success).and_then(|_| size(&stripped).ok());
     (size(&binaries::server()).expect("the server's program"), stripped)
 }
