@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
@@ -190,6 +190,15 @@ async fn what_would_be_no_backup_is_refused_and_changes_nothing() {
     }
     fs::remove_file(path("target.db-wal")).unwrap();
     assert!(refused(&world, &source, &["backup", &path("source.db-wal"), "--replace"]).await.contains("belongs to it"));
+    // The same where a database is known by a link.
+    fs::create_dir(path("links")).unwrap();
+    symlink(path("source.db"), path("links/source.db")).unwrap();
+    symlink(path("target.db"), path("links/target.db")).unwrap();
+    let linked = url("links/source.db");
+    assert!(refused(&world, &linked, &["backup", &path("source.db-wal"), "--replace"]).await.contains("belongs to it"));
+    fs::write(path("target.db-wal"), "").unwrap();
+    assert!(refused(&world, &source, &["backup", &path("links/target.db"), "--replace"]).await.contains("is no backup"));
+    fs::remove_file(path("target.db-wal")).unwrap();
     assert_eq!(fs::read(path("keys")).unwrap(), b"k1:of another house");
 
     let restore = async |name: &str| refused(&world, &target, &["restore", &path(name)]).await;

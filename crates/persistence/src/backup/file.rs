@@ -1,10 +1,6 @@
 //! A connection of its own to a database file, and what can be asked of the file.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, path::Path, time::Duration};
 
 use sea_orm::{DbBackend, Statement, TryGetable, Value};
 use sqlx::{
@@ -186,15 +182,6 @@ impl Opened {
         }
         Ok(Contents { bytes, steps: self.steps(MAIN).await?, tables })
     }
-}
-
-/// The files that SQLite may keep beside a database.
-pub(super) fn beside(database: &Path) -> [PathBuf; 3] {
-    ["-wal", "-shm", "-journal"].map(|suffix| {
-        let mut path = database.as_os_str().to_owned();
-        path.push(suffix);
-        path.into()
-    })
 }
 
 /// Whether a statement failed as there was no room: 13 is SQLite's FULL.

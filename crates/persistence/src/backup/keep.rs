@@ -2,6 +2,8 @@
 
 use std::{fs, io, path::Path};
 
+use crate::connection::companions;
+
 use super::{
     BackupError, Contents, checksum,
     draft::{Draft, folder_of},
@@ -43,7 +45,7 @@ fn unwritable(file: &Path) -> impl Fn(io::Error) -> BackupError {
 /// Whoever says that a file may be replaced thinks of a backup: not of a key ring, nor of a database that is in use.
 async fn refuse_other_than_a_backup(file: &Path) -> Result<(), BackupError> {
     let refusal = || Err(BackupError::NoBackup { file: file.to_owned() });
-    if file::beside(file).iter().any(|companion| companion.exists()) {
+    if companions(file).iter().any(|companion| companion.exists()) {
         return refusal();
     }
     if fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() == 0) {

@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::ConnectError;
+use crate::{ConnectError, connection::companions};
 
 use self::file::Opened;
 pub use self::{
@@ -87,11 +87,9 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 /// Whether a path is that of a file which SQLite keeps beside the database.
 fn is_beside(database: &Path, file: &Path) -> bool {
-    let same_folder = matches!(
-        (fs::canonicalize(draft::folder_of(database)), fs::canonicalize(draft::folder_of(file))),
-        (Ok(one), Ok(other)) if one == other
-    );
-    same_folder && file::beside(database).iter().any(|companion| companion.file_name() == file.file_name())
+    let folder = |path: &Path| fs::canonicalize(draft::folder_of(path)).ok();
+    let is_it = |companion: &PathBuf| companion.file_name() == file.file_name() && folder(companion) == folder(file);
+    folder(file).is_some() && companions(database).iter().any(is_it)
 }
 
 impl From<ConnectError> for BackupError {

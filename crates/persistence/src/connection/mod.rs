@@ -11,7 +11,12 @@ mod raw;
 mod transaction;
 mod writer;
 
-use std::{future::Future, sync::Arc};
+use std::{
+    fs,
+    future::Future,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use sea_orm::{DbBackend, QueryResult, Statement};
 
@@ -31,6 +36,16 @@ pub use self::{
 
 /// How large the pages of a new SQLite file are, in bytes (decision 0039).
 pub(crate) const SQLITE_PAGE: u32 = 2_048;
+
+/// The files that SQLite may keep beside a database, its log first. Where the database is known by a link, they lie beside what the link leads to.
+pub(crate) fn companions(database: &Path) -> [PathBuf; 3] {
+    let database = fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
+    ["-wal", "-shm", "-journal"].map(|suffix| {
+        let mut path = database.as_os_str().to_owned();
+        path.push(suffix);
+        path.into()
+    })
+}
 
 /// What statements run on.
 pub trait Connection: Send {

@@ -15,7 +15,7 @@ use tokio::{sync::Mutex, time};
 
 use super::Writer;
 use crate::{
-    connection::{Raw, SQLITE_PAGE, Source},
+    connection::{Raw, SQLITE_PAGE, Source, companions},
     error::Cause,
 };
 
@@ -62,10 +62,7 @@ impl Folder {
     /// Whether the log was ever long: its file doesn't shrink. Where it never was, no connection is needed.
     fn may_be_worth_it(&self) -> bool {
         let Source::Sqlite(options) = &self.source else { return false };
-        // Where the file's name is a link, its log lies beside what the link leads to.
-        let Ok(file) = fs::canonicalize(options.get_filename()) else { return false };
-        let mut log = file.into_os_string();
-        log.push("-wal");
+        let [log, ..] = companions(options.get_filename());
         fs::metadata(log).is_ok_and(|log| log.len() >= u64::from(WORTH) * u64::from(SQLITE_PAGE))
     }
 
