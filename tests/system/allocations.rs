@@ -17,6 +17,7 @@ use tenantry_tests::{Clocked, DatabaseKind, on_both_databases};
 use time::Duration;
 use tracing::Span;
 
+/// Of the whole binary: of all system tests.
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::system();
 
@@ -66,7 +67,7 @@ on_both_databases! {
             projects.push(acme.create_project(&format!("Client {number}")).await);
         }
         let tenant = server.admin().get("/api/admin/tenants").await.expect(200).text_at("/items/0/id");
-        let codes = server.admin().issue_codes(&tenant, &json!({ "count": 2 * PROBES })).await;
+        let codes = server.admin().issue_codes(&tenant, &json!({ "count": PROBES })).await;
         let operator = server.operator("owner", "o@operator.example").await;
         let cookie = format!("tenantry_admin={}", operator.bearer().unwrap());
 
@@ -103,8 +104,14 @@ on_both_databases! {
             DatabaseKind::Sqlite => [208, 123, 404, 368, 255],
             DatabaseKind::Postgres => [404, 167, 424, 377, 303],
         };
-        let names = ["a page of 20 projects", "an activation", "a console's page", "a password that is asked for", "a password that is right"];
-        for ((name, seen), most) in zip(zip(names, [page, activation, console, asked, verified]), most) {
+        let seen = [
+            ("a page of 20 projects", page),
+            ("an activation", activation),
+            ("a console's page", console),
+            ("a password that is asked for", asked),
+            ("a password that is right", verified),
+        ];
+        for ((name, seen), most) in zip(seen, most) {
             assert!((1..=most).contains(&seen), "{name} asks for memory {seen} times on {:?}, where it was {most} at the most", world.kind());
         }
     }
